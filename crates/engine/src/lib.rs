@@ -1,1 +1,35 @@
+//! The engine: commands in, decisions out, one commit a batch.
+//!
+//! ```text
+//! Command -> [ bounded queue ] -> load what the batch touches -> decide, in order, in memory
+//!                                    -> one commit, one fsync -> reply to each caller, feed
+//! ```
+//!
+//! - [`Engine`] is the handle that HTTP handlers, workers and timers hold. It proposes commands
+//!   and reads; it never writes.
+//! - `sequencer` is the single writer: a thread of its own that drains, decides, commits.
+//! - `decide` joins `commerce` and `messaging` in one commit, with no clock and no I/O.
+//! - [`ports`] is all that is known of a store, a clock and randomness.
+//! - [`feed`] hands committed entries to whoever listens, by sequence.
+//! - [`audit`] replays a store and says which rule is broken where.
+//!
+//! What is deliberately not here: HTTP, SQL, and any state between two batches. A store may
+//! cache; the engine must not, because on a shared store another process decides too.
 
+pub mod audit;
+mod command;
+mod decide;
+mod engine;
+mod entry;
+pub mod feed;
+pub mod ports;
+mod relay;
+mod sequencer;
+
+pub use command::{
+    BodyHash, Command, KeyHash, OrderReply, PlaceOrder, Publication, QueueSpec, ReceiptReply,
+    Refusal, ReplenishmentChange, ReplenishmentReply, Reply,
+};
+pub use engine::{Engine, EngineError, Limits};
+pub use entry::{Buyer, Data, Entry, Kind, OrderRecord, OrderStatus};
+pub use relay::{TOPIC_OPERATIONS, TOPIC_ORDERS, TOPIC_STOCK, run_relay};

@@ -1,0 +1,554 @@
+//! Replays a store's log and says which place or movement breaks which rule.
+//!
+//! Written apart from the state machines: it knows the rules of the design and the format of
+//! the log, and recomputes everything from the first entry on. It reads only, so it runs beside
+//! a live server; entries that arrive while it runs are included.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use commerce::{Hash, Millis, ProductId, Sku, WhenSoldOut, chain, genesis};
+
+use crate::decide::SYSTEM_LINE;
+use crate::entry::{Data, Entry, Kind, OrderStatus};
+use crate::ports::{Reader, StoreError};
+
+/// Entries read at a time.
+const PAGE: usize = 10_000;
+/// Violations that are told one by one; the rest is counted.
+pub const TOLD_MAX: usize = 100;
+/// How often a product that changes while it is compared is looked at again.
+const LOOKS: usize = 50;
+
+/// One broken rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// Its number in the design.
+    pub rule: u8,
+    pub sku: Option<String>,
+    pub seq: Option<u64>,
+    pub place: Option<u64>,
+    pub what: String,
+}
+
+/// What an audit found.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    pub entries: u64,
+    pub orders: u64,
+    pub accepted: u64,
+    pub products: u64,
+    pub replenishments: u64,
+    /// The first [`TOLD_MAX`].
+    pub violations: Vec<Violation>,
+    pub violations_total: u64,
+    /// The newest hash of each line: two stores with the same heads have the same history.
+    pub heads: BTreeMap<String, Hash>,
+}
+
+impl Report {
+    pub fn is_clean(&self) -> bool {
+        self.violations_total == 0
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Pending {
+    place: u64,
+    units: u64,
+}
+
+#[derive(Debug, Default)]
+struct LineModel {
+    sku: String,
+    last_seq: u64,
+    hash: Hash,
+    received: u64,
+    allocated: u64,
+    last_place: u64,
+    pending: BTreeMap<u64, (u64, Pending)>,
+    pending_units: u64,
+    open_replenishment: Option<String>,
+    /// The smallest quantity refused since units last became free.
+    refused: Option<u64>,
+}
+
+struct Audit<'a> {
+    reader: &'a dyn Reader,
+    report: Report,
+    lines: HashMap<ProductId, LineModel>,
+    system: (u64, Hash),
+    /// The state of every order that is not final yet or may be cancelled.
+    orders: HashMap<u64, (OrderStatus, u64)>,
+    keys: HashSet<[u8; 16]>,
+    received: HashSet<String>,
+    last_seq: u64,
+    last_at: Millis,
+}
+
+/// Checks everything there is.
+///
+/// # Errors
+/// When the store cannot be read; a rule that is broken is in the report.
+pub fn audit(reader: &dyn Reader) -> Result<Report, StoreError> {
+    let mut audit = Audit {
+        reader,
+        report: Report::default(),
+        lines: HashMap::new(),
+        system: (0, genesis(SYSTEM_LINE)),
+        orders: HashMap::new(),
+        keys: HashSet::new(),
+        received: HashSet::new(),
+        last_seq: 0,
+        last_at: Millis::MIN,
+    };
+    audit.read_on()?;
+    audit.compare_products()?;
+    for line in audit.lines.values() {
+        audit.report.heads.insert(line.sku.clone(), line.hash);
+    }
+    audit.report.products = audit.lines.len() as u64;
+    Ok(audit.report)
+}
+
+impl Audit<'_> {
+    fn read_on(&mut self) -> Result<(), StoreError> {
+        loop {
+            let page = self.reader.entries(self.last_seq, PAGE)?;
+            if page.is_empty() {
+                return Ok(());
+            }
+            for entry in &page {
+                self.entry(entry);
+            }
+        }
+    }
+
+    fn broken(&mut self, rule: u8, entry: &Entry, what: impl Into<String>) {
+        let sku = self.lines.get(&entry.line).map(|line| line.sku.clone());
+        let place = serde_json::from_str::<Data<'_>>(&entry.data)
+            .ok()
+            .and_then(|data| data.place);
+        self.tell(Violation {
+            rule,
+            sku,
+            seq: Some(entry.seq),
+            place,
+            what: what.into(),
+        });
+    }
+
+    fn tell(&mut self, violation: Violation) {
+        self.report.violations_total += 1;
+        if self.report.violations.len() < TOLD_MAX {
+            self.report.violations.push(violation);
+        }
+    }
+
+    fn entry(&mut self, entry: &Entry) {
+        self.report.entries += 1;
+        if entry.seq != self.last_seq + 1 {
+            let expected = self.last_seq + 1;
+            self.broken(
+                11,
+                entry,
+                format!("entry {expected} is missing from the log"),
+            );
+        }
+        if entry.at < self.last_at {
+            self.broken(11, entry, "is older than the entry before it");
+        }
+        self.last_seq = entry.seq;
+        self.last_at = entry.at;
+        let Ok(data) = serde_json::from_str::<Data<'_>>(&entry.data) else {
+            self.broken(11, entry, "holds data that cannot be read");
+            return;
+        };
+        if entry.line == ProductId(0) {
+            self.system_entry(entry);
+            return;
+        }
+        if entry.kind == Kind::ProductCreated {
+            let sku = data.sku.as_deref().unwrap_or("").to_owned();
+            self.lines.insert(
+                entry.line,
+                LineModel {
+                    hash: genesis(&sku),
+                    sku,
+                    ..LineModel::default()
+                },
+            );
+        }
+        self.link(entry);
+        self.step(entry, &data);
+        self.levels(entry, &data);
+    }
+
+    fn system_entry(&mut self, entry: &Entry) {
+        let (prev, before) = self.system;
+        let expected = chain(
+            &before,
+            entry.at,
+            entry.kind.as_str(),
+            entry.data.as_bytes(),
+        );
+        if entry.prev != prev || entry.hash != expected {
+            self.broken(11, entry, "does not follow from the entry before it");
+        }
+        self.system = (entry.seq, entry.hash);
+    }
+
+    /// Rule 11: every entry carries the hash of the one before it in its line.
+    fn link(&mut self, entry: &Entry) {
+        let Some(line) = self.lines.get_mut(&entry.line) else {
+            self.broken(11, entry, "belongs to a product that was never created");
+            return;
+        };
+        let expected = chain(
+            &line.hash,
+            entry.at,
+            entry.kind.as_str(),
+            entry.data.as_bytes(),
+        );
+        let follows = entry.prev == line.last_seq && entry.hash == expected;
+        line.last_seq = entry.seq;
+        line.hash = entry.hash;
+        if !follows {
+            self.broken(
+                11,
+                entry,
+                "does not follow from the entry before it in its line",
+            );
+        }
+    }
+
+    fn step(&mut self, entry: &Entry, data: &Data<'_>) {
+        let units = data.quantity.unwrap_or(0);
+        match entry.kind {
+            Kind::ProductCreated | Kind::StockReceived => {
+                if let Some(line) = self.lines.get_mut(&entry.line) {
+                    line.received += units;
+                    line.refused = None;
+                }
+            }
+            Kind::OrderPlaced | Kind::OrderAccepted | Kind::OrderSoldOut
+                if entry.subject == entry.seq =>
+            {
+                self.admission(entry, data, units);
+            }
+            Kind::OrderAccepted | Kind::OrderSoldOut => self.later_verdict(entry, units),
+            Kind::OrderPlaced => self.broken(5, entry, "places an order that was there before"),
+            Kind::OrderCancelled => self.cancellation(entry, units),
+            Kind::ReplenishmentRequested
+            | Kind::ReplenishmentStarted
+            | Kind::ReplenishmentReceived
+            | Kind::ReplenishmentFailed => self.replenishment(entry, data),
+            Kind::ProductUpdated | Kind::MessageDeadLettered => {}
+        }
+    }
+
+    fn admission(&mut self, entry: &Entry, data: &Data<'_>, units: u64) {
+        self.report.orders += 1;
+        let place = data.place.unwrap_or(0);
+        let Some(line) = self.lines.get_mut(&entry.line) else {
+            return;
+        };
+        let expected = line.last_place + 1;
+        line.last_place = place;
+        if place != expected {
+            self.broken(
+                3,
+                entry,
+                format!("has place {place} where {expected} is next"),
+            );
+        }
+        match &entry.buyer {
+            Some(buyer) if buyer.secret.is_some() => {
+                if let Some(key) = buyer.key
+                    && !self.keys.insert(key.0)
+                {
+                    self.broken(6, entry, "has the idempotency key of an earlier order");
+                }
+            }
+            Some(_) | None => self.broken(5, entry, "is an order that nobody placed"),
+        }
+        match entry.kind {
+            Kind::OrderAccepted => {
+                let waits = self
+                    .lines
+                    .get(&entry.line)
+                    .is_some_and(|l| !l.pending.is_empty());
+                if waits {
+                    self.broken(4, entry, "was accepted while others waited before it");
+                }
+                self.accept(entry, units);
+                self.orders
+                    .insert(entry.seq, (OrderStatus::Accepted, units));
+            }
+            Kind::OrderSoldOut => {
+                let waits = self
+                    .lines
+                    .get(&entry.line)
+                    .is_some_and(|l| !l.pending.is_empty());
+                if waits {
+                    self.broken(4, entry, "was refused while others waited before it");
+                }
+                self.refuse(entry, units);
+            }
+            _ => {
+                if let Some(line) = self.lines.get_mut(&entry.line) {
+                    line.pending
+                        .insert(place, (entry.seq, Pending { place, units }));
+                    line.pending_units += units;
+                }
+                self.orders.insert(entry.seq, (OrderStatus::Pending, units));
+            }
+        }
+    }
+
+    /// Rules 2 and 4: a unit is promised once, and nobody overtakes.
+    fn accept(&mut self, entry: &Entry, units: u64) {
+        self.report.accepted += 1;
+        let Some(line) = self.lines.get_mut(&entry.line) else {
+            return;
+        };
+        let free = line.received.saturating_sub(line.allocated);
+        let overtook = line.refused.filter(|refused| units >= *refused);
+        line.allocated += units;
+        if units > free {
+            self.broken(
+                2,
+                entry,
+                format!("was accepted for {units} with {free} available"),
+            );
+        }
+        if let Some(refused) = overtook {
+            self.broken(
+                4,
+                entry,
+                format!("was accepted for {units} after {refused} were refused, with nothing new"),
+            );
+        }
+    }
+
+    fn refuse(&mut self, entry: &Entry, units: u64) {
+        let Some(line) = self.lines.get_mut(&entry.line) else {
+            return;
+        };
+        let free = line.received.saturating_sub(line.allocated);
+        line.refused = Some(line.refused.map_or(units, |refused| refused.min(units)));
+        if units <= free {
+            self.broken(
+                2,
+                entry,
+                format!("was refused {units} with {free} available"),
+            );
+        }
+    }
+
+    fn later_verdict(&mut self, entry: &Entry, units: u64) {
+        if !matches!(
+            self.orders.get(&entry.subject),
+            Some((OrderStatus::Pending, _))
+        ) {
+            self.broken(
+                5,
+                entry,
+                "is a second verdict, or one on an order that is not there",
+            );
+            return;
+        }
+        let head = self
+            .lines
+            .get_mut(&entry.line)
+            .and_then(|line| line.pending.pop_first());
+        match head {
+            Some((_, (seq, pending))) => {
+                if let Some(line) = self.lines.get_mut(&entry.line) {
+                    line.pending_units = line.pending_units.saturating_sub(pending.units);
+                }
+                if seq != entry.subject {
+                    let place = pending.place;
+                    self.broken(4, entry, format!("was decided before place {place}"));
+                }
+                if pending.units != units {
+                    self.broken(5, entry, "decides another quantity than was ordered");
+                }
+            }
+            None => self.broken(5, entry, "decides an order that does not wait"),
+        }
+        if entry.kind == Kind::OrderAccepted {
+            self.accept(entry, units);
+            self.orders
+                .insert(entry.subject, (OrderStatus::Accepted, units));
+        } else {
+            self.refuse(entry, units);
+            self.orders.remove(&entry.subject);
+        }
+    }
+
+    fn cancellation(&mut self, entry: &Entry, units: u64) {
+        match self.orders.remove(&entry.subject) {
+            Some((OrderStatus::Accepted, ordered)) if ordered == units => {
+                if let Some(line) = self.lines.get_mut(&entry.line) {
+                    line.allocated = line.allocated.saturating_sub(units);
+                    line.refused = None;
+                }
+            }
+            Some((OrderStatus::Pending, ordered)) if ordered == units => {
+                if let Some(line) = self.lines.get_mut(&entry.line) {
+                    line.pending.retain(|_, (seq, _)| *seq != entry.subject);
+                    line.pending_units = line.pending_units.saturating_sub(units);
+                }
+            }
+            Some(_) | None => {
+                self.broken(5, entry, "cancels an order that cannot be cancelled");
+            }
+        }
+    }
+
+    /// Rule 8: one open request a product, and goods counted once.
+    fn replenishment(&mut self, entry: &Entry, data: &Data<'_>) {
+        let id = data.replenishment.as_deref().unwrap_or("").to_owned();
+        let Some(line) = self.lines.get_mut(&entry.line) else {
+            return;
+        };
+        match entry.kind {
+            Kind::ReplenishmentRequested => {
+                let other = line.open_replenishment.replace(id);
+                if other.is_some() {
+                    self.broken(8, entry, "is a second open replenishment");
+                }
+                self.report.replenishments += 1;
+            }
+            Kind::ReplenishmentReceived => {
+                if line.open_replenishment.as_deref() == Some(&id) {
+                    line.open_replenishment = None;
+                }
+                if !self.received.insert(id) {
+                    self.broken(8, entry, "counts the goods of a replenishment twice");
+                }
+            }
+            Kind::ReplenishmentFailed => {
+                if line.open_replenishment.as_deref() == Some(&id) {
+                    line.open_replenishment = None;
+                } else {
+                    self.broken(8, entry, "fails a replenishment that is not open");
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Rule 1: the sums that every entry carries are the sums of what happened.
+    fn levels(&mut self, entry: &Entry, data: &Data<'_>) {
+        let (Some(stock), Some(line)) = (data.stock, self.lines.get(&entry.line)) else {
+            return;
+        };
+        let expected = [
+            line.received,
+            0,
+            line.allocated,
+            line.pending.len() as u64,
+            line.pending_units,
+        ];
+        let told: [u64; 5] = stock.into();
+        if told != expected {
+            self.broken(
+                1,
+                entry,
+                format!("tells stock {told:?} where its history gives {expected:?}"),
+            );
+        }
+    }
+
+    /// The products and waiting lines as stored are what their history gives.
+    fn compare_products(&mut self) -> Result<(), StoreError> {
+        let mut after: Option<Sku> = None;
+        loop {
+            let page = self.reader.products(after.as_ref(), 100)?;
+            let Some(last) = page.last() else {
+                return Ok(());
+            };
+            after = Some(last.sku.clone());
+            for product in page {
+                self.compare_product(&product.sku)?;
+            }
+        }
+    }
+
+    fn compare_product(&mut self, sku: &Sku) -> Result<(), StoreError> {
+        // On a live store the product moves on while it is looked at; look again until both
+        // sides stand at the same entry.
+        for _ in 0..LOOKS {
+            let Some(product) = self.reader.product(sku)? else {
+                return Ok(());
+            };
+            let waiting = self.reader.waiting(product.id, 0, usize::MAX >> 1)?;
+            self.read_on()?;
+            let Some(line) = self.lines.get(&product.id) else {
+                self.told_of(sku, 11, "has no history");
+                return Ok(());
+            };
+            if line.last_seq != product.last_seq {
+                continue;
+            }
+            let stored = (
+                product.stock.on_hand,
+                product.stock.allocated,
+                product.stock.received,
+                product.last_place,
+                product.waiting,
+                product.waiting_units,
+                product.last_hash,
+            );
+            let history = (
+                line.received,
+                line.allocated,
+                line.received,
+                line.last_place,
+                line.pending.len() as u64,
+                line.pending_units,
+                line.hash,
+            );
+            let same_line = waiting
+                .iter()
+                .map(|w| (w.place, w.order, w.quantity.units()))
+                .eq(line
+                    .pending
+                    .values()
+                    .map(|(seq, pending)| (pending.place, *seq, pending.units)));
+            let free = line.received.saturating_sub(line.allocated);
+            let owed = line
+                .pending
+                .values()
+                .next()
+                .is_some_and(|(_, head)| head.units <= free)
+                && product.when_sold_out == WhenSoldOut::Wait;
+            if stored != history {
+                self.told_of(sku, 1, "is stored differently from what its history gives");
+            }
+            if !same_line {
+                self.told_of(sku, 3, "has a waiting line that its history does not give");
+            }
+            if owed {
+                self.told_of(
+                    sku,
+                    2,
+                    "withholds units that the head of its line could have",
+                );
+            }
+            return Ok(());
+        }
+        Ok(())
+    }
+
+    fn told_of(&mut self, sku: &Sku, rule: u8, what: &str) {
+        self.tell(Violation {
+            rule,
+            sku: Some(sku.to_string()),
+            seq: None,
+            place: None,
+            what: what.to_owned(),
+        });
+    }
+}

@@ -1,0 +1,261 @@
+//! The handle on the sequencer.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+
+use crate::command::{Command, Refusal, Reply};
+use crate::feed::Feed;
+use crate::ports::{Clock, Ids, Opened, Reader, StoreError};
+use crate::sequencer::{self, Job, Shared};
+
+/// The bounds of one engine.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Commands that wait for the sequencer; one more is answered `Overloaded`.
+    pub queue_max: usize,
+    /// Commands in one commit.
+    pub batch_max: usize,
+    /// How long an idempotency key is kept.
+    pub key_retention: Duration,
+    /// Live keys one customer may hold.
+    pub keys_per_customer: u32,
+    pub products_max: usize,
+    pub queues_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            queue_max: 8_192,
+            batch_max: 512,
+            key_retention: Duration::from_secs(24 * 60 * 60),
+            keys_per_customer: 1_000,
+            products_max: 100_000,
+            queues_max: 1_000,
+        }
+    }
+}
+
+/// Why a command has no decision.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum EngineError {
+    /// The bounded queue is full. Nothing was done; try again shortly.
+    #[error("the sequencer's queue is full")]
+    Overloaded,
+    /// The server is going down. Nothing was done.
+    #[error("the server is stopping")]
+    Stopping,
+    /// The store failed while this command was being committed: it may or may not have been.
+    #[error("the store failed: {0}")]
+    Store(Arc<str>),
+}
+
+impl From<StoreError> for EngineError {
+    fn from(error: StoreError) -> Self {
+        let mut text = error.to_string();
+        if let Some(source) = &error.source {
+            text.push_str(": ");
+            text.push_str(&source.to_string());
+        }
+        Self::Store(text.into())
+    }
+}
+
+/// Proposes commands and reads. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    sender: mpsc::Sender<Job>,
+    shared: Arc<Shared>,
+    reader: Arc<dyn Reader>,
+    clock: Arc<dyn Clock>,
+    feed: Feed,
+    limits: Limits,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    stopped: watch::Receiver<bool>,
+}
+
+/// A wake-up for every queue somebody waits on.
+#[derive(Default)]
+pub(crate) struct Nudges {
+    queues: Mutex<HashMap<String, Arc<Notify>>>,
+}
+
+impl Nudges {
+    pub(crate) fn of(&self, queue: &str) -> Arc<Notify> {
+        let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(queues.entry(queue.to_owned()).or_default())
+    }
+
+    pub(crate) fn wake(&self, queue: &str) {
+        let queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(notify) = queues.get(queue) {
+            notify.notify_waiters();
+        }
+    }
+}
+
+impl Engine {
+    /// Starts the sequencer on a thread of its own.
+    ///
+    /// # Errors
+    /// When the store cannot say where its log ends.
+    pub fn start(
+        opened: Opened,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn Ids>,
+        limits: Limits,
+    ) -> Result<Self, StoreError> {
+        let Opened { store, reader } = opened;
+        let last_seq = reader.last_seq()?;
+        let (sender, receiver) = mpsc::channel(limits.queue_max);
+        let (stopped_tx, stopped) = watch::channel(false);
+        let feed = Feed::new(last_seq);
+        let shared = Arc::new(Shared {
+            depth: AtomicU64::new(0),
+            failed: Mutex::new(None),
+            stopping: AtomicBool::new(false),
+            nudges: Nudges::default(),
+        });
+        let unsettled = reader.unsettled_products(limits.products_max)?;
+        let thread = sequencer::spawn(sequencer::Parts {
+            store,
+            clock: Arc::clone(&clock),
+            ids,
+            limits: limits.clone(),
+            jobs: receiver,
+            shared: Arc::clone(&shared),
+            feed: feed.clone(),
+            stopped: stopped_tx,
+            unsettled: unsettled.into_iter().map(|product| product.sku).collect(),
+        });
+        Ok(Self {
+            inner: Arc::new(Inner {
+                sender,
+                shared,
+                reader,
+                clock,
+                feed,
+                limits,
+                thread: Mutex::new(Some(thread)),
+                stopped,
+            }),
+        })
+    }
+
+    /// Has a command decided, in order, and waits until the decision is durable.
+    ///
+    /// # Errors
+    /// See [`EngineError`]; a rule that says no is `Ok(Err(refusal))`.
+    pub async fn decide(&self, command: Command) -> Result<Result<Reply, Refusal>, EngineError> {
+        let (reply, answer) = oneshot::channel();
+        if self.inner.stopping() {
+            return Err(EngineError::Stopping);
+        }
+        match self.inner.sender.try_send(Job::Decide { command, reply }) {
+            Ok(()) => {
+                self.inner.shared.depth.fetch_add(1, Ordering::Relaxed);
+            }
+            Err(mpsc::error::TrySendError::Full(_)) => return Err(EngineError::Overloaded),
+            Err(mpsc::error::TrySendError::Closed(_)) => return Err(self.inner.why_closed()),
+        }
+        match answer.await {
+            Ok(answer) => answer,
+            Err(_) => Err(self.inner.why_closed()),
+        }
+    }
+
+    /// Reads on a thread where blocking is allowed.
+    ///
+    /// # Errors
+    /// [`EngineError::Store`] when the store fails.
+    pub async fn read<T, F>(&self, read: F) -> Result<T, EngineError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&dyn Reader) -> Result<T, StoreError> + Send + 'static,
+    {
+        let reader = Arc::clone(&self.inner.reader);
+        match tokio::task::spawn_blocking(move || read(&*reader)).await {
+            Ok(result) => result.map_err(EngineError::from),
+            Err(_) => Err(EngineError::Store("a read was cut short".into())),
+        }
+    }
+
+    pub fn reader(&self) -> Arc<dyn Reader> {
+        Arc::clone(&self.inner.reader)
+    }
+
+    pub fn feed(&self) -> &Feed {
+        &self.inner.feed
+    }
+
+    pub fn now(&self) -> commerce::Millis {
+        self.inner.clock.now()
+    }
+
+    pub fn limits(&self) -> &Limits {
+        &self.inner.limits
+    }
+
+    /// Commands that wait for the sequencer at this moment.
+    pub fn depth(&self) -> u64 {
+        self.inner.shared.depth.load(Ordering::Relaxed)
+    }
+
+    /// Woken when a message may have become visible in the queue. Take it before you look, so
+    /// that nothing that arrives in between is slept through.
+    pub fn nudge(&self, queue: &str) -> Arc<Notify> {
+        self.inner.shared.nudges.of(queue)
+    }
+
+    /// Why the sequencer gave up, if it did.
+    pub fn failure(&self) -> Option<Arc<str>> {
+        self.inner.shared.failure()
+    }
+
+    /// Resolves when the sequencer's thread has ended.
+    pub async fn stopped(&self) {
+        let mut stopped = self.inner.stopped.clone();
+        // An error means that the sender is gone, which is the same.
+        let _ = stopped.wait_for(|stopped| *stopped).await;
+    }
+
+    /// Takes no new commands, answers those that were admitted, ends the thread.
+    pub async fn stop(&self) {
+        if !self.inner.shared.stopping.swap(true, Ordering::SeqCst) {
+            // The stop travels behind everything that was admitted before it.
+            let _ = self.inner.sender.send(Job::Stop).await;
+        }
+        self.stopped().await;
+        let thread = self
+            .inner
+            .thread
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(thread) = thread {
+            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+        }
+    }
+}
+
+impl Inner {
+    fn stopping(&self) -> bool {
+        self.shared.stopping.load(Ordering::SeqCst)
+    }
+
+    fn why_closed(&self) -> EngineError {
+        match self.shared.failure() {
+            Some(failure) => EngineError::Store(failure),
+            None => EngineError::Stopping,
+        }
+    }
+}

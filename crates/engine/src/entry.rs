@@ -1,0 +1,276 @@
+//! The log: what happened, in one order for everything.
+//!
+//! ```text
+//! seq | line | prev | kind | at | subject | data (JSON) | hash | customer secret key body
+//!  |     |      |                   |         |            |      +- only on orders; never shown
+//!  |     |      |                   |         |            +- BLAKE3 chain of the line (rule 11)
+//!  |     |      |                   |         +- what anybody may see; hashed as it is
+//!  |     |      |                   +- the order or replenishment it is about, by sequence
+//!  |     |      +- the entry before it in the same line: a line is read backwards by it
+//!  |     +- the product, or 0 for what concerns no product
+//!  +- 1, 2, 3 ... over all lines, in commit order
+//! ```
+//! An order *is* its first entry: the sequence in its id finds it. Later entries about it point
+//! back by `subject`.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use commerce::{
+    Currency, Hash, Millis, Money, OrderId, ProductId, Quantity, Secret, Sku, StockLevels,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::command::{BodyHash, KeyHash};
+
+macro_rules! kinds {
+    ($($name:ident = $number:literal, $text:literal;)*) => {
+        /// What an entry says. The numbers are stored: never reuse one.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[repr(u8)]
+        pub enum Kind { $($name = $number),* }
+
+        impl Kind {
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// The name that events carry.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text),* }
+            }
+
+            pub const fn number(self) -> u8 {
+                self as u8
+            }
+
+            pub const fn from_number(number: u8) -> Option<Self> {
+                match number { $($number => Some(Self::$name),)* _ => None }
+            }
+        }
+    };
+}
+
+kinds! {
+    ProductCreated = 1, "product.created";
+    ProductUpdated = 2, "product.updated";
+    OrderPlaced = 10, "order.placed";
+    OrderAccepted = 11, "order.accepted";
+    OrderSoldOut = 12, "order.sold_out";
+    OrderCancelled = 13, "order.cancelled";
+    StockReceived = 20, "stock.received";
+    ReplenishmentRequested = 30, "replenishment.requested";
+    ReplenishmentStarted = 31, "replenishment.started";
+    ReplenishmentReceived = 32, "replenishment.received";
+    ReplenishmentFailed = 33, "replenishment.failed";
+    MessageDeadLettered = 40, "message.dead_lettered";
+}
+
+impl Kind {
+    /// Whether it is a verdict on an order, or the order's admission.
+    pub const fn is_order(self) -> bool {
+        match self {
+            Self::OrderPlaced | Self::OrderAccepted | Self::OrderSoldOut | Self::OrderCancelled => {
+                true
+            }
+            Self::ProductCreated
+            | Self::ProductUpdated
+            | Self::StockReceived
+            | Self::ReplenishmentRequested
+            | Self::ReplenishmentStarted
+            | Self::ReplenishmentReceived
+            | Self::ReplenishmentFailed
+            | Self::MessageDeadLettered => false,
+        }
+    }
+}
+
+/// What an entry carries for everybody to see. Which fields are there depends on the kind; the
+/// order of the fields is the order of the stored bytes, so new ones are added at the end.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Data<'a> {
+    #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
+    pub sku: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quantity: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit_price: Option<Money>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<Currency>,
+    /// Binds the decision to the buyer; see `commerce::commit_to_buyer`.
+    #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
+    pub buyer: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stock: Option<StockLevels>,
+    #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
+    pub reference: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
+    pub replenishment: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
+    pub factory: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
+    pub status: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
+    pub reason: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
+    pub queue: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
+    pub dead_letter_queue: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
+    pub message_id: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receive_count: Option<u64>,
+}
+
+/// The private side of an order's entry.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Buyer {
+    pub customer: Arc<str>,
+    /// Only on the entry that made the order.
+    pub secret: Option<Secret>,
+    pub key: Option<KeyHash>,
+    pub body: BodyHash,
+}
+
+/// One entry of the log.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    pub seq: u64,
+    /// `ProductId(0)` for what concerns no product.
+    pub line: ProductId,
+    /// The entry before it in the same line, 0 for the first.
+    pub prev: u64,
+    pub kind: Kind,
+    pub at: Millis,
+    /// The order (its first entry) or the replenishment this is about; 0 for neither.
+    pub subject: u64,
+    /// [`Data`] as canonical JSON.
+    pub data: Arc<str>,
+    pub hash: Hash,
+    pub buyer: Option<Buyer>,
+}
+
+impl Entry {
+    /// Reads the public side.
+    ///
+    /// # Panics
+    /// When the bytes are not what this program wrote: the store is damaged, and going on would
+    /// answer from damaged data.
+    pub fn data(&self) -> Data<'_> {
+        serde_json::from_str(&self.data).expect("entries hold the JSON that was written")
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OrderStatus {
+    Pending,
+    Accepted,
+    SoldOut,
+    Rejected,
+    Expired,
+    Cancelled,
+}
+
+impl OrderStatus {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Accepted => "accepted",
+            Self::SoldOut => "sold_out",
+            Self::Rejected => "rejected",
+            Self::Expired => "expired",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Pending => 0,
+            Self::Accepted => 1,
+            Self::SoldOut => 2,
+            Self::Rejected => 3,
+            Self::Expired => 4,
+            Self::Cancelled => 5,
+        }
+    }
+
+    pub const fn from_number(number: u8) -> Option<Self> {
+        match number {
+            0 => Some(Self::Pending),
+            1 => Some(Self::Accepted),
+            2 => Some(Self::SoldOut),
+            3 => Some(Self::Rejected),
+            4 => Some(Self::Expired),
+            5 => Some(Self::Cancelled),
+            _ => None,
+        }
+    }
+}
+
+/// An order as it stands: its first entry and what came of it since.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OrderRecord {
+    pub id: OrderId,
+    pub product: ProductId,
+    pub sku: Sku,
+    pub place: u64,
+    pub quantity: Quantity,
+    pub customer: Arc<str>,
+    pub unit_price: Money,
+    pub currency: Currency,
+    pub status: OrderStatus,
+    pub placed_at: Millis,
+    pub decided_at: Option<Millis>,
+    pub cancelled_at: Option<Millis>,
+    pub key: Option<KeyHash>,
+    pub body: BodyHash,
+    /// The newest entry about it.
+    pub last_seq: u64,
+}
+
+impl OrderRecord {
+    /// An order as its first entry left it; none for an entry that made no order.
+    pub fn from_entry(entry: &Entry) -> Option<Self> {
+        let status = match entry.kind {
+            Kind::OrderPlaced => OrderStatus::Pending,
+            Kind::OrderAccepted => OrderStatus::Accepted,
+            Kind::OrderSoldOut => OrderStatus::SoldOut,
+            Kind::OrderCancelled
+            | Kind::ProductCreated
+            | Kind::ProductUpdated
+            | Kind::StockReceived
+            | Kind::ReplenishmentRequested
+            | Kind::ReplenishmentStarted
+            | Kind::ReplenishmentReceived
+            | Kind::ReplenishmentFailed
+            | Kind::MessageDeadLettered => return None,
+        };
+        if entry.subject != entry.seq {
+            return None;
+        }
+        let buyer = entry.buyer.as_ref()?;
+        let data = entry.data();
+        Some(Self {
+            id: OrderId {
+                seq: entry.seq,
+                secret: buyer.secret?,
+            },
+            product: entry.line,
+            sku: Sku::new(data.sku.as_deref()?).ok()?,
+            place: data.place?,
+            quantity: Quantity::new(u32::try_from(data.quantity?).ok()?).ok()?,
+            customer: Arc::clone(&buyer.customer),
+            unit_price: data.unit_price?,
+            currency: data.currency?,
+            status,
+            placed_at: entry.at,
+            decided_at: (status != OrderStatus::Pending).then_some(entry.at),
+            cancelled_at: None,
+            key: buyer.key,
+            body: buyer.body,
+            last_seq: entry.seq,
+        })
+    }
+}

@@ -1,0 +1,122 @@
+//! Committed entries, in order, to whoever listens in this process.
+//!
+//! The sequencer publishes every batch after its commit. The feed keeps the last
+//! [`FEED_BATCHES`] batches; a reader that is slower than that is told how far the log has
+//! come and reads the rest from the store, so nothing is lost and nobody is waited for.
+
+use std::sync::Arc;
+
+use tokio::sync::{broadcast, watch};
+
+use crate::entry::Entry;
+use crate::ports::{Reader, StoreError};
+
+/// Batches kept for readers that are a little behind.
+pub const FEED_BATCHES: usize = 1_024;
+
+/// Entries read from the store at a time when a reader catches up.
+const CATCH_UP: usize = 1_000;
+
+/// The committed entries of one batch.
+pub type Committed = Arc<[Arc<Entry>]>;
+
+#[derive(Clone)]
+pub struct Feed {
+    sender: broadcast::Sender<Committed>,
+    last: watch::Sender<u64>,
+}
+
+impl Feed {
+    pub(crate) fn new(last_seq: u64) -> Self {
+        Self {
+            sender: broadcast::Sender::new(FEED_BATCHES),
+            last: watch::Sender::new(last_seq),
+        }
+    }
+
+    pub(crate) fn publish(&self, entries: Vec<Entry>) {
+        let Some(newest) = entries.last().map(|entry| entry.seq) else {
+            return;
+        };
+        self.last.send_replace(newest);
+        if self.sender.receiver_count() > 0 {
+            let batch: Committed = entries.into_iter().map(Arc::new).collect();
+            // Nobody listening any more is fine.
+            let _ = self.sender.send(batch);
+        }
+    }
+
+    /// The newest committed sequence.
+    pub fn last_seq(&self) -> u64 {
+        *self.last.borrow()
+    }
+
+    /// Entries from after `seq` on.
+    pub fn tail(&self, seq: u64, reader: Arc<dyn Reader>) -> Tail {
+        Tail {
+            next: seq + 1,
+            receiver: self.sender.subscribe(),
+            last: self.last.subscribe(),
+            reader,
+        }
+    }
+}
+
+/// A place in the log that moves forward.
+pub struct Tail {
+    next: u64,
+    receiver: broadcast::Receiver<Committed>,
+    last: watch::Receiver<u64>,
+    reader: Arc<dyn Reader>,
+}
+
+impl Tail {
+    /// The next entries, at least one, in order and without a gap. None when the engine is gone.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn next(&mut self) -> Result<Option<Committed>, StoreError> {
+        loop {
+            // Behind what the feed still holds, or just begun: the store has it.
+            let behind = *self.last.borrow() >= self.next && self.receiver.is_empty();
+            if behind {
+                return self.read().await.map(Some);
+            }
+            match self.receiver.recv().await {
+                Ok(batch) => {
+                    let (Some(first), Some(newest)) = (batch.first(), batch.last()) else {
+                        continue;
+                    };
+                    if newest.seq < self.next {
+                        continue;
+                    }
+                    if first.seq > self.next {
+                        return self.read().await.map(Some);
+                    }
+                    let skip = usize::try_from(self.next - first.seq).expect("within one batch");
+                    self.next = newest.seq + 1;
+                    return Ok(Some(if skip == 0 {
+                        batch
+                    } else {
+                        batch[skip..].into()
+                    }));
+                }
+                Err(broadcast::error::RecvError::Lagged(_)) => {
+                    return self.read().await.map(Some);
+                }
+                Err(broadcast::error::RecvError::Closed) => return Ok(None),
+            }
+        }
+    }
+
+    async fn read(&mut self) -> Result<Committed, StoreError> {
+        let (reader, after) = (Arc::clone(&self.reader), self.next - 1);
+        let entries = tokio::task::spawn_blocking(move || reader.entries(after, CATCH_UP))
+            .await
+            .map_err(|error| StoreError::new("a read of the log was cut short", error))??;
+        if let Some(newest) = entries.last() {
+            self.next = newest.seq + 1;
+        }
+        Ok(entries.into_iter().map(Arc::new).collect())
+    }
+}

@@ -1,0 +1,156 @@
+//! From entries to topics: a task that tails the log and proposes what to publish.
+//!
+//! The log is the outbox. The relay's cursor and the messages it sends are one commit, so every
+//! entry is published once, whatever dies when.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::command::{Command, Publication, Refusal};
+use crate::engine::{Engine, EngineError};
+use crate::entry::{Entry, Kind};
+
+/// Topic of everything that happens to a product's goods.
+pub const TOPIC_STOCK: &str = "stock";
+/// Topic of verdicts on orders.
+pub const TOPIC_ORDERS: &str = "orders";
+/// Topic of what operations must hear.
+pub const TOPIC_OPERATIONS: &str = "operations";
+
+/// Entries without a publication pass by so many before the cursor is written all the same.
+const CURSOR_EVERY: u64 = 50_000;
+
+/// Publications in one commit.
+const PUBLICATIONS_MAX: usize = 256;
+
+/// Who subscribed is looked up so often; a new subscription hears what comes after.
+const SUBSCRIPTIONS_EVERY: Duration = Duration::from_millis(500);
+
+/// How long to wait before trying again when the sequencer is full.
+const RETRY: Duration = Duration::from_millis(50);
+
+fn topic(kind: Kind) -> Option<&'static str> {
+    match kind {
+        Kind::StockReceived
+        | Kind::ReplenishmentRequested
+        | Kind::ReplenishmentStarted
+        | Kind::ReplenishmentReceived => Some(TOPIC_STOCK),
+        Kind::ReplenishmentFailed | Kind::MessageDeadLettered => Some(TOPIC_OPERATIONS),
+        Kind::OrderPlaced | Kind::OrderAccepted | Kind::OrderSoldOut | Kind::OrderCancelled => {
+            Some(TOPIC_ORDERS)
+        }
+        Kind::ProductCreated | Kind::ProductUpdated => None,
+    }
+}
+
+fn publication(entry: &Entry, topic: &'static str) -> Publication {
+    Publication {
+        topic,
+        seq: entry.seq,
+        body: format!(
+            r#"{{"type":"{}","seq":{},"at":{},"data":{}}}"#,
+            entry.kind.as_str(),
+            entry.seq,
+            entry.at,
+            entry.data
+        ),
+        attributes: vec![("type", entry.kind.as_str().to_owned())],
+    }
+}
+
+/// Runs until cancelled.
+///
+/// # Errors
+/// When the engine has stopped or its store fails.
+pub async fn run_relay(engine: Engine, cancel: CancellationToken) -> Result<(), EngineError> {
+    let mut cursor = engine.read(|reader| reader.relay_cursor()).await?;
+    let mut subscribed = topics_with_subscribers(&engine).await?;
+    let mut looked = tokio::time::Instant::now();
+    'restart: loop {
+        let mut tail = engine.feed().tail(cursor, engine.reader());
+        let mut seen = cursor;
+        loop {
+            let batch = tokio::select! {
+                () = cancel.cancelled() => return Ok(()),
+                batch = tail.next() => batch?,
+            };
+            let Some(batch) = batch else {
+                return Ok(());
+            };
+            if looked.elapsed() > SUBSCRIPTIONS_EVERY {
+                subscribed = topics_with_subscribers(&engine).await?;
+                looked = tokio::time::Instant::now();
+            }
+            for chunk in batch.chunks(PUBLICATIONS_MAX) {
+                let publications: Vec<Publication> = chunk
+                    .iter()
+                    .filter_map(|entry| {
+                        let topic = topic(entry.kind)?;
+                        subscribed
+                            .iter()
+                            .any(|subscribed| subscribed == topic)
+                            .then(|| publication(entry, topic))
+                    })
+                    .collect();
+                seen = chunk.last().map_or(seen, |entry| entry.seq);
+                if publications.is_empty() && seen - cursor < CURSOR_EVERY {
+                    continue;
+                }
+                match advance(&engine, cursor, seen, publications, &cancel).await? {
+                    Some(moved) if moved == seen => cursor = seen,
+                    Some(moved) => {
+                        cursor = moved;
+                        continue 'restart;
+                    }
+                    None => return Ok(()),
+                }
+            }
+        }
+    }
+}
+
+/// Topics that nobody listens to cost nothing.
+async fn topics_with_subscribers(engine: &Engine) -> Result<Vec<String>, EngineError> {
+    let mut topics: Vec<String> = engine
+        .read(|reader| reader.subscriptions())
+        .await?
+        .into_iter()
+        .map(|subscription| subscription.topic)
+        .collect();
+    topics.dedup();
+    Ok(topics)
+}
+
+/// Where the cursor is afterwards; none when cancelled.
+async fn advance(
+    engine: &Engine,
+    from: u64,
+    to: u64,
+    publications: Vec<Publication>,
+    cancel: &CancellationToken,
+) -> Result<Option<u64>, EngineError> {
+    loop {
+        let command = Command::Relay {
+            from,
+            to,
+            publications: publications.clone(),
+        };
+        match engine.decide(command).await {
+            Ok(Ok(_)) => return Ok(Some(to)),
+            Ok(Err(Refusal::RelayMoved { cursor })) => return Ok(Some(cursor)),
+            Ok(Err(refusal)) => {
+                return Err(EngineError::Store(
+                    format!("the relay was refused: {}", refusal.code()).into(),
+                ));
+            }
+            Err(EngineError::Overloaded) => {
+                tokio::select! {
+                    () = cancel.cancelled() => return Ok(None),
+                    () = tokio::time::sleep(RETRY) => {}
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}

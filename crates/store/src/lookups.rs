@@ -1,0 +1,199 @@
+//! What a single writer keeps in memory so that the hot path needs no index: which idempotency
+//! keys are known, how many live keys a customer holds, and how many units of a limited product
+//! a customer has.
+//!
+//! ```text
+//! ring:  | key hash 8 | customer 8 | entry 8 |  oldest first, 24 bytes a key
+//! table: position in the ring, by key hash      about 9 bytes a key
+//! ```
+//! A key hash is the first half of the stored fingerprint; a hit is confirmed by reading the
+//! order it points to, so two keys that share a half are told apart.
+
+use std::collections::{HashMap, VecDeque};
+
+use commerce::{CustomerHash, Millis, ProductId};
+use engine::KeyHash;
+use hashbrown::HashTable;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Held {
+    key: u64,
+    customer: u64,
+    order: u64,
+}
+
+/// The live keys, oldest first.
+#[derive(Default)]
+pub(crate) struct Keys {
+    ring: VecDeque<Held>,
+    /// How many entries have left the ring at its front.
+    gone: u64,
+    /// Positions since the beginning, truncated to 32 bits: never more than 2^32 live keys.
+    table: HashTable<u32>,
+    holders: HashMap<u64, u32>,
+    /// (first order after it, time): for expiry in steps.
+    times: VecDeque<(u64, Millis)>,
+}
+
+/// Keys expire in steps of this many.
+const TIME_EVERY: usize = 1_024;
+
+pub(crate) fn half(key: KeyHash) -> u64 {
+    u64::from_be_bytes(key.0[..8].try_into().expect("eight of sixteen bytes"))
+}
+
+fn low(position: u64) -> u32 {
+    u32::try_from(position & u64::from(u32::MAX)).expect("masked to 32 bits")
+}
+
+impl Keys {
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.ring.len()
+    }
+
+    fn held(&self, position: u32) -> &Held {
+        let offset = position.wrapping_sub(low(self.gone));
+        &self.ring[offset as usize]
+    }
+
+    pub(crate) fn insert(&mut self, key: u64, customer: CustomerHash, order: u64, at: Millis) {
+        if self.ring.len() % TIME_EVERY == 0 {
+            self.times.push_back((order, at));
+        }
+        let position = low(self.gone + self.ring.len() as u64);
+        self.ring.push_back(Held {
+            key,
+            customer: customer.0,
+            order,
+        });
+        let (ring, gone) = (&self.ring, low(self.gone));
+        self.table.insert_unique(key, position, |position| {
+            ring[position.wrapping_sub(gone) as usize].key
+        });
+        *self.holders.entry(customer.0).or_default() += 1;
+    }
+
+    /// Orders whose key has this half: nearly always one at most.
+    pub(crate) fn candidates(&self, key: u64) -> impl Iterator<Item = u64> + '_ {
+        self.table
+            .iter_hash(key)
+            .map(|position| self.held(*position))
+            .filter(move |held| held.key == key)
+            .map(|held| held.order)
+    }
+
+    pub(crate) fn held_by(&self, customer: CustomerHash) -> u32 {
+        self.holders.get(&customer.0).copied().unwrap_or(0)
+    }
+
+    /// Forgets keys whose step is older than `since` as a whole.
+    pub(crate) fn forget_before(&mut self, since: Millis) {
+        while let Some(&(boundary, at)) = self.times.get(1) {
+            if at >= since {
+                return;
+            }
+            self.times.pop_front();
+            while self.ring.front().is_some_and(|held| held.order < boundary) {
+                self.forget_first();
+            }
+        }
+    }
+
+    fn forget_first(&mut self) {
+        let Some(held) = self.ring.front().copied() else {
+            return;
+        };
+        let position = low(self.gone);
+        if let Ok(entry) = self.table.find_entry(held.key, |p| *p == position) {
+            entry.remove();
+        }
+        self.ring.pop_front();
+        self.gone += 1;
+        if let Some(count) = self.holders.get_mut(&held.customer) {
+            *count -= 1;
+            if *count == 0 {
+                self.holders.remove(&held.customer);
+            }
+        }
+    }
+}
+
+/// Units that customers have of products with a purchase limit.
+#[derive(Default)]
+pub(crate) struct Bought {
+    units: HashMap<ProductId, HashMap<u64, u64>>,
+}
+
+impl Bought {
+    pub(crate) fn is_counted(&self, product: ProductId) -> bool {
+        self.units.contains_key(&product)
+    }
+
+    pub(crate) fn count(&mut self, product: ProductId) {
+        self.units.entry(product).or_default();
+    }
+
+    pub(crate) fn of(&self, product: ProductId, customer: CustomerHash) -> u64 {
+        self.units
+            .get(&product)
+            .and_then(|counts| counts.get(&customer.0))
+            .copied()
+            .unwrap_or(0)
+    }
+
+    /// Only for products that are counted.
+    pub(crate) fn add(&mut self, product: ProductId, customer: CustomerHash, delta: i64) {
+        let Some(counts) = self.units.get_mut(&product) else {
+            return;
+        };
+        let count = counts.entry(customer.0).or_default();
+        *count = count
+            .checked_add_signed(delta)
+            .expect("nobody gives back more than they had");
+        if *count == 0 {
+            counts.remove(&customer.0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Against a list that is searched from the front.
+        #[test]
+        fn keys_are_found_until_they_are_forgotten(keys in prop::collection::vec((0u64..50, 0u64..5), 0..3000), forget in prop::collection::vec(0i64..3000, 0..4)) {
+            let mut window = Keys::default();
+            let mut model: Vec<(u64, u64, u64)> = Vec::new();
+            for (i, (key, customer)) in keys.iter().enumerate() {
+                let order = i as u64 + 1;
+                window.insert(*key, CustomerHash(*customer), order, i64::try_from(order).unwrap());
+                model.push((*key, *customer, order));
+            }
+            for since in forget {
+                window.forget_before(since);
+                // Steps go as a whole: nothing at or after `since` may be gone.
+                let kept = window.len();
+                prop_assert!(kept <= model.len());
+                let gone = model.len() - kept;
+                for (_, _, order) in model.drain(..gone) {
+                    prop_assert!(i64::try_from(order).unwrap() < since);
+                }
+            }
+            for key in 0..50 {
+                let mut found: Vec<u64> = window.candidates(key).collect();
+                found.sort_unstable();
+                let expected: Vec<u64> = model.iter().filter(|(k, _, _)| *k == key).map(|(_, _, o)| *o).collect();
+                prop_assert_eq!(found, expected);
+            }
+            for customer in 0..5 {
+                let expected = model.iter().filter(|(_, c, _)| *c == customer).count();
+                prop_assert_eq!(window.held_by(CustomerHash(customer)) as usize, expected);
+            }
+        }
+    }
+}

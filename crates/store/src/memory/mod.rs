@@ -1,0 +1,453 @@
+//! A store that forgets everything at the end: for tests and simulations.
+//!
+//! Written for the eye: maps that are searched as the port describes them, no caches, nothing
+//! shared with the other stores but the suite they all pass.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use commerce::{
+    DRAIN_MAX, Email, Line, Millis, Product, ProductId, Reference, Replenishment, Sku, Waiting,
+    WhenSoldOut,
+};
+use engine::ports::{
+    Changes, Loaded, LoadedQueue, Opened, OrderChange, Queue, QueueDepth, Reader, Store,
+    StoreError, Subscription, Touch,
+};
+use engine::{Entry, OrderRecord, OrderStatus};
+use messaging::{Message, MessageState};
+
+#[derive(Default)]
+struct State {
+    log: Vec<Entry>,
+    products: BTreeMap<Sku, Product>,
+    order_changes: HashMap<u64, OrderChange>,
+    waiting: BTreeMap<(ProductId, u64), Waiting>,
+    receipts: HashMap<(ProductId, Reference), (u64, u64)>,
+    replenishments: BTreeMap<u64, Replenishment>,
+    queues: BTreeMap<String, Queue>,
+    messages: BTreeMap<(u32, u64), Message>,
+    subscriptions: Vec<Subscription>,
+    relay_cursor: u64,
+}
+
+/// Both sides of a store in memory.
+#[derive(Clone, Default)]
+pub struct Memory {
+    state: Arc<RwLock<State>>,
+}
+
+impl Memory {
+    pub fn open(&self) -> Opened {
+        Opened {
+            store: Box::new(self.clone()),
+            reader: Arc::new(self.clone()),
+        }
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn entry(&self, seq: u64) -> Option<&Entry> {
+        let at = usize::try_from(seq).ok()?.checked_sub(1)?;
+        self.log.get(at)
+    }
+
+    fn order(&self, seq: u64) -> Option<OrderRecord> {
+        let mut order = OrderRecord::from_entry(self.entry(seq)?)?;
+        if let Some(change) = self.order_changes.get(&seq) {
+            order.status = change.status;
+            order.decided_at = change.decided_at;
+            order.cancelled_at = change.cancelled_at;
+            order.last_seq = change.last_seq;
+        }
+        Some(order)
+    }
+
+    fn orders(&self) -> impl Iterator<Item = OrderRecord> + '_ {
+        self.log
+            .iter()
+            .filter(|entry| entry.kind.is_order() && entry.subject == entry.seq)
+            .filter_map(|entry| self.order(entry.seq))
+    }
+
+    fn waiting_of(&self, product: ProductId) -> impl Iterator<Item = &Waiting> {
+        self.waiting
+            .range((product, 0)..=(product, u64::MAX))
+            .map(|(_, waiting)| waiting)
+    }
+
+    fn line(&self, sku: &Sku, head: bool) -> Option<Line> {
+        let product = self.products.get(sku)?;
+        let wanted = head || product.when_sold_out == WhenSoldOut::Reject;
+        let waiting: VecDeque<Waiting> = if wanted {
+            self.waiting_of(product.id)
+                .take(DRAIN_MAX)
+                .cloned()
+                .collect()
+        } else {
+            VecDeque::new()
+        };
+        Some(Line::new(product.clone(), waiting))
+    }
+
+    fn bought(&self, sku: &Sku, customer: commerce::CustomerHash) -> u64 {
+        self.orders()
+            .filter(|order| order.sku == *sku)
+            .filter(|order| Email::from_stored(&order.customer).customer() == customer)
+            .filter(|order| matches!(order.status, OrderStatus::Pending | OrderStatus::Accepted))
+            .map(|order| order.quantity.units())
+            .sum()
+    }
+
+    fn messages_of(&self, queue: u32) -> impl Iterator<Item = &Message> {
+        self.messages
+            .range((queue, 0)..=(queue, u64::MAX))
+            .map(|(_, message)| message)
+    }
+
+    fn loaded_queue(queue: &Queue) -> LoadedQueue {
+        LoadedQueue {
+            queue: queue.clone(),
+            visible: Vec::new(),
+            first: Vec::new(),
+            messages: HashMap::new(),
+        }
+    }
+
+    fn load_queues(&self, loaded: &mut Loaded, touch: &Touch) {
+        for touched in &touch.queues {
+            let Some(queue) = self.queues.get(&touched.name) else {
+                continue;
+            };
+            for other in self.queues.values() {
+                let target_of = |a: &Queue, b: &Queue| {
+                    a.config
+                        .redrive
+                        .as_ref()
+                        .is_some_and(|redrive| redrive.dead_letter_queue == b.name)
+                };
+                if target_of(queue, other) || target_of(other, queue) {
+                    loaded
+                        .queues
+                        .entry(other.name.clone())
+                        .or_insert_with(|| Self::loaded_queue(other));
+                }
+            }
+            let mut visible: Vec<Message> = self
+                .messages_of(queue.id)
+                .filter(|message| message.visible_at_ms <= touch.now)
+                .cloned()
+                .collect();
+            visible.sort_by_key(|message| (message.visible_at_ms, message.seq));
+            visible.truncate(touched.visible);
+            let first = self
+                .messages_of(queue.id)
+                .take(touched.first)
+                .cloned()
+                .collect();
+            let messages = touched
+                .messages
+                .iter()
+                .filter_map(|seq| Some((*seq, self.messages.get(&(queue.id, *seq))?.clone())))
+                .collect();
+            loaded.queues.insert(
+                touched.name.clone(),
+                LoadedQueue {
+                    queue: queue.clone(),
+                    visible,
+                    first,
+                    messages,
+                },
+            );
+        }
+        if touch.topics {
+            loaded.subscriptions.clone_from(&self.subscriptions);
+            for subscription in &self.subscriptions {
+                if let Some(queue) = self.queues.get(&subscription.queue) {
+                    loaded
+                        .queues
+                        .entry(queue.name.clone())
+                        .or_insert_with(|| Self::loaded_queue(queue));
+                }
+            }
+        }
+    }
+}
+
+impl Store for Memory {
+    fn load(&mut self, touch: &Touch) -> Result<Loaded, StoreError> {
+        let state = self.read();
+        let system = state
+            .log
+            .iter()
+            .rev()
+            .find(|entry| entry.line == ProductId(0));
+        let mut loaded = Loaded {
+            last_seq: state.log.last().map_or(0, |entry| entry.seq),
+            last_at: state.log.last().map_or(0, |entry| entry.at),
+            system: system.map_or((0, None), |entry| (entry.seq, Some(entry.hash))),
+            next_product: u32::try_from(state.products.len()).expect("bounded") + 1,
+            next_queue: u32::try_from(state.queues.len()).expect("bounded") + 1,
+            relay_cursor: state.relay_cursor,
+            ..Loaded::default()
+        };
+        for sku in &touch.products {
+            if let Some(line) = state.line(sku, touch.heads.contains(sku)) {
+                loaded.products.insert(sku.clone(), line);
+            }
+        }
+        let live = |order: &OrderRecord| order.key.is_some() && order.placed_at >= touch.keys_since;
+        for order in state.orders().filter(live) {
+            if let Some(key) = order.key.filter(|key| touch.keys.contains(key)) {
+                loaded.keys.insert(key, order.id.seq);
+                loaded.orders.insert(order.id.seq, order);
+            }
+        }
+        for customer in &touch.key_holders {
+            let held = state
+                .orders()
+                .filter(live)
+                .filter(|order| Email::from_stored(&order.customer).customer() == *customer)
+                .count();
+            if held > 0 {
+                loaded
+                    .key_holders
+                    .insert(*customer, u32::try_from(held).expect("bounded"));
+            }
+        }
+        for (sku, customer) in &touch.bought {
+            let limited = state
+                .products
+                .get(sku)
+                .is_some_and(|product| product.purchase_limit.is_some());
+            if limited {
+                loaded
+                    .bought
+                    .insert((sku.clone(), *customer), state.bought(sku, *customer));
+            }
+        }
+        for seq in &touch.orders {
+            let Some(order) = state.order(*seq) else {
+                continue;
+            };
+            if let Some(line) = state.line(&order.sku, true) {
+                loaded.products.insert(order.sku.clone(), line);
+            }
+            let customer = Email::from_stored(&order.customer).customer();
+            loaded.bought.insert(
+                (order.sku.clone(), customer),
+                state.bought(&order.sku, customer),
+            );
+            loaded.orders.insert(*seq, order);
+        }
+        for (sku, reference) in &touch.references {
+            if let Some(product) = state.products.get(sku)
+                && let Some(known) = state.receipts.get(&(product.id, reference.clone()))
+            {
+                loaded
+                    .references
+                    .insert((sku.clone(), reference.clone()), *known);
+            }
+        }
+        for seq in &touch.replenishments {
+            if let Some(replenishment) = state.replenishments.get(seq) {
+                loaded.replenishments.insert(*seq, replenishment.clone());
+            }
+        }
+        state.load_queues(&mut loaded, touch);
+        Ok(loaded)
+    }
+
+    fn commit(&mut self, changes: &Changes) -> Result<(), StoreError> {
+        let mut state = self.write();
+        state.log.extend(changes.entries.iter().cloned());
+        for product in &changes.products {
+            state.products.insert(product.sku.clone(), product.clone());
+        }
+        for change in &changes.order_changes {
+            state.order_changes.insert(change.order, change.clone());
+        }
+        for (product, waiting) in &changes.waiting_added {
+            state
+                .waiting
+                .insert((*product, waiting.place), waiting.clone());
+        }
+        for removed in &changes.waiting_removed {
+            state.waiting.remove(removed);
+        }
+        for (product, reference, quantity, seq) in &changes.references {
+            state
+                .receipts
+                .insert((*product, reference.clone()), (*quantity, *seq));
+        }
+        for replenishment in &changes.replenishments {
+            state
+                .replenishments
+                .insert(replenishment.seq, replenishment.clone());
+        }
+        for queue in &changes.queues {
+            state.queues.insert(queue.name.clone(), queue.clone());
+        }
+        for (queue, message) in &changes.messages {
+            state
+                .messages
+                .insert((*queue, message.seq), message.clone());
+        }
+        for removed in &changes.messages_removed {
+            state.messages.remove(removed);
+        }
+        state
+            .subscriptions
+            .extend(changes.subscriptions.iter().cloned());
+        if let Some(cursor) = changes.relay_cursor {
+            state.relay_cursor = cursor;
+        }
+        Ok(())
+    }
+}
+
+impl Reader for Memory {
+    fn last_seq(&self) -> Result<u64, StoreError> {
+        Ok(self.read().log.last().map_or(0, |entry| entry.seq))
+    }
+
+    fn product(&self, sku: &Sku) -> Result<Option<Product>, StoreError> {
+        Ok(self.read().products.get(sku).cloned())
+    }
+
+    fn products(&self, after: Option<&Sku>, limit: usize) -> Result<Vec<Product>, StoreError> {
+        let state = self.read();
+        let products = state
+            .products
+            .values()
+            .filter(|product| after.is_none_or(|after| product.sku > *after));
+        Ok(products.take(limit).cloned().collect())
+    }
+
+    fn order(&self, seq: u64) -> Result<Option<OrderRecord>, StoreError> {
+        Ok(self.read().order(seq))
+    }
+
+    fn ahead(&self, product: ProductId, place: u64) -> Result<(u64, u64), StoreError> {
+        let state = self.read();
+        let before: Vec<&Waiting> = state
+            .waiting_of(product)
+            .filter(|waiting| waiting.place < place)
+            .collect();
+        let units = before.iter().map(|waiting| waiting.quantity.units()).sum();
+        Ok((before.len() as u64, units))
+    }
+
+    fn waiting(
+        &self,
+        product: ProductId,
+        after_place: u64,
+        limit: usize,
+    ) -> Result<Vec<Waiting>, StoreError> {
+        let state = self.read();
+        let after = state
+            .waiting_of(product)
+            .filter(|waiting| waiting.place > after_place);
+        Ok(after.take(limit).cloned().collect())
+    }
+
+    fn entries(&self, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        let state = self.read();
+        let after = usize::try_from(after).unwrap_or(usize::MAX);
+        Ok(state.log.iter().skip(after).take(limit).cloned().collect())
+    }
+
+    fn entry(&self, seq: u64) -> Result<Option<Entry>, StoreError> {
+        Ok(self.read().entry(seq).cloned())
+    }
+
+    fn replenishment(&self, seq: u64) -> Result<Option<Replenishment>, StoreError> {
+        Ok(self.read().replenishments.get(&seq).cloned())
+    }
+
+    fn replenishments(
+        &self,
+        product: Option<ProductId>,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Replenishment>, StoreError> {
+        let state = self.read();
+        let found = state
+            .replenishments
+            .values()
+            .rev()
+            .filter(|replenishment| product.is_none_or(|product| replenishment.product == product))
+            .filter(|replenishment| before.is_none_or(|before| replenishment.seq < before));
+        Ok(found.take(limit).cloned().collect())
+    }
+
+    fn open_replenishments(&self, limit: usize) -> Result<Vec<Replenishment>, StoreError> {
+        let state = self.read();
+        let open = state.replenishments.values().filter(|r| r.is_open());
+        Ok(open.take(limit).cloned().collect())
+    }
+
+    fn unsettled_products(&self, limit: usize) -> Result<Vec<Product>, StoreError> {
+        let state = self.read();
+        let unsettled = state.products.values().filter(|product| {
+            product.waiting > 0
+                || (product.reorder.is_some() && product.open_replenishment.is_none())
+        });
+        Ok(unsettled.take(limit).cloned().collect())
+    }
+
+    fn queues(&self, now: Millis) -> Result<Vec<QueueDepth>, StoreError> {
+        let state = self.read();
+        let depth = |queue: &Queue, wanted: MessageState| {
+            state
+                .messages_of(queue.id)
+                .filter(|message| message.state(now) == wanted)
+                .count() as u64
+        };
+        Ok(state
+            .queues
+            .values()
+            .map(|queue| QueueDepth {
+                visible: depth(queue, MessageState::Visible),
+                in_flight: depth(queue, MessageState::InFlight),
+                delayed: depth(queue, MessageState::Delayed),
+                oldest_sent_at: state
+                    .messages_of(queue.id)
+                    .next()
+                    .map(|message| message.sent_at_ms),
+                queue: queue.clone(),
+            })
+            .collect())
+    }
+
+    fn messages(&self, queue: &str, after: u64, limit: usize) -> Result<Vec<Message>, StoreError> {
+        let state = self.read();
+        let Some(queue) = state.queues.get(queue) else {
+            return Ok(Vec::new());
+        };
+        let messages = state
+            .messages_of(queue.id)
+            .filter(|message| message.seq > after);
+        Ok(messages.take(limit).cloned().collect())
+    }
+
+    fn subscriptions(&self) -> Result<Vec<Subscription>, StoreError> {
+        Ok(self.read().subscriptions.clone())
+    }
+
+    fn relay_cursor(&self) -> Result<u64, StoreError> {
+        Ok(self.read().relay_cursor)
+    }
+
+    fn order_change(&self, order: u64) -> Result<Option<OrderChange>, StoreError> {
+        Ok(self.read().order_changes.get(&order).cloned())
+    }
+}

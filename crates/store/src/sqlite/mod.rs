@@ -1,0 +1,204 @@
+//! The embedded default: one SQLite file, one writer, readers beside it.
+//!
+//! What always holds here:
+//! - `commit` returns after the write-ahead log was synced (`synchronous=FULL`);
+//! - one process writes: a lock file, held by the kernel, keeps a second one out;
+//! - the hot path only appends: one row of `log` an order, by rising integer key. The look-ups
+//!   that a decision needs live in memory (`lookups.rs`) and are kept in compact blocks of
+//!   [`BLOCK_ROWS`], so that a start reads blocks and not orders.
+//!
+//! Checkpoints of the write-ahead log are made by a thread of their own, so that a commit
+//! seldom waits for one.
+
+mod checkpoint;
+mod read;
+mod schema;
+mod write;
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read as _, Seek as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use engine::ports::{Opened, Reader, StoreError};
+use rusqlite::{Connection, OpenFlags};
+
+pub use read::SqliteReader;
+pub use schema::VERSION;
+
+const FILE: &str = "firstcome.db";
+const LOCK: &str = "firstcome.lock";
+
+/// Why a store cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("{path} is in use by another process{by}; stop it, or choose another --data directory")]
+    InUse { path: String, by: String },
+    #[error(
+        "{path} was written by a newer firstcome (store version {found}, this one knows {known}); \
+         use that release or restore a backup"
+    )]
+    Newer {
+        path: String,
+        found: u32,
+        known: u32,
+    },
+    #[error("{path} holds no store; start `firstcome serve --data {path}` first")]
+    Missing { path: String },
+    #[error("cannot open the store in {path}: {source}")]
+    Io {
+        path: String,
+        source: std::io::Error,
+    },
+    #[error("cannot open the store in {path}: {source}")]
+    Sqlite {
+        path: String,
+        source: rusqlite::Error,
+    },
+    #[error("cannot read the store in {path}: {source}")]
+    Store { path: String, source: StoreError },
+}
+
+/// Opens the store in a directory for writing, making it if need be.
+///
+/// # Errors
+/// See [`OpenError`]; each names the directory and what to do.
+pub fn open(directory: &Path) -> Result<Opened, OpenError> {
+    let shown = directory.display().to_string();
+    let io = |source| OpenError::Io {
+        path: shown.clone(),
+        source,
+    };
+    let sqlite = |source| OpenError::Sqlite {
+        path: shown.clone(),
+        source,
+    };
+    std::fs::create_dir_all(directory).map_err(io)?;
+    let lock = take_lock(directory, &shown)?;
+    let file = directory.join(FILE);
+    let connection = Connection::open(&file).map_err(sqlite)?;
+    // An old store keeps the page size it was made with.
+    connection
+        .pragma_update(None, "page_size", 8192)
+        .map_err(sqlite)?;
+    connection
+        .pragma_update(None, "journal_mode", "WAL")
+        .map_err(sqlite)?;
+    connection
+        .pragma_update(None, "synchronous", "FULL")
+        .map_err(sqlite)?;
+    connection
+        .pragma_update(None, "wal_autocheckpoint", 0)
+        .map_err(sqlite)?;
+    // 64 MiB; negative means kibibytes.
+    connection
+        .pragma_update(None, "cache_size", -65_536)
+        .map_err(sqlite)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    let found = schema::version(&connection).map_err(sqlite)?;
+    if found > VERSION {
+        return Err(OpenError::Newer {
+            path: shown,
+            found,
+            known: VERSION,
+        });
+    }
+    schema::migrate(&connection, found).map_err(sqlite)?;
+    sync_directory(directory).map_err(io)?;
+    let checkpointer = checkpoint::Checkpointer::start(&file).map_err(io)?;
+    let store = write::SqliteStore::new(connection, lock, checkpointer).map_err(|source| {
+        OpenError::Store {
+            path: shown.clone(),
+            source,
+        }
+    })?;
+    let reader = SqliteReader::new(file);
+    Ok(Opened {
+        store: Box::new(store),
+        reader: Arc::new(reader),
+    })
+}
+
+/// Opens the store in a directory for reading only, beside whoever writes.
+///
+/// # Errors
+/// See [`OpenError`].
+pub fn open_reader(directory: &Path) -> Result<Arc<dyn Reader>, OpenError> {
+    let shown = directory.display().to_string();
+    let file: PathBuf = directory.join(FILE);
+    if !file.exists() {
+        return Err(OpenError::Missing { path: shown });
+    }
+    let connection = read_only(&file).map_err(|source| OpenError::Sqlite {
+        path: shown.clone(),
+        source,
+    })?;
+    let found = schema::version(&connection).map_err(|source| OpenError::Sqlite {
+        path: shown.clone(),
+        source,
+    })?;
+    if found > VERSION {
+        return Err(OpenError::Newer {
+            path: shown,
+            found,
+            known: VERSION,
+        });
+    }
+    Ok(Arc::new(SqliteReader::new(file)))
+}
+
+fn read_only(file: &Path) -> Result<Connection, rusqlite::Error> {
+    let connection = Connection::open_with_flags(
+        file,
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+/// The lock is the kernel's: it goes when the process does, however it ends. The file's content
+/// only tells a person who holds it.
+fn take_lock(directory: &Path, shown: &str) -> Result<File, OpenError> {
+    let io = |source| OpenError::Io {
+        path: shown.to_owned(),
+        source,
+    };
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(directory.join(LOCK))
+        .map_err(io)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut holder = String::new();
+            let _ = (&file).take(32).read_to_string(&mut holder);
+            let holder = holder.trim();
+            let by = if holder.is_empty() {
+                String::new()
+            } else {
+                format!(" (process {holder})")
+            };
+            return Err(OpenError::InUse {
+                path: shown.to_owned(),
+                by,
+            });
+        }
+        Err(TryLockError::Error(source)) => return Err(io(source)),
+    }
+    file.set_len(0).map_err(io)?;
+    file.rewind().map_err(io)?;
+    writeln!(file, "{}", std::process::id()).map_err(io)?;
+    Ok(file)
+}
+
+/// A new file is durable only when its directory is.
+fn sync_directory(directory: &Path) -> std::io::Result<()> {
+    File::open(directory)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests;

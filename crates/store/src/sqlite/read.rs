@@ -1,0 +1,596 @@
+//! Reading: the functions that both sides use, and the reader with its pool of connections.
+
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use commerce::{
+    Hash, Millis, Product, ProductId, Quantity, Reference, Replenishment, Secret, Sku, Waiting,
+};
+use engine::ports::{OrderChange, Queue, QueueDepth, Reader, StoreError, Subscription};
+use engine::{BodyHash, Buyer, Entry, KeyHash, Kind, OrderRecord, OrderStatus};
+use messaging::Message;
+use rusqlite::types::Type;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+/// Connections kept open when nobody reads.
+const POOL_MAX: usize = 8;
+
+/// SQLite's integers are signed; ours are sequences and counts far below 2^63.
+pub(super) fn stored(number: u64) -> i64 {
+    i64::try_from(number).expect("sequences and counts stay below 2^63")
+}
+
+pub(super) fn u64_at(row: &Row<'_>, column: usize) -> Result<u64, rusqlite::Error> {
+    let number: i64 = row.get(column)?;
+    u64::try_from(number).map_err(|error| damaged(column, Type::Integer, error))
+}
+
+fn damaged(
+    column: usize,
+    kind: Type,
+    error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, kind, error.into())
+}
+
+fn bytes_at<const N: usize>(row: &Row<'_>, column: usize) -> Result<[u8; N], rusqlite::Error> {
+    let bytes = row.get_ref(column)?;
+    let bytes = bytes
+        .as_blob()
+        .map_err(|error| damaged(column, Type::Blob, error))?;
+    bytes
+        .try_into()
+        .map_err(|error: std::array::TryFromSliceError| damaged(column, Type::Blob, error))
+}
+
+fn json_at<T: serde::de::DeserializeOwned>(
+    row: &Row<'_>,
+    column: usize,
+) -> Result<T, rusqlite::Error> {
+    let text = row.get_ref(column)?;
+    let text = text
+        .as_str()
+        .map_err(|error| damaged(column, Type::Text, error))?;
+    serde_json::from_str(text).map_err(|error| damaged(column, Type::Text, error))
+}
+
+/// Turns SQLite's error into the port's, with what was being read.
+fn reading<T>(what: &'static str, result: Result<T, rusqlite::Error>) -> Result<T, StoreError> {
+    result.map_err(|source| StoreError::new(format!("cannot read {what} from SQLite"), source))
+}
+
+const ENTRY: &str =
+    "SELECT seq, line, prev, kind, at, subject, data, hash, customer, secret, key, body FROM log";
+
+fn entry_of(row: &Row<'_>) -> Result<Entry, rusqlite::Error> {
+    let number: u8 = row.get(3)?;
+    let kind = Kind::from_number(number)
+        .ok_or_else(|| damaged(3, Type::Integer, format!("unknown kind {number}")))?;
+    let customer: Option<String> = row.get(8)?;
+    let buyer = match customer {
+        None => None,
+        Some(customer) => Some(Buyer {
+            customer: customer.into(),
+            secret: match row.get_ref(9)? {
+                rusqlite::types::ValueRef::Null => None,
+                _ => Some(Secret(bytes_at(row, 9)?)),
+            },
+            key: match row.get_ref(10)? {
+                rusqlite::types::ValueRef::Null => None,
+                _ => Some(KeyHash(bytes_at(row, 10)?)),
+            },
+            body: BodyHash(row.get::<_, i64>(11)?.cast_unsigned()),
+        }),
+    };
+    let data: String = row.get(6)?;
+    Ok(Entry {
+        seq: u64_at(row, 0)?,
+        line: ProductId(row.get(1)?),
+        prev: u64_at(row, 2)?,
+        kind,
+        at: row.get(4)?,
+        subject: u64_at(row, 5)?,
+        data: data.into(),
+        hash: bytes_at::<32>(row, 7)?,
+        buyer,
+    })
+}
+
+fn many<T>(
+    connection: &Connection,
+    what: &'static str,
+    sql: &str,
+    parameters: impl rusqlite::Params,
+    read: impl FnMut(&Row<'_>) -> Result<T, rusqlite::Error>,
+) -> Result<Vec<T>, StoreError> {
+    let rows = connection.prepare_cached(sql).and_then(|mut statement| {
+        statement
+            .query_map(parameters, read)
+            .and_then(Iterator::collect)
+    });
+    reading(what, rows)
+}
+
+fn one<T>(
+    connection: &Connection,
+    what: &'static str,
+    sql: &str,
+    parameters: impl rusqlite::Params,
+    read: impl FnOnce(&Row<'_>) -> Result<T, rusqlite::Error>,
+) -> Result<Option<T>, StoreError> {
+    let row = connection
+        .prepare_cached(sql)
+        .and_then(|mut statement| statement.query_row(parameters, read).optional());
+    reading(what, row)
+}
+
+/// A limit as SQLite takes it.
+fn rows(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+pub(super) fn entry(connection: &Connection, seq: u64) -> Result<Option<Entry>, StoreError> {
+    one(
+        connection,
+        "an entry",
+        &format!("{ENTRY} WHERE seq = ?1"),
+        params![stored(seq)],
+        entry_of,
+    )
+}
+
+pub(super) fn last_entry(connection: &Connection) -> Result<Option<Entry>, StoreError> {
+    one(
+        connection,
+        "the newest entry",
+        &format!("{ENTRY} ORDER BY seq DESC LIMIT 1"),
+        [],
+        entry_of,
+    )
+}
+
+pub(super) fn newest_system_entry(
+    connection: &Connection,
+) -> Result<(u64, Option<Hash>), StoreError> {
+    let Some(seq) = meta(connection, "system_seq")? else {
+        return Ok((0, None));
+    };
+    let found = entry(connection, seq)?;
+    found
+        .map(|entry| (entry.seq, Some(entry.hash)))
+        .ok_or_else(|| StoreError::text("the newest operations entry is missing"))
+}
+
+pub(super) fn entries(
+    connection: &Connection,
+    after: u64,
+    limit: usize,
+) -> Result<Vec<Entry>, StoreError> {
+    many(
+        connection,
+        "the log",
+        &format!("{ENTRY} WHERE seq > ?1 ORDER BY seq LIMIT ?2"),
+        params![stored(after), rows(limit)],
+        entry_of,
+    )
+}
+
+fn meta(connection: &Connection, name: &str) -> Result<Option<u64>, StoreError> {
+    one(
+        connection,
+        "a setting",
+        "SELECT value FROM meta WHERE name = ?1",
+        params![name],
+        |row| u64_at(row, 0),
+    )
+}
+
+pub(super) fn relay_cursor(connection: &Connection) -> Result<u64, StoreError> {
+    Ok(meta(connection, "relay_cursor")?.unwrap_or(0))
+}
+
+pub(super) fn product(connection: &Connection, sku: &Sku) -> Result<Option<Product>, StoreError> {
+    one(
+        connection,
+        "a product",
+        "SELECT state FROM products WHERE sku = ?1",
+        params![sku.as_str()],
+        |row| json_at(row, 0),
+    )
+}
+
+pub(super) fn products(
+    connection: &Connection,
+    after: Option<&Sku>,
+    limit: usize,
+) -> Result<Vec<Product>, StoreError> {
+    many(
+        connection,
+        "products",
+        "SELECT state FROM products WHERE sku > ?1 ORDER BY sku LIMIT ?2",
+        params![after.map_or("", Sku::as_str), rows(limit)],
+        |row| json_at(row, 0),
+    )
+}
+
+pub(super) fn waiting(
+    connection: &Connection,
+    product: ProductId,
+    after_place: u64,
+    limit: usize,
+) -> Result<Vec<Waiting>, StoreError> {
+    many(
+        connection,
+        "a waiting line",
+        "SELECT place, order_seq, quantity, customer FROM waiting
+         WHERE product = ?1 AND place > ?2 ORDER BY place LIMIT ?3",
+        params![product.0, stored(after_place), rows(limit)],
+        |row| {
+            let customer: String = row.get(3)?;
+            Ok(Waiting {
+                place: u64_at(row, 0)?,
+                order: u64_at(row, 1)?,
+                quantity: Quantity::new(row.get(2)?)
+                    .map_err(|error| damaged(2, Type::Integer, error))?,
+                customer: customer.into(),
+            })
+        },
+    )
+}
+
+pub(super) fn order_change(
+    connection: &Connection,
+    order: u64,
+) -> Result<Option<OrderChange>, StoreError> {
+    one(
+        connection,
+        "an order",
+        "SELECT status, decided_at, cancelled_at, last_seq FROM order_changes WHERE order_seq = ?1",
+        params![stored(order)],
+        |row| {
+            let number: u8 = row.get(0)?;
+            Ok(OrderChange {
+                order,
+                status: OrderStatus::from_number(number)
+                    .ok_or_else(|| damaged(0, Type::Integer, format!("unknown status {number}")))?,
+                decided_at: row.get(1)?,
+                cancelled_at: row.get(2)?,
+                last_seq: u64_at(row, 3)?,
+            })
+        },
+    )
+}
+
+pub(super) fn order(connection: &Connection, seq: u64) -> Result<Option<OrderRecord>, StoreError> {
+    let Some(mut order) = entry(connection, seq)?
+        .as_ref()
+        .and_then(OrderRecord::from_entry)
+    else {
+        return Ok(None);
+    };
+    if let Some(change) = order_change(connection, seq)? {
+        order.status = change.status;
+        order.decided_at = change.decided_at;
+        order.cancelled_at = change.cancelled_at;
+        order.last_seq = change.last_seq;
+    }
+    Ok(Some(order))
+}
+
+pub(super) fn receipt(
+    connection: &Connection,
+    product: ProductId,
+    reference: &Reference,
+) -> Result<Option<(u64, u64)>, StoreError> {
+    one(
+        connection,
+        "a receipt",
+        "SELECT quantity, seq FROM receipts WHERE product = ?1 AND reference = ?2",
+        params![product.0, reference.as_str()],
+        |row| Ok((u64_at(row, 0)?, u64_at(row, 1)?)),
+    )
+}
+
+pub(super) fn replenishment(
+    connection: &Connection,
+    seq: u64,
+) -> Result<Option<Replenishment>, StoreError> {
+    one(
+        connection,
+        "a replenishment",
+        "SELECT state FROM replenishments WHERE seq = ?1",
+        params![stored(seq)],
+        |row| json_at(row, 0),
+    )
+}
+
+/// A queue and how many messages it holds.
+pub(super) fn queue_rows(connection: &Connection) -> Result<Vec<(Queue, u64)>, StoreError> {
+    many(
+        connection,
+        "queues",
+        "SELECT id, name, next_seq, total, created_at, config FROM queues ORDER BY name",
+        [],
+        |row| {
+            let queue = Queue {
+                id: row.get(0)?,
+                name: row.get(1)?,
+                config: json_at(row, 5)?,
+                next_seq: u64_at(row, 2)?,
+                created_at: row.get(4)?,
+            };
+            Ok((queue, u64_at(row, 3)?))
+        },
+    )
+}
+
+pub(super) fn subscriptions(connection: &Connection) -> Result<Vec<Subscription>, StoreError> {
+    many(
+        connection,
+        "subscriptions",
+        "SELECT topic, queue FROM subscriptions ORDER BY topic, queue",
+        [],
+        |row| {
+            Ok(Subscription {
+                topic: row.get(0)?,
+                queue: row.get(1)?,
+            })
+        },
+    )
+}
+
+pub(super) fn message(
+    connection: &Connection,
+    queue: u32,
+    seq: u64,
+) -> Result<Option<Message>, StoreError> {
+    one(
+        connection,
+        "a message",
+        "SELECT state FROM messages WHERE queue = ?1 AND seq = ?2",
+        params![queue, stored(seq)],
+        |row| json_at(row, 0),
+    )
+}
+
+pub(super) fn messages(
+    connection: &Connection,
+    queue: u32,
+    after: u64,
+    limit: usize,
+) -> Result<Vec<Message>, StoreError> {
+    if limit == 0 {
+        return Ok(Vec::new());
+    }
+    many(
+        connection,
+        "messages",
+        "SELECT state FROM messages WHERE queue = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3",
+        params![queue, stored(after), rows(limit)],
+        |row| json_at(row, 0),
+    )
+}
+
+/// The head of a queue: a range of the index by time, never a scan.
+pub(super) fn visible_messages(
+    connection: &Connection,
+    queue: u32,
+    now: Millis,
+    limit: usize,
+) -> Result<Vec<Message>, StoreError> {
+    if limit == 0 {
+        return Ok(Vec::new());
+    }
+    many(
+        connection,
+        "messages",
+        "SELECT messages.state FROM messages INDEXED BY messages_visible
+         WHERE queue = ?1 AND visible_at <= ?2 ORDER BY visible_at, seq LIMIT ?3",
+        params![queue, now, rows(limit)],
+        |row| json_at(row, 0),
+    )
+}
+
+/// Reads from read-only connections, as many as there are readers at a moment.
+pub struct SqliteReader {
+    file: PathBuf,
+    idle: Mutex<Vec<Connection>>,
+}
+
+impl SqliteReader {
+    pub(super) fn new(file: PathBuf) -> Self {
+        Self {
+            file,
+            idle: Mutex::new(Vec::new()),
+        }
+    }
+
+    fn with<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let idle = self
+            .idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => super::read_only(&self.file)
+                .map_err(|source| StoreError::new("cannot open SQLite for reading", source))?,
+        };
+        let result = read(&connection);
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < POOL_MAX {
+            idle.push(connection);
+        }
+        result
+    }
+}
+
+impl Reader for SqliteReader {
+    fn last_seq(&self) -> Result<u64, StoreError> {
+        self.with(|connection| Ok(last_entry(connection)?.map_or(0, |entry| entry.seq)))
+    }
+
+    fn product(&self, sku: &Sku) -> Result<Option<Product>, StoreError> {
+        self.with(|connection| product(connection, sku))
+    }
+
+    fn products(&self, after: Option<&Sku>, limit: usize) -> Result<Vec<Product>, StoreError> {
+        self.with(|connection| products(connection, after, limit))
+    }
+
+    fn order(&self, seq: u64) -> Result<Option<OrderRecord>, StoreError> {
+        self.with(|connection| order(connection, seq))
+    }
+
+    fn ahead(&self, product: ProductId, place: u64) -> Result<(u64, u64), StoreError> {
+        self.with(|connection| {
+            let found = one(
+                connection,
+                "a waiting line",
+                "SELECT count(*), coalesce(sum(quantity), 0) FROM waiting
+                 WHERE product = ?1 AND place < ?2",
+                params![product.0, stored(place)],
+                |row| Ok((u64_at(row, 0)?, u64_at(row, 1)?)),
+            )?;
+            Ok(found.unwrap_or((0, 0)))
+        })
+    }
+
+    fn waiting(
+        &self,
+        product: ProductId,
+        after_place: u64,
+        limit: usize,
+    ) -> Result<Vec<Waiting>, StoreError> {
+        self.with(|connection| waiting(connection, product, after_place, limit))
+    }
+
+    fn entries(&self, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        self.with(|connection| entries(connection, after, limit))
+    }
+
+    fn entry(&self, seq: u64) -> Result<Option<Entry>, StoreError> {
+        self.with(|connection| entry(connection, seq))
+    }
+
+    fn replenishment(&self, seq: u64) -> Result<Option<Replenishment>, StoreError> {
+        self.with(|connection| replenishment(connection, seq))
+    }
+
+    fn replenishments(
+        &self,
+        product: Option<ProductId>,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Replenishment>, StoreError> {
+        let before = before.map_or(i64::MAX, stored);
+        self.with(|connection| match product {
+            Some(product) => many(
+                connection,
+                "replenishments",
+                "SELECT state FROM replenishments WHERE product = ?1 AND seq < ?2
+                 ORDER BY seq DESC LIMIT ?3",
+                params![product.0, before, rows(limit)],
+                |row| json_at(row, 0),
+            ),
+            None => many(
+                connection,
+                "replenishments",
+                "SELECT state FROM replenishments WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2",
+                params![before, rows(limit)],
+                |row| json_at(row, 0),
+            ),
+        })
+    }
+
+    fn open_replenishments(&self, limit: usize) -> Result<Vec<Replenishment>, StoreError> {
+        self.with(|connection| {
+            many(
+                connection,
+                "replenishments",
+                "SELECT state FROM replenishments WHERE open = 1 ORDER BY seq LIMIT ?1",
+                params![rows(limit)],
+                |row| json_at(row, 0),
+            )
+        })
+    }
+
+    fn unsettled_products(&self, limit: usize) -> Result<Vec<Product>, StoreError> {
+        self.with(|connection| {
+            many(
+                connection,
+                "products",
+                "SELECT state FROM products
+                 WHERE state ->> 'waiting' > 0
+                    OR (state ->> 'reorder' IS NOT NULL AND state ->> 'openReplenishment' IS NULL)
+                 ORDER BY sku LIMIT ?1",
+                params![rows(limit)],
+                |row| json_at(row, 0),
+            )
+        })
+    }
+
+    fn queues(&self, now: Millis) -> Result<Vec<QueueDepth>, StoreError> {
+        self.with(|connection| {
+            let mut depths = Vec::new();
+            for (queue, total) in queue_rows(connection)? {
+                let hidden = one(
+                    connection,
+                    "a queue's depth",
+                    "SELECT count(*), coalesce(sum(in_flight), 0)
+                     FROM messages INDEXED BY messages_visible
+                     WHERE queue = ?1 AND visible_at > ?2",
+                    params![queue.id, now],
+                    |row| Ok((u64_at(row, 0)?, u64_at(row, 1)?)),
+                )?;
+                let (hidden, in_flight) = hidden.unwrap_or((0, 0));
+                let oldest = one(
+                    connection,
+                    "a queue's age",
+                    "SELECT sent_at FROM messages WHERE queue = ?1 ORDER BY seq LIMIT 1",
+                    params![queue.id],
+                    |row| row.get(0),
+                )?;
+                depths.push(QueueDepth {
+                    visible: total.saturating_sub(hidden),
+                    in_flight,
+                    delayed: hidden - in_flight,
+                    oldest_sent_at: oldest,
+                    queue,
+                });
+            }
+            Ok(depths)
+        })
+    }
+
+    fn messages(&self, queue: &str, after: u64, limit: usize) -> Result<Vec<Message>, StoreError> {
+        self.with(|connection| {
+            let id = one(
+                connection,
+                "a queue",
+                "SELECT id FROM queues WHERE name = ?1",
+                params![queue],
+                |row| row.get::<_, u32>(0),
+            )?;
+            match id {
+                Some(id) => messages(connection, id, after, limit),
+                None => Ok(Vec::new()),
+            }
+        })
+    }
+
+    fn subscriptions(&self) -> Result<Vec<Subscription>, StoreError> {
+        self.with(subscriptions)
+    }
+
+    fn relay_cursor(&self) -> Result<u64, StoreError> {
+        self.with(relay_cursor)
+    }
+
+    fn order_change(&self, order: u64) -> Result<Option<OrderChange>, StoreError> {
+        self.with(|connection| order_change(connection, order))
+    }
+}

@@ -1,0 +1,695 @@
+//! The writer: what a batch touches comes from memory where it can, what it changes goes out in
+//! one transaction.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::fs::File;
+use std::sync::atomic::Ordering;
+
+use commerce::{
+    CustomerHash, DRAIN_MAX, Email, Hash, Line, Millis, Product, ProductId, Sku, WhenSoldOut,
+};
+use engine::ports::{
+    Changes, Loaded, LoadedQueue, Queue, QueueTouch, Store, StoreError, Subscription, Touch,
+};
+use engine::{Entry, Kind};
+use rusqlite::{Connection, params};
+
+use super::checkpoint::{Checkpointer, checkpoint};
+use super::read;
+use crate::lookups::{Bought, Keys, half};
+
+/// Look-ups are written in blocks of this many.
+pub(super) const BLOCK_ROWS: usize = 16_384;
+
+/// One look-up as stored: order 8, key half 8 (0 for none), customer 8, product 4, units 4;
+/// little endian.
+const ROW_BYTES: usize = 32;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Row {
+    order: u64,
+    key: u64,
+    customer: CustomerHash,
+    product: ProductId,
+    /// Units more (ordered) or fewer (given back) that the customer has.
+    delta: i32,
+}
+
+impl Row {
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.order.to_le_bytes());
+        out.extend_from_slice(&self.key.to_le_bytes());
+        out.extend_from_slice(&self.customer.0.to_le_bytes());
+        out.extend_from_slice(&self.product.0.to_le_bytes());
+        out.extend_from_slice(&self.delta.to_le_bytes());
+    }
+
+    fn read(bytes: &[u8]) -> Self {
+        let word = |at: usize| {
+            u64::from_le_bytes(bytes[at..at + 8].try_into().expect("a row has 32 bytes"))
+        };
+        let half =
+            |at: usize| -> [u8; 4] { bytes[at..at + 4].try_into().expect("a row has 32 bytes") };
+        Self {
+            order: word(0),
+            key: word(8),
+            customer: CustomerHash(word(16)),
+            product: ProductId(u32::from_le_bytes(half(24))),
+            delta: i32::from_le_bytes(half(28)),
+        }
+    }
+
+    /// What an entry means for the look-ups, if anything.
+    fn of(entry: &Entry) -> Option<Self> {
+        let buyer = entry.buyer.as_ref()?;
+        let first = entry.subject == entry.seq;
+        let units = || {
+            let quantity = entry.data().quantity.unwrap_or(0);
+            i32::try_from(quantity).expect("an order is for a million units at most")
+        };
+        let delta = match entry.kind {
+            Kind::OrderPlaced => units(),
+            Kind::OrderAccepted if first => units(),
+            Kind::OrderSoldOut if !first => -units(),
+            Kind::OrderCancelled => -units(),
+            _ => 0,
+        };
+        let key = buyer.key.map_or(0, half);
+        (key != 0 || delta != 0).then(|| Self {
+            order: entry.subject,
+            key,
+            customer: Email::from_stored(&buyer.customer).customer(),
+            product: entry.line,
+            delta,
+        })
+    }
+}
+
+pub(super) struct SqliteStore {
+    connection: Connection,
+    /// Held as long as the store is open.
+    _lock: File,
+    checkpointer: Checkpointer,
+    last_seq: u64,
+    last_at: Millis,
+    system: (u64, Option<Hash>),
+    relay_cursor: u64,
+    products: HashMap<Sku, Product>,
+    skus: HashMap<ProductId, Sku>,
+    queues: HashMap<String, (Queue, u64)>,
+    subscriptions: Vec<Subscription>,
+    keys: Keys,
+    bought: Bought,
+    /// Look-ups that are not in a block yet.
+    open_block: Vec<u8>,
+}
+
+fn failed(what: &'static str) -> impl Fn(rusqlite::Error) -> StoreError {
+    move |source| StoreError::new(what, source)
+}
+
+impl SqliteStore {
+    pub(super) fn new(
+        connection: Connection,
+        lock: File,
+        checkpointer: Checkpointer,
+    ) -> Result<Self, StoreError> {
+        let mut store = Self {
+            last_seq: 0,
+            last_at: 0,
+            system: (0, None),
+            relay_cursor: 0,
+            products: HashMap::new(),
+            skus: HashMap::new(),
+            queues: HashMap::new(),
+            subscriptions: Vec::new(),
+            keys: Keys::default(),
+            bought: Bought::default(),
+            open_block: Vec::new(),
+            connection,
+            _lock: lock,
+            checkpointer,
+        };
+        store.read_small_tables()?;
+        store.read_lookups()?;
+        Ok(store)
+    }
+
+    fn read_small_tables(&mut self) -> Result<(), StoreError> {
+        let connection = &self.connection;
+        if let Some(last) = read::last_entry(connection)? {
+            self.last_seq = last.seq;
+            self.last_at = last.at;
+        }
+        self.system = read::newest_system_entry(connection)?;
+        self.relay_cursor = read::relay_cursor(connection)?;
+        for product in read::products(connection, None, usize::MAX >> 1)? {
+            self.skus.insert(product.id, product.sku.clone());
+            if product.purchase_limit.is_some() {
+                self.bought.count(product.id);
+            }
+            self.products.insert(product.sku.clone(), product);
+        }
+        for (queue, total) in read::queue_rows(connection)? {
+            self.queues.insert(queue.name.clone(), (queue, total));
+        }
+        self.subscriptions = read::subscriptions(connection)?;
+        Ok(())
+    }
+
+    /// Blocks first, then the entries that are younger than the last block.
+    fn read_lookups(&mut self) -> Result<(), StoreError> {
+        let error = failed("cannot read the look-ups");
+        let mut last = 0;
+        {
+            let mut statement = self
+                .connection
+                .prepare("SELECT last_seq, newest_at, entries FROM lookups ORDER BY last_seq")
+                .map_err(&error)?;
+            let mut rows = statement.query([]).map_err(&error)?;
+            while let Some(row) = rows.next().map_err(&error)? {
+                last = read::u64_at(row, 0).map_err(&error)?;
+                let at: Millis = row.get(1).map_err(&error)?;
+                let bytes = row.get_ref(2).map_err(&error)?;
+                let bytes = bytes
+                    .as_blob()
+                    .map_err(|e| StoreError::new("a block of look-ups is not a blob", e))?;
+                for chunk in bytes.chunks_exact(ROW_BYTES) {
+                    apply(&mut self.keys, &mut self.bought, &Row::read(chunk), at);
+                }
+            }
+        }
+        loop {
+            let page = read::entries(&self.connection, last, BLOCK_ROWS)?;
+            let Some(newest) = page.last() else {
+                return Ok(());
+            };
+            last = newest.seq;
+            for entry in &page {
+                self.look_up(entry);
+            }
+        }
+    }
+
+    fn look_up(&mut self, entry: &Entry) {
+        if let Some(row) = Row::of(entry) {
+            row.write(&mut self.open_block);
+            apply(&mut self.keys, &mut self.bought, &row, entry.at);
+        }
+    }
+
+    /// A product got its first purchase limit: what its customers have so far is counted once.
+    fn count_bought(&mut self, product: ProductId) -> Result<(), StoreError> {
+        let error = failed("cannot read the look-ups");
+        self.bought.count(product);
+        let mut only = Bought::default();
+        only.count(product);
+        let mut unused = Keys::default();
+        let mut statement = self
+            .connection
+            .prepare("SELECT entries FROM lookups ORDER BY last_seq")
+            .map_err(&error)?;
+        let mut rows = statement.query([]).map_err(&error)?;
+        let mut count = |bytes: &[u8]| {
+            for chunk in bytes.chunks_exact(ROW_BYTES) {
+                let row = Row {
+                    key: 0,
+                    ..Row::read(chunk)
+                };
+                if row.product == product {
+                    apply(&mut unused, &mut self.bought, &row, 0);
+                }
+            }
+        };
+        while let Some(row) = rows.next().map_err(&error)? {
+            let bytes: Vec<u8> = row.get(0).map_err(&error)?;
+            count(&bytes);
+        }
+        count(&self.open_block);
+        Ok(())
+    }
+
+    fn load_line(&self, sku: &Sku, head: bool) -> Result<Option<Line>, StoreError> {
+        let Some(product) = self.products.get(sku) else {
+            return Ok(None);
+        };
+        let wanted = head || product.when_sold_out == WhenSoldOut::Reject;
+        let waiting = if wanted && product.waiting > 0 {
+            read::waiting(&self.connection, product.id, 0, DRAIN_MAX)?
+        } else {
+            Vec::new()
+        };
+        Ok(Some(Line::new(product.clone(), VecDeque::from(waiting))))
+    }
+
+    fn load_queue(
+        &self,
+        loaded: &mut Loaded,
+        touch: &QueueTouch,
+        now: Millis,
+    ) -> Result<(), StoreError> {
+        let Some((queue, _)) = self.queues.get(&touch.name) else {
+            return Ok(());
+        };
+        // Where its messages may go to in this batch: its dead-letter queue, and the queues
+        // whose dead-letter queue it is.
+        let mut beside: BTreeSet<&str> = BTreeSet::new();
+        if let Some(redrive) = &queue.config.redrive {
+            beside.insert(&redrive.dead_letter_queue);
+        }
+        for (other, _) in self.queues.values() {
+            let is_source = other
+                .config
+                .redrive
+                .as_ref()
+                .is_some_and(|redrive| redrive.dead_letter_queue == touch.name);
+            if is_source {
+                beside.insert(&other.name);
+            }
+        }
+        for name in beside {
+            if let Some((queue, _)) = self.queues.get(name) {
+                loaded
+                    .queues
+                    .entry(name.to_owned())
+                    .or_insert_with(|| LoadedQueue {
+                        queue: queue.clone(),
+                        visible: Vec::new(),
+                        first: Vec::new(),
+                        messages: HashMap::new(),
+                    });
+            }
+        }
+        let connection = &self.connection;
+        let visible = read::visible_messages(connection, queue.id, now, touch.visible)?;
+        let first = read::messages(connection, queue.id, 0, touch.first)?;
+        let mut messages = HashMap::new();
+        for seq in &touch.messages {
+            if let Some(message) = read::message(connection, queue.id, *seq)? {
+                messages.insert(*seq, message);
+            }
+        }
+        loaded.queues.insert(
+            touch.name.clone(),
+            LoadedQueue {
+                queue: queue.clone(),
+                visible,
+                first,
+                messages,
+            },
+        );
+        Ok(())
+    }
+
+    fn load_keys(&mut self, loaded: &mut Loaded, touch: &Touch) -> Result<(), StoreError> {
+        self.keys.forget_before(touch.keys_since);
+        for key in &touch.keys {
+            let candidates: Vec<u64> = self.keys.candidates(half(*key)).collect();
+            for order in candidates {
+                let Some(record) = read::order(&self.connection, order)? else {
+                    continue;
+                };
+                // Half of the fingerprint matched; the row has all of it.
+                if record.key == Some(*key) {
+                    loaded.keys.insert(*key, order);
+                    loaded.orders.insert(order, record);
+                }
+            }
+        }
+        for customer in &touch.key_holders {
+            let held = self.keys.held_by(*customer);
+            if held > 0 {
+                loaded.key_holders.insert(*customer, held);
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, changes: &Changes) -> Result<(), rusqlite::Error> {
+        let connection = &self.connection;
+        connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        write_entries(connection, &changes.entries)?;
+        write_lines(connection, changes)?;
+        write_queues(connection, &mut self.queues, changes)?;
+        if let Some(cursor) = changes.relay_cursor {
+            put_meta(connection, "relay_cursor", read::stored(cursor))?;
+        }
+        if let Some(system) = changes
+            .entries
+            .iter()
+            .rev()
+            .find(|entry| entry.line == ProductId(0))
+        {
+            put_meta(connection, "system_seq", read::stored(system.seq))?;
+        }
+        if let Some(at) = changes.probe {
+            put_meta(connection, "probe", at)?;
+        }
+        for entry in &changes.entries {
+            if let Some(row) = Row::of(entry) {
+                row.write(&mut self.open_block);
+                apply(&mut self.keys, &mut self.bought, &row, entry.at);
+            }
+        }
+        if self.open_block.len() >= BLOCK_ROWS * ROW_BYTES
+            && let Some(newest) = changes.entries.last()
+        {
+            connection
+                .prepare_cached(
+                    "INSERT INTO lookups (last_seq, newest_at, entries) VALUES (?1, ?2, ?3)",
+                )?
+                .execute(params![
+                    read::stored(newest.seq),
+                    newest.at,
+                    self.open_block
+                ])?;
+            self.open_block.clear();
+        }
+        self.connection.prepare_cached("COMMIT")?.execute([])?;
+        Ok(())
+    }
+
+    fn remember(&mut self, changes: &Changes) {
+        if let Some(newest) = changes.entries.last() {
+            self.last_seq = newest.seq;
+            self.last_at = newest.at;
+        }
+        if let Some(system) = changes
+            .entries
+            .iter()
+            .rev()
+            .find(|entry| entry.line == ProductId(0))
+        {
+            self.system = (system.seq, Some(system.hash));
+        }
+        for product in &changes.products {
+            self.skus.insert(product.id, product.sku.clone());
+            self.products.insert(product.sku.clone(), product.clone());
+        }
+        self.subscriptions
+            .extend(changes.subscriptions.iter().cloned());
+        if let Some(cursor) = changes.relay_cursor {
+            self.relay_cursor = cursor;
+        }
+    }
+}
+
+fn apply(keys: &mut Keys, bought: &mut Bought, row: &Row, at: Millis) {
+    if row.key != 0 {
+        keys.insert(row.key, row.customer, row.order, at);
+    }
+    if row.delta != 0 && bought.is_counted(row.product) {
+        bought.add(row.product, row.customer, i64::from(row.delta));
+    }
+}
+
+impl Store for SqliteStore {
+    fn load(&mut self, touch: &Touch) -> Result<Loaded, StoreError> {
+        let mut loaded = Loaded {
+            last_seq: self.last_seq,
+            last_at: self.last_at,
+            system: self.system,
+            next_product: u32::try_from(self.products.len()).expect("bounded by the engine") + 1,
+            next_queue: u32::try_from(self.queues.len()).expect("bounded by the engine") + 1,
+            relay_cursor: self.relay_cursor,
+            ..Loaded::default()
+        };
+        for sku in &touch.products {
+            let head = touch.heads.contains(sku);
+            if let Some(line) = self.load_line(sku, head)? {
+                loaded.products.insert(sku.clone(), line);
+            }
+        }
+        self.load_keys(&mut loaded, touch)?;
+        for (sku, customer) in &touch.bought {
+            let Some(product) = self.products.get(sku) else {
+                continue;
+            };
+            if product.purchase_limit.is_none() {
+                continue;
+            }
+            let id = product.id;
+            if !self.bought.is_counted(id) {
+                self.count_bought(id)?;
+            }
+            let units = self.bought.of(id, *customer);
+            loaded.bought.insert((sku.clone(), *customer), units);
+        }
+        for seq in &touch.orders {
+            let Some(order) = read::order(&self.connection, *seq)? else {
+                continue;
+            };
+            // A cancellation touches the order's line, which only the order names, and gives
+            // units back to the customer's count.
+            if let Some(line) = self.load_line(&order.sku, true)? {
+                loaded.products.insert(order.sku.clone(), line);
+            }
+            if self.bought.is_counted(order.product) {
+                let customer = Email::from_stored(&order.customer).customer();
+                let units = self.bought.of(order.product, customer);
+                loaded.bought.insert((order.sku.clone(), customer), units);
+            }
+            loaded.orders.insert(*seq, order);
+        }
+        for (sku, reference) in &touch.references {
+            if let Some(product) = self.products.get(sku)
+                && let Some(known) = read::receipt(&self.connection, product.id, reference)?
+            {
+                loaded
+                    .references
+                    .insert((sku.clone(), reference.clone()), known);
+            }
+        }
+        for seq in &touch.replenishments {
+            if let Some(replenishment) = read::replenishment(&self.connection, *seq)? {
+                loaded.replenishments.insert(*seq, replenishment);
+            }
+        }
+        for queue in &touch.queues {
+            self.load_queue(&mut loaded, queue, touch.now)?;
+        }
+        if touch.topics {
+            loaded.subscriptions.clone_from(&self.subscriptions);
+            let queues: BTreeSet<String> = self
+                .subscriptions
+                .iter()
+                .map(|subscription| subscription.queue.clone())
+                .collect();
+            for name in queues {
+                if let (Some((queue, _)), false) =
+                    (self.queues.get(&name), loaded.queues.contains_key(&name))
+                {
+                    loaded.queues.insert(
+                        name,
+                        LoadedQueue {
+                            queue: queue.clone(),
+                            visible: Vec::new(),
+                            first: Vec::new(),
+                            messages: HashMap::new(),
+                        },
+                    );
+                }
+            }
+        }
+        Ok(loaded)
+    }
+
+    fn commit(&mut self, changes: &Changes) -> Result<(), StoreError> {
+        if let Err(error) = self.write(changes) {
+            return Err(StoreError::new("cannot commit to SQLite", error));
+        }
+        self.remember(changes);
+        if self.checkpointer.restart.swap(false, Ordering::Relaxed)
+            && let Err(error) = checkpoint(&self.connection, "RESTART")
+        {
+            // A reader is in the way; the next round tries again.
+            tracing::debug!(%error, "the log could not be started over");
+        }
+        Ok(())
+    }
+}
+
+fn write_entries(connection: &Connection, entries: &[Entry]) -> Result<(), rusqlite::Error> {
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO log (seq, line, prev, kind, at, subject, data, hash, customer, secret, key, body)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+    )?;
+    for entry in entries {
+        let buyer = entry.buyer.as_ref();
+        insert.execute(params![
+            read::stored(entry.seq),
+            entry.line.0,
+            read::stored(entry.prev),
+            entry.kind.number(),
+            entry.at,
+            read::stored(entry.subject),
+            &*entry.data,
+            &entry.hash[..],
+            buyer.map(|buyer| &*buyer.customer),
+            buyer
+                .and_then(|buyer| buyer.secret.as_ref())
+                .map(|secret| &secret.0[..]),
+            buyer
+                .and_then(|buyer| buyer.key.as_ref())
+                .map(|key| &key.0[..]),
+            buyer.map(|buyer| buyer.body.0.cast_signed()),
+        ])?;
+    }
+    Ok(())
+}
+
+fn write_lines(connection: &Connection, changes: &Changes) -> Result<(), rusqlite::Error> {
+    for product in &changes.products {
+        let state = serde_json::to_string(product).expect("a product has a JSON form");
+        connection
+            .prepare_cached(
+                "INSERT INTO products (id, sku, state) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (id) DO UPDATE SET state = excluded.state",
+            )?
+            .execute(params![product.id.0, product.sku.as_str(), state])?;
+    }
+    for (product, waiting) in &changes.waiting_added {
+        connection
+            .prepare_cached(
+                "INSERT INTO waiting (product, place, order_seq, quantity, customer)
+                 VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .execute(params![
+                product.0,
+                read::stored(waiting.place),
+                read::stored(waiting.order),
+                waiting.quantity.get(),
+                &*waiting.customer,
+            ])?;
+    }
+    // After the additions: an order may come and go in one batch.
+    for (product, place) in &changes.waiting_removed {
+        connection
+            .prepare_cached("DELETE FROM waiting WHERE product = ?1 AND place = ?2")?
+            .execute(params![product.0, read::stored(*place)])?;
+    }
+    for change in &changes.order_changes {
+        connection
+            .prepare_cached(
+                "INSERT OR REPLACE INTO order_changes
+                 (order_seq, status, decided_at, cancelled_at, last_seq) VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .execute(params![
+                read::stored(change.order),
+                change.status.number(),
+                change.decided_at,
+                change.cancelled_at,
+                read::stored(change.last_seq),
+            ])?;
+    }
+    for (product, reference, quantity, seq) in &changes.references {
+        connection
+            .prepare_cached(
+                "INSERT INTO receipts (product, reference, quantity, seq) VALUES (?1, ?2, ?3, ?4)",
+            )?
+            .execute(params![
+                product.0,
+                reference.as_str(),
+                read::stored(*quantity),
+                read::stored(*seq),
+            ])?;
+    }
+    for replenishment in &changes.replenishments {
+        let state = serde_json::to_string(replenishment).expect("it has a JSON form");
+        connection
+            .prepare_cached(
+                "INSERT OR REPLACE INTO replenishments (seq, product, open, state)
+                 VALUES (?1, ?2, ?3, ?4)",
+            )?
+            .execute(params![
+                read::stored(replenishment.seq),
+                replenishment.product.0,
+                replenishment.is_open(),
+                state,
+            ])?;
+    }
+    Ok(())
+}
+
+fn write_queues(
+    connection: &Connection,
+    queues: &mut HashMap<String, (Queue, u64)>,
+    changes: &Changes,
+) -> Result<(), rusqlite::Error> {
+    let mut totals: HashMap<u32, i64> = HashMap::new();
+    let known: HashMap<u32, u64> = queues
+        .values()
+        .map(|(queue, _)| (queue.id, queue.next_seq))
+        .collect();
+    for (queue, message) in &changes.messages {
+        let is_new = known
+            .get(queue)
+            .is_none_or(|next_seq| message.seq >= *next_seq);
+        if is_new {
+            *totals.entry(*queue).or_default() += 1;
+        }
+        let state = serde_json::to_string(message).expect("a message has a JSON form");
+        connection
+            .prepare_cached(
+                "INSERT OR REPLACE INTO messages (queue, seq, visible_at, sent_at, in_flight, state)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            )?
+            .execute(params![
+                queue,
+                read::stored(message.seq),
+                message.visible_at_ms,
+                message.sent_at_ms,
+                message.receipt.is_some(),
+                state,
+            ])?;
+    }
+    for (queue, seq) in &changes.messages_removed {
+        let removed = connection
+            .prepare_cached("DELETE FROM messages WHERE queue = ?1 AND seq = ?2")?
+            .execute(params![queue, read::stored(*seq)])?;
+        *totals.entry(*queue).or_default() -= i64::try_from(removed).expect("at most one row");
+    }
+    for queue in &changes.queues {
+        let total = queues.get(&queue.name).map_or(0, |(_, total)| *total);
+        queues.insert(queue.name.clone(), (queue.clone(), total));
+        let config = serde_json::to_string(&queue.config).expect("settings have a JSON form");
+        connection
+            .prepare_cached(
+                "INSERT INTO queues (id, name, next_seq, total, created_at, config)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                 ON CONFLICT (id) DO UPDATE SET next_seq = excluded.next_seq, config = excluded.config",
+            )?
+            .execute(params![
+                queue.id,
+                queue.name,
+                read::stored(queue.next_seq),
+                read::stored(total),
+                queue.created_at,
+                config,
+            ])?;
+    }
+    for (queue, total) in queues.values_mut() {
+        let Some(delta) = totals.get(&queue.id).filter(|delta| **delta != 0) else {
+            continue;
+        };
+        *total = total
+            .checked_add_signed(*delta)
+            .expect("a message is removed once");
+        connection
+            .prepare_cached("UPDATE queues SET total = ?2 WHERE id = ?1")?
+            .execute(params![queue.id, read::stored(*total)])?;
+    }
+    for subscription in &changes.subscriptions {
+        connection
+            .prepare_cached("INSERT OR IGNORE INTO subscriptions (topic, queue) VALUES (?1, ?2)")?
+            .execute(params![subscription.topic, subscription.queue])?;
+    }
+    Ok(())
+}
+
+fn put_meta(connection: &Connection, name: &str, value: i64) -> Result<(), rusqlite::Error> {
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO meta (name, value) VALUES (?1, ?2)")?
+        .execute(params![name, value])?;
+    Ok(())
+}
