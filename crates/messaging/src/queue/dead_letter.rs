@@ -1,0 +1,59 @@
+//! Moving a message to a dead-letter queue and back.
+//!
+//! What always holds: a moved message starts afresh where it arrives (never received, visible
+//! at once, no receipt), so handles from before the move have no effect and a dead-letter
+//! queue with a redrive policy of its own counts its own receives.
+
+use super::config::QueueConfig;
+use super::message::{DeadLetter, Message};
+
+/// The copy for the dead-letter queue of the queue with this `config`; the caller gives it a
+/// sequence there and removes the original in the same commit.
+///
+/// On a standard queue it keeps the time it was sent, so its retention goes on running; on a
+/// FIFO queue that time starts again (developer guide, "Setting-up dead-letter queue
+/// retention").
+pub fn dead_letter(
+    config: &QueueConfig,
+    message: Message,
+    source_queue: &str,
+    reason: Option<String>,
+    now_ms: i64,
+) -> Message {
+    Message {
+        sent_at_ms: if config.is_fifo() {
+            now_ms
+        } else {
+            message.sent_at_ms
+        },
+        dead: Some(DeadLetter {
+            source_queue: source_queue.to_owned(),
+            reason,
+            receive_count: message.receive_count,
+            at_ms: now_ms,
+        }),
+        ..afresh(message, now_ms)
+    }
+}
+
+/// The copy that goes back to its source (`dead.source_queue`, read it before the call) or
+/// to any other queue. It counts as sent now, as with Amazon's `StartMessageMoveTask`; Amazon
+/// also gives it a new id, here it keeps its own so that it can be followed.
+pub fn redrive(message: Message, now_ms: i64) -> Message {
+    Message {
+        sent_at_ms: now_ms,
+        dead: None,
+        ..afresh(message, now_ms)
+    }
+}
+
+fn afresh(message: Message, now_ms: i64) -> Message {
+    Message {
+        visible_at_ms: now_ms,
+        receive_count: 0,
+        first_received_at_ms: None,
+        received_at_ms: None,
+        receipt: None,
+        ..message
+    }
+}
