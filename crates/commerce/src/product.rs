@@ -222,6 +222,7 @@ impl Product {
             allocated: self.stock.allocated,
             waiting: self.waiting,
             waiting_units: self.waiting_units,
+            last_place: self.last_place,
         }
     }
 

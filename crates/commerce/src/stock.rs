@@ -93,15 +93,16 @@ impl Stock {
 }
 
 /// What a decision leaves behind, in the compact form that events store:
-/// `[onHand, reserved, allocated, waiting, waitingUnits]`.
+/// `[onHand, reserved, allocated, waiting, waitingUnits, lastPlace]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "[u64; 5]", into = "[u64; 5]")]
+#[serde(from = "[u64; 6]", into = "[u64; 6]")]
 pub struct StockLevels {
     pub on_hand: u64,
     pub reserved: u64,
     pub allocated: u64,
     pub waiting: u64,
     pub waiting_units: u64,
+    pub last_place: u64,
 }
 
 impl StockLevels {
@@ -112,19 +113,20 @@ impl StockLevels {
     }
 }
 
-impl From<[u64; 5]> for StockLevels {
-    fn from(v: [u64; 5]) -> Self {
+impl From<[u64; 6]> for StockLevels {
+    fn from(v: [u64; 6]) -> Self {
         Self {
             on_hand: v[0],
             reserved: v[1],
             allocated: v[2],
             waiting: v[3],
             waiting_units: v[4],
+            last_place: v[5],
         }
     }
 }
 
-impl From<StockLevels> for [u64; 5] {
+impl From<StockLevels> for [u64; 6] {
     fn from(s: StockLevels) -> Self {
         [
             s.on_hand,
@@ -132,6 +134,7 @@ impl From<StockLevels> for [u64; 5] {
             s.allocated,
             s.waiting,
             s.waiting_units,
+            s.last_place,
         ]
     }
 }

@@ -4,20 +4,21 @@
 //! the log, and recomputes everything from the first entry on. It reads only, so it runs beside
 //! a live server; entries that arrive while it runs are included.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
-use commerce::{Hash, Millis, ProductId, Sku, WhenSoldOut, chain, genesis};
+use commerce::{Email, Hash, Millis, ProductId, chain, commit_to_buyer, genesis};
 
-use crate::decide::SYSTEM_LINE;
-use crate::entry::{Data, Entry, Kind, OrderStatus};
+use crate::decide::{SYSTEM_LINE, hex};
+use crate::engine::Limits;
+use crate::entry::{Buyer, Data, Entry, Kind, OrderStatus};
 use crate::ports::{Reader, StoreError};
+
+mod stored;
 
 /// Entries read at a time.
 const PAGE: usize = 10_000;
 /// Violations that are told one by one; the rest is counted.
 pub const TOLD_MAX: usize = 100;
-/// How often a product that changes while it is compared is looked at again.
-const LOOKS: usize = 50;
 
 /// One broken rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,7 +68,7 @@ struct LineModel {
     last_place: u64,
     pending: BTreeMap<u64, (u64, Pending)>,
     pending_units: u64,
-    open_replenishment: Option<String>,
+    open_replenishment: Option<u64>,
     /// The smallest quantity refused since units last became free.
     refused: Option<u64>,
 }
@@ -79,8 +80,10 @@ struct Audit<'a> {
     system: (u64, Hash),
     /// The state of every order that is not final yet or may be cancelled.
     orders: HashMap<u64, (OrderStatus, u64)>,
-    keys: HashSet<[u8; 16]>,
-    received: HashSet<String>,
+    /// When each idempotency key was last used for an order.
+    keys: HashMap<[u8; 16], Millis>,
+    /// Replenishments by their sequence, and whether their goods were counted.
+    replenishments: HashMap<u64, bool>,
     last_seq: u64,
     last_at: Millis,
 }
@@ -96,8 +99,8 @@ pub fn audit(reader: &dyn Reader) -> Result<Report, StoreError> {
         lines: HashMap::new(),
         system: (0, genesis(SYSTEM_LINE)),
         orders: HashMap::new(),
-        keys: HashSet::new(),
-        received: HashSet::new(),
+        keys: HashMap::new(),
+        replenishments: HashMap::new(),
         last_seq: 0,
         last_at: Millis::MIN,
     };
@@ -118,7 +121,7 @@ impl Audit<'_> {
                 return Ok(());
             }
             for entry in &page {
-                self.entry(entry);
+                self.entry(entry)?;
             }
         }
     }
@@ -144,7 +147,7 @@ impl Audit<'_> {
         }
     }
 
-    fn entry(&mut self, entry: &Entry) {
+    fn entry(&mut self, entry: &Entry) -> Result<(), StoreError> {
         self.report.entries += 1;
         if entry.seq != self.last_seq + 1 {
             let expected = self.last_seq + 1;
@@ -161,11 +164,11 @@ impl Audit<'_> {
         self.last_at = entry.at;
         let Ok(data) = serde_json::from_str::<Data<'_>>(&entry.data) else {
             self.broken(11, entry, "holds data that cannot be read");
-            return;
+            return Ok(());
         };
         if entry.line == ProductId(0) {
             self.system_entry(entry);
-            return;
+            return Ok(());
         }
         if entry.kind == Kind::ProductCreated {
             let sku = data.sku.as_deref().unwrap_or("").to_owned();
@@ -181,6 +184,7 @@ impl Audit<'_> {
         self.link(entry);
         self.step(entry, &data);
         self.levels(entry, &data);
+        self.stored_status(entry)
     }
 
     fn system_entry(&mut self, entry: &Entry) {
@@ -241,7 +245,7 @@ impl Audit<'_> {
             Kind::ReplenishmentRequested
             | Kind::ReplenishmentStarted
             | Kind::ReplenishmentReceived
-            | Kind::ReplenishmentFailed => self.replenishment(entry, data),
+            | Kind::ReplenishmentFailed => self.replenishment(entry),
             Kind::ProductUpdated | Kind::MessageDeadLettered => {}
         }
     }
@@ -262,13 +266,7 @@ impl Audit<'_> {
             );
         }
         match &entry.buyer {
-            Some(buyer) if buyer.secret.is_some() => {
-                if let Some(key) = buyer.key
-                    && !self.keys.insert(key.0)
-                {
-                    self.broken(6, entry, "has the idempotency key of an earlier order");
-                }
-            }
+            Some(buyer) if buyer.secret.is_some() => self.buyer(entry, data, buyer),
             Some(_) | None => self.broken(5, entry, "is an order that nobody placed"),
         }
         match entry.kind {
@@ -301,6 +299,24 @@ impl Audit<'_> {
                     line.pending_units += units;
                 }
                 self.orders.insert(entry.seq, (OrderStatus::Pending, units));
+            }
+        }
+    }
+
+    /// Rule 6: a key makes one order as long as it is kept. Rule 11: an order is whose it was.
+    fn buyer(&mut self, entry: &Entry, data: &Data<'_>, buyer: &Buyer) {
+        if let Some(key) = buyer.key {
+            let kept = Limits::default().key_retention.as_millis();
+            let kept = Millis::try_from(kept).expect("a day in milliseconds");
+            let before = self.keys.insert(key.0, entry.at);
+            if before.is_some_and(|before| entry.at - before <= kept) {
+                self.broken(6, entry, "has the idempotency key of an earlier order");
+            }
+        }
+        if let Some(secret) = buyer.secret {
+            let commitment = commit_to_buyer(secret, &Email::from_stored(&buyer.customer));
+            if data.buyer.as_deref().map(str::as_bytes) != Some(&hex(commitment)) {
+                self.broken(11, entry, "is stored under another buyer or another id");
             }
         }
     }
@@ -407,35 +423,46 @@ impl Audit<'_> {
     }
 
     /// Rule 8: one open request a product, and goods counted once.
-    fn replenishment(&mut self, entry: &Entry, data: &Data<'_>) {
-        let id = data.replenishment.as_deref().unwrap_or("").to_owned();
+    fn replenishment(&mut self, entry: &Entry) {
+        let id = entry.subject;
         let Some(line) = self.lines.get_mut(&entry.line) else {
             return;
         };
+        let is_open = line.open_replenishment == Some(id);
         match entry.kind {
             Kind::ReplenishmentRequested => {
                 let other = line.open_replenishment.replace(id);
                 if other.is_some() {
                     self.broken(8, entry, "is a second open replenishment");
                 }
-                self.report.replenishments += 1;
+                if entry.seq == id {
+                    self.report.replenishments += 1;
+                    self.replenishments.insert(id, false);
+                } else if self.replenishments.get(&id) != Some(&false) {
+                    self.broken(8, entry, "reopens a replenishment that cannot be reopened");
+                }
             }
             Kind::ReplenishmentReceived => {
-                if line.open_replenishment.as_deref() == Some(&id) {
+                if is_open {
                     line.open_replenishment = None;
                 }
-                if !self.received.insert(id) {
-                    self.broken(8, entry, "counts the goods of a replenishment twice");
+                match self.replenishments.insert(id, true) {
+                    Some(false) => {}
+                    Some(true) => {
+                        self.broken(8, entry, "counts the goods of a replenishment twice");
+                    }
+                    None => self.broken(8, entry, "counts goods that nobody asked for"),
                 }
             }
             Kind::ReplenishmentFailed => {
-                if line.open_replenishment.as_deref() == Some(&id) {
+                if is_open {
                     line.open_replenishment = None;
                 } else {
                     self.broken(8, entry, "fails a replenishment that is not open");
                 }
             }
-            _ => {}
+            _ if is_open => {}
+            _ => self.broken(8, entry, "starts a replenishment that is not open"),
         }
     }
 
@@ -450,8 +477,9 @@ impl Audit<'_> {
             line.allocated,
             line.pending.len() as u64,
             line.pending_units,
+            line.last_place,
         ];
-        let told: [u64; 5] = stock.into();
+        let told: [u64; 6] = stock.into();
         if told != expected {
             self.broken(
                 1,
@@ -459,96 +487,5 @@ impl Audit<'_> {
                 format!("tells stock {told:?} where its history gives {expected:?}"),
             );
         }
-    }
-
-    /// The products and waiting lines as stored are what their history gives.
-    fn compare_products(&mut self) -> Result<(), StoreError> {
-        let mut after: Option<Sku> = None;
-        loop {
-            let page = self.reader.products(after.as_ref(), 100)?;
-            let Some(last) = page.last() else {
-                return Ok(());
-            };
-            after = Some(last.sku.clone());
-            for product in page {
-                self.compare_product(&product.sku)?;
-            }
-        }
-    }
-
-    fn compare_product(&mut self, sku: &Sku) -> Result<(), StoreError> {
-        // On a live store the product moves on while it is looked at; look again until both
-        // sides stand at the same entry.
-        for _ in 0..LOOKS {
-            let Some(product) = self.reader.product(sku)? else {
-                return Ok(());
-            };
-            let waiting = self.reader.waiting(product.id, 0, usize::MAX >> 1)?;
-            self.read_on()?;
-            let Some(line) = self.lines.get(&product.id) else {
-                self.told_of(sku, 11, "has no history");
-                return Ok(());
-            };
-            if line.last_seq != product.last_seq {
-                continue;
-            }
-            let stored = (
-                product.stock.on_hand,
-                product.stock.allocated,
-                product.stock.received,
-                product.last_place,
-                product.waiting,
-                product.waiting_units,
-                product.last_hash,
-            );
-            let history = (
-                line.received,
-                line.allocated,
-                line.received,
-                line.last_place,
-                line.pending.len() as u64,
-                line.pending_units,
-                line.hash,
-            );
-            let same_line = waiting
-                .iter()
-                .map(|w| (w.place, w.order, w.quantity.units()))
-                .eq(line
-                    .pending
-                    .values()
-                    .map(|(seq, pending)| (pending.place, *seq, pending.units)));
-            let free = line.received.saturating_sub(line.allocated);
-            let owed = line
-                .pending
-                .values()
-                .next()
-                .is_some_and(|(_, head)| head.units <= free)
-                && product.when_sold_out == WhenSoldOut::Wait;
-            if stored != history {
-                self.told_of(sku, 1, "is stored differently from what its history gives");
-            }
-            if !same_line {
-                self.told_of(sku, 3, "has a waiting line that its history does not give");
-            }
-            if owed {
-                self.told_of(
-                    sku,
-                    2,
-                    "withholds units that the head of its line could have",
-                );
-            }
-            return Ok(());
-        }
-        Ok(())
-    }
-
-    fn told_of(&mut self, sku: &Sku, rule: u8, what: &str) {
-        self.tell(Violation {
-            rule,
-            sku: Some(sku.to_string()),
-            seq: None,
-            place: None,
-            what: what.to_owned(),
-        });
     }
 }

@@ -1,6 +1,6 @@
 //! The handle on the sequencer.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -124,6 +124,7 @@ impl Engine {
             failed: Mutex::new(None),
             stopping: AtomicBool::new(false),
             nudges: Nudges::default(),
+            subscriptions: AtomicU64::new(0),
         });
         let unsettled = reader.unsettled_products(limits.products_max)?;
         let thread = sequencer::spawn(sequencer::Parts {
@@ -136,6 +137,7 @@ impl Engine {
             feed: feed.clone(),
             stopped: stopped_tx,
             unsettled: unsettled.into_iter().map(|product| product.sku).collect(),
+            put_off: BTreeSet::new(),
         });
         Ok(Self {
             inner: Arc::new(Inner {
@@ -160,12 +162,15 @@ impl Engine {
         if self.inner.stopping() {
             return Err(EngineError::Stopping);
         }
-        match self.inner.sender.try_send(Job::Decide { command, reply }) {
-            Ok(()) => {
-                self.inner.shared.depth.fetch_add(1, Ordering::Relaxed);
-            }
-            Err(mpsc::error::TrySendError::Full(_)) => return Err(EngineError::Overloaded),
-            Err(mpsc::error::TrySendError::Closed(_)) => return Err(self.inner.why_closed()),
+        // Counted before it is sent: the sequencer counts it down as soon as it has it.
+        let depth = &self.inner.shared.depth;
+        depth.fetch_add(1, Ordering::Relaxed);
+        if let Err(error) = self.inner.sender.try_send(Job::Decide { command, reply }) {
+            depth.fetch_sub(1, Ordering::Relaxed);
+            return Err(match error {
+                mpsc::error::TrySendError::Full(_) => EngineError::Overloaded,
+                mpsc::error::TrySendError::Closed(_) => self.inner.why_closed(),
+            });
         }
         match answer.await {
             Ok(answer) => answer,
@@ -219,6 +224,11 @@ impl Engine {
     /// Why the sequencer gave up, if it did.
     pub fn failure(&self) -> Option<Arc<str>> {
         self.inner.shared.failure()
+    }
+
+    /// Moves whenever a subscription was added here, before anything that follows it.
+    pub(crate) fn subscriptions_version(&self) -> u64 {
+        self.inner.shared.subscriptions.load(Ordering::Acquire)
     }
 
     /// Resolves when the sequencer's thread has ended.

@@ -121,6 +121,9 @@ pub struct Data<'a> {
     pub message_id: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receive_count: Option<u64>,
+    /// The status of an order before it was cancelled.
+    #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
+    pub was: Option<Cow<'a, str>>,
 }
 
 /// The private side of an order's entry.

@@ -54,7 +54,7 @@ impl Feed {
     /// Entries from after `seq` on.
     pub fn tail(&self, seq: u64, reader: Arc<dyn Reader>) -> Tail {
         Tail {
-            next: seq + 1,
+            next: seq.saturating_add(1),
             receiver: self.sender.subscribe(),
             last: self.last.subscribe(),
             reader,

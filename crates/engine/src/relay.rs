@@ -3,6 +3,7 @@
 //! The log is the outbox. The relay's cursor and the messages it sends are one commit, so every
 //! entry is published once, whatever dies when.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -24,7 +25,8 @@ const CURSOR_EVERY: u64 = 50_000;
 /// Publications in one commit.
 const PUBLICATIONS_MAX: usize = 256;
 
-/// Who subscribed is looked up so often; a new subscription hears what comes after.
+/// Who subscribed is looked up when this process adds a subscription, so that it hears
+/// everything that comes after, and so often for those that another process adds.
 const SUBSCRIPTIONS_EVERY: Duration = Duration::from_millis(500);
 
 /// How long to wait before trying again when the sequencer is full.
@@ -53,9 +55,21 @@ fn publication(entry: &Entry, topic: &'static str) -> Publication {
             entry.kind.as_str(),
             entry.seq,
             entry.at,
-            entry.data
+            message_text(&entry.data)
         ),
         attributes: vec![("type", entry.kind.as_str().to_owned())],
+    }
+}
+
+/// Two characters that JSON may hold as they are and a message may not (`#xFFFE` and `#xFFFF`;
+/// see `messaging::Refusal::InvalidMessageContents`) are escaped: the same JSON, and nobody can
+/// stop the relay with a reference.
+fn message_text(json: &str) -> Cow<'_, str> {
+    if json.contains(['\u{fffe}', '\u{ffff}']) {
+        let escaped = json.replace('\u{fffe}', "\\ufffe");
+        escaped.replace('\u{ffff}', "\\uffff").into()
+    } else {
+        json.into()
     }
 }
 
@@ -65,6 +79,7 @@ fn publication(entry: &Entry, topic: &'static str) -> Publication {
 /// When the engine has stopped or its store fails.
 pub async fn run_relay(engine: Engine, cancel: CancellationToken) -> Result<(), EngineError> {
     let mut cursor = engine.read(|reader| reader.relay_cursor()).await?;
+    let mut version = engine.subscriptions_version();
     let mut subscribed = topics_with_subscribers(&engine).await?;
     let mut looked = tokio::time::Instant::now();
     'restart: loop {
@@ -78,7 +93,10 @@ pub async fn run_relay(engine: Engine, cancel: CancellationToken) -> Result<(), 
             let Some(batch) = batch else {
                 return Ok(());
             };
-            if looked.elapsed() > SUBSCRIPTIONS_EVERY {
+            // In this order: what is added after the version was read is seen the next time.
+            let newest = engine.subscriptions_version();
+            if newest != version || looked.elapsed() > SUBSCRIPTIONS_EVERY {
+                version = newest;
                 subscribed = topics_with_subscribers(&engine).await?;
                 looked = tokio::time::Instant::now();
             }

@@ -37,6 +37,8 @@ pub(crate) struct Shared {
     pub(crate) failed: Mutex<Option<Arc<str>>>,
     pub(crate) stopping: AtomicBool,
     pub(crate) nudges: Nudges,
+    /// How often a subscription was added: the relay looks again when it moves.
+    pub(crate) subscriptions: AtomicU64,
 }
 
 impl Shared {
@@ -59,6 +61,8 @@ pub(crate) struct Parts {
     pub(crate) stopped: watch::Sender<bool>,
     /// Lines that may owe a verdict since before the start.
     pub(crate) unsettled: BTreeSet<Sku>,
+    /// Lines whose turn came when the store could not be read: they are due again once it can.
+    pub(crate) put_off: BTreeSet<Sku>,
 }
 
 pub(crate) fn spawn(parts: Parts) -> JoinHandle<()> {
@@ -92,7 +96,11 @@ fn run(mut parts: Parts) {
                 None => break,
             }
         }
-        while taken.len() < parts.limits.batch_max {
+        while taken.len() < parts.limits.batch_max
+            && !taken
+                .last()
+                .is_some_and(|(command, _)| decide::ends_batch(command))
+        {
             match parts.jobs.try_recv() {
                 Ok(Job::Decide { command, reply }) => taken.push((command, Some(reply))),
                 Ok(Job::Stop) => {
@@ -134,6 +142,7 @@ fn fail(parts: &mut Parts, error: &EngineError) {
     parts.jobs.close();
     while let Some(job) = parts.jobs.blocking_recv() {
         if let Job::Decide { reply, .. } = job {
+            parts.shared.depth.fetch_sub(1, Ordering::Relaxed);
             let _ = reply.send(Err(EngineError::Store(Arc::clone(&text))));
         }
     }
@@ -151,7 +160,8 @@ fn decide_and_commit(parts: &mut Parts, taken: Vec<Taken>) -> Result<(), EngineE
         Ok(loaded) => loaded,
         Err(error) => {
             let error = EngineError::from(error);
-            return answer_all(taken, &error);
+            answer_all(parts, taken, &error);
+            return Ok(());
         }
     };
     let mut batch = Batch::new(loaded, began, parts.ids.entropy(), parts.limits.clone());
@@ -179,6 +189,9 @@ fn decide_and_commit(parts: &mut Parts, taken: Vec<Taken>) -> Result<(), EngineE
         metrics::histogram!("firstcome_commit_seconds").record(timer.elapsed().as_secs_f64());
     }
     // From here on the batch is durable: answers, feed, nudges.
+    if !decided.changes.subscriptions.is_empty() {
+        parts.shared.subscriptions.fetch_add(1, Ordering::Release);
+    }
     let mut counts: Vec<(&'static str, u64)> = Vec::new();
     for (name, reply, answer) in answers {
         match counts.iter_mut().find(|(known, _)| *known == name) {
@@ -200,19 +213,25 @@ fn decide_and_commit(parts: &mut Parts, taken: Vec<Taken>) -> Result<(), EngineE
         parts.shared.nudges.wake(&queue);
     }
     parts.unsettled.extend(decided.unsettled);
+    parts.unsettled.append(&mut parts.put_off);
     Ok(())
 }
 
 /// A failed load has changed nothing: the callers are told, and the thread goes on, since the
 /// next one may succeed.
-fn answer_all(taken: Vec<Taken>, error: &EngineError) -> Result<(), EngineError> {
+fn answer_all(parts: &mut Parts, taken: Vec<Taken>, error: &EngineError) {
     tracing::error!(%error, "a batch could not be loaded; nothing was changed");
-    for (_, reply) in taken {
-        if let Some(reply) = reply {
-            let _ = reply.send(Err(error.clone()));
+    for (command, reply) in taken {
+        match (command, reply) {
+            (_, Some(reply)) => {
+                let _ = reply.send(Err(error.clone()));
+            }
+            (Command::Settle { sku }, None) => {
+                parts.put_off.insert(sku);
+            }
+            (_, None) => {}
         }
     }
-    Ok(())
 }
 
 #[expect(

@@ -18,6 +18,7 @@ use commerce::{
 
 use messaging::Message;
 
+pub(crate) use self::orders::hex;
 use crate::command::{Command, KeyHash, Refusal, Reply};
 use crate::engine::Limits;
 use crate::entry::{Buyer, Data, Entry, Kind, OrderRecord};
@@ -75,18 +76,26 @@ pub(crate) fn touch<'a>(
             }
             Command::EnsureQueues {
                 queues,
-                subscriptions: _,
+                subscriptions,
             } => {
                 touch.topics = true;
                 for queue in queues {
                     queue_of(&mut touch, &queue.name);
+                    if let Some(redrive) = &queue.config.redrive {
+                        queue_of(&mut touch, &redrive.dead_letter_queue);
+                    }
+                }
+                for (_, queue) in subscriptions {
+                    queue_of(&mut touch, queue);
                 }
             }
             Command::SendMessage { queue, .. } => {
                 queue_of(&mut touch, queue);
             }
             Command::ReceiveMessages { queue, max, .. } => {
-                queue_of(&mut touch, queue).visible += *max;
+                let touched = queue_of(&mut touch, queue);
+                // One receive is never given more, and is refused when it asks for more.
+                touched.visible += (*max).min(messaging::limits::RECEIVE_MAX);
             }
             Command::DeleteMessage { queue, handle }
             | Command::ChangeVisibility { queue, handle, .. }
@@ -101,7 +110,7 @@ pub(crate) fn touch<'a>(
                 let touched = queue_of(&mut touch, queue);
                 match message {
                     Some(seq) => touched.messages.push(*seq),
-                    None => touched.first += *max,
+                    None => touched.first = touched.first.saturating_add(*max),
                 }
             }
             Command::Relay { .. } => touch.topics = true,
@@ -109,6 +118,31 @@ pub(crate) fn touch<'a>(
         }
     }
     touch
+}
+
+/// Whether what comes after this command must be loaded after it: a store counts what customers
+/// bought only for products that have a purchase limit when it is asked.
+pub(crate) fn ends_batch(command: &Command) -> bool {
+    match command {
+        Command::ChangeProduct { change, .. } => {
+            change.purchase_limit.is_some_and(|limit| limit.is_some())
+        }
+        Command::PlaceOrder(_)
+        | Command::CancelOrder { .. }
+        | Command::CreateProduct(_)
+        | Command::ReceiveGoods { .. }
+        | Command::Settle { .. }
+        | Command::Replenishment { .. }
+        | Command::EnsureQueues { .. }
+        | Command::SendMessage { .. }
+        | Command::ReceiveMessages { .. }
+        | Command::DeleteMessage { .. }
+        | Command::ChangeVisibility { .. }
+        | Command::DeadLetter { .. }
+        | Command::Redrive { .. }
+        | Command::Relay { .. }
+        | Command::Probe => false,
+    }
 }
 
 fn queue_of<'a>(touch: &'a mut Touch, name: &str) -> &'a mut QueueTouch {
@@ -239,8 +273,12 @@ impl Batch {
         for sku in &self.dirty_products {
             let line = &self.loaded.products[sku];
             self.changes.products.push(line.product.clone());
-            if line.needs_draining() && line.product.when_sold_out == commerce::WhenSoldOut::Reject
-            {
+            // In a line that waits, a head that is not loaded has not been passed by anything
+            // since it was last looked at; one that is loaded may have come in this batch,
+            // deferred, while there are units for it.
+            let head_is_known = !line.waiting.is_empty()
+                || line.product.when_sold_out == commerce::WhenSoldOut::Reject;
+            if head_is_known && line.needs_draining() {
                 self.unsettled.insert(sku.clone());
             }
         }

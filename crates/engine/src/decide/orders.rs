@@ -37,9 +37,7 @@ impl Batch {
             }
         }
         // Deferred orders stand before this one: they get their verdicts first.
-        if self.line(&order.sku)?.product.when_sold_out == commerce::WhenSoldOut::Reject {
-            self.decide_waiting(&order.sku);
-        }
+        self.decide_waiting(&order.sku);
         let bought = bought_key
             .as_ref()
             .and_then(|key| self.loaded.bought.get(key).copied())
@@ -180,11 +178,12 @@ impl Batch {
                     .push((order.product, order.place));
             }
         }
+        let was = order.status;
         order.status = OrderStatus::Cancelled;
         order.cancelled_at = Some(self.now);
         self.gave_back(&order);
         let email = Email::from_stored(&order.customer);
-        self.later_entry(&mut order, Kind::OrderCancelled, &email);
+        self.cancellation_entry(&mut order, was, &email);
         let sku = order.sku.clone();
         self.settle(&sku);
         Ok(self.order_reply(order, false))
@@ -273,8 +272,7 @@ impl Batch {
         }
     }
 
-    /// An entry about an order that exists already, and the order's new state.
-    fn later_entry(&mut self, order: &mut OrderRecord, kind: Kind, email: &Email) {
+    fn cancellation_entry(&mut self, order: &mut OrderRecord, was: OrderStatus, email: &Email) {
         let product = &self.loaded.products[&order.sku].product;
         let sku = order.sku.clone();
         let data = Data {
@@ -282,6 +280,7 @@ impl Batch {
             place: Some(order.place),
             quantity: Some(order.quantity.units()),
             stock: Some(product.levels()),
+            was: Some(Cow::Borrowed(was.as_str())),
             ..Data::default()
         };
         let buyer = Buyer {
@@ -291,7 +290,14 @@ impl Batch {
             body: crate::command::BodyHash(0),
         };
         let seq = self.next_seq();
-        self.record(&sku, kind, seq, order.id.seq, &data, Some(buyer));
+        self.record(
+            &sku,
+            Kind::OrderCancelled,
+            seq,
+            order.id.seq,
+            &data,
+            Some(buyer),
+        );
         order.last_seq = seq;
         self.changes.order_changes.push(OrderChange {
             order: order.id.seq,
@@ -310,7 +316,7 @@ impl Batch {
 }
 
 /// Lower-case hexadecimal on the stack: the hot path makes one for every order.
-fn hex(bytes: [u8; 16]) -> [u8; 32] {
+pub(crate) fn hex(bytes: [u8; 16]) -> [u8; 32] {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut text = [0; 32];
     for (i, byte) in bytes.iter().enumerate() {

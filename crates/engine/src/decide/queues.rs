@@ -5,8 +5,9 @@
 //! operations hears of it (rule 9).
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
-use messaging::{Deletion, Message, ReceiptHandle, Receive, Send};
+use messaging::{Deletion, Message, QueueConfig, ReceiptHandle, Receive, Send};
 
 use super::Batch;
 use crate::command::{Publication, QueueSpec, Refusal, Reply};
@@ -29,6 +30,35 @@ impl Batch {
                 }));
             }
         }
+        let is_missing = |name: &str| {
+            !self.loaded.queues.contains_key(name) && !queues.iter().any(|spec| spec.name == name)
+        };
+        // A message must always have somewhere to go, and the relay must never be stuck.
+        let dead_letter_queues = queues
+            .iter()
+            .filter_map(|spec| spec.config.redrive.as_ref())
+            .map(|redrive| &redrive.dead_letter_queue);
+        let subscribed = subscriptions.iter().map(|(_, queue)| queue);
+        if let Some(missing) = dead_letter_queues
+            .chain(subscribed)
+            .find(|name| is_missing(name))
+        {
+            return Err(Refusal::QueueNotFound {
+                queue: missing.clone(),
+            });
+        }
+        let new = queues
+            .iter()
+            .map(|spec| spec.name.as_str())
+            .filter(|name| !self.loaded.queues.contains_key(*name))
+            .collect::<BTreeSet<&str>>()
+            .len();
+        if self.loaded.next_queue as usize - 1 + new > self.limits.queues_max {
+            return Err(Refusal::TooMany {
+                what: "queues",
+                limit: self.limits.queues_max,
+            });
+        }
         for spec in queues {
             match self.loaded.queues.get_mut(&spec.name) {
                 Some(loaded) if loaded.queue.config == spec.config => {}
@@ -38,12 +68,6 @@ impl Batch {
                 }
                 None => {
                     let id = self.loaded.next_queue;
-                    if id as usize > self.limits.queues_max {
-                        return Err(Refusal::TooMany {
-                            what: "queues",
-                            limit: self.limits.queues_max,
-                        });
-                    }
                     self.loaded.next_queue += 1;
                     let queue = Queue {
                         id,
@@ -85,12 +109,21 @@ impl Batch {
     }
 
     pub(super) fn send_message(&mut self, name: &str, send: Send) -> Result<Reply, Refusal> {
+        let config = self.queue(name)?.queue.config.clone();
+        self.accept_message(name, &config, send)
+    }
+
+    fn accept_message(
+        &mut self,
+        name: &str,
+        config: &QueueConfig,
+        send: Send,
+    ) -> Result<Reply, Refusal> {
         let id = uuid(self.draw());
         let now = self.now;
-        let loaded = self.queue(name)?;
-        let (queue_id, seq) = (loaded.queue.id, loaded.queue.next_seq);
-        let message =
-            messaging::accept(&loaded.queue.config, send, seq, id, now).map_err(Refusal::Queue)?;
+        let queue = &self.queue(name)?.queue;
+        let (queue_id, seq) = (queue.id, queue.next_seq);
+        let message = messaging::accept(config, send, seq, id, now).map_err(Refusal::Queue)?;
         self.put_new(name, message.clone());
         Ok(Reply::Sent {
             queue_id,
@@ -162,6 +195,10 @@ impl Batch {
         let candidates = loaded.visible.clone();
         let mut receipts = || self.draw_u64();
         let received = messaging::receive(&config, candidates, &request, &mut receipts, now);
+        if !(received.expired.is_empty() && received.dead.is_empty()) {
+            // They stood where others could have been loaded: whoever waits should look again.
+            self.woken_queues.insert(name.to_owned());
+        }
         for message in &received.expired {
             self.remove(name, message.seq);
         }
@@ -324,17 +361,10 @@ impl Batch {
                 cursor: self.loaded.relay_cursor,
             });
         }
-        let mut sent = 0;
+        let mut sends = Vec::new();
         for publication in publications {
-            let queues: Vec<String> = self
-                .loaded
-                .subscriptions
-                .iter()
-                .filter(|subscription| subscription.topic == publication.topic)
-                .map(|subscription| subscription.queue.clone())
-                .collect();
-            for queue in queues {
-                let attributes = publication
+            let send = Send {
+                attributes: publication
                     .attributes
                     .iter()
                     .map(|(name, value)| {
@@ -343,15 +373,33 @@ impl Batch {
                             messaging::Attribute::string(value.as_str()),
                         )
                     })
-                    .collect();
-                let send = Send {
-                    body: publication.body.clone(),
-                    attributes,
-                    ..Send::default()
+                    .collect(),
+                body: publication.body,
+                ..Send::default()
+            };
+            for subscription in &self.loaded.subscriptions {
+                if subscription.topic != publication.topic {
+                    continue;
+                }
+                let Some(loaded) = self.loaded.queues.get(&subscription.queue) else {
+                    return Err(Refusal::QueueNotFound {
+                        queue: subscription.queue.clone(),
+                    });
                 };
-                self.send_message(&queue, send)?;
-                sent += 1;
+                // A bound on what producers send must not make the relay stumble.
+                let config = QueueConfig {
+                    message_bytes_max: messaging::limits::MESSAGE_BYTES_MAX,
+                    ..loaded.queue.config.clone()
+                };
+                messaging::validate_send(&config, &send).map_err(Refusal::Queue)?;
+                sends.push((subscription.queue.clone(), config, send.clone()));
             }
+        }
+        // All of them have passed: from here on nothing is refused, so a relay that is refused
+        // has sent nothing and may send it all again.
+        let sent = sends.len() as u64;
+        for (queue, config, send) in sends {
+            self.accept_message(&queue, &config, send)?;
         }
         self.loaded.relay_cursor = to;
         self.changes.relay_cursor = Some(to);

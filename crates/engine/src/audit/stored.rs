@@ -1,0 +1,193 @@
+//! What a store keeps beside the log, against what the log gives: products, waiting lines, the
+//! state of every order.
+//!
+//! A live server goes on while it is looked at, so a difference counts only when both sides
+//! stand at the same entry.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use commerce::{ProductId, Sku, WhenSoldOut};
+
+use super::{Audit, Violation};
+use crate::entry::{Entry, Kind, OrderStatus};
+use crate::ports::StoreError;
+
+/// How often a product that changes while it is compared is looked at again.
+const LOOKS: usize = 50;
+/// How long a live server may take to give the head of a line what it is owed, times [`LOOKS`].
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
+impl Audit<'_> {
+    /// Rule 5: what is stored of an order is its newest verdict, and nothing but an entry
+    /// changes it.
+    pub(super) fn stored_status(&mut self, entry: &Entry) -> Result<(), StoreError> {
+        let expected = match entry.kind {
+            Kind::OrderPlaced => OrderStatus::Pending,
+            Kind::OrderAccepted => OrderStatus::Accepted,
+            Kind::OrderSoldOut => OrderStatus::SoldOut,
+            Kind::OrderCancelled => OrderStatus::Cancelled,
+            Kind::ProductCreated
+            | Kind::ProductUpdated
+            | Kind::StockReceived
+            | Kind::ReplenishmentRequested
+            | Kind::ReplenishmentStarted
+            | Kind::ReplenishmentReceived
+            | Kind::ReplenishmentFailed
+            | Kind::MessageDeadLettered => return Ok(()),
+        };
+        let first = entry.subject == entry.seq;
+        match self.reader.order_change(entry.subject)? {
+            None if first => {}
+            None => self.broken(5, entry, "is a verdict that the order does not show"),
+            // A later entry made this change; it is compared there.
+            Some(change) if change.last_seq > entry.seq => {
+                let made_by = self.reader.entry(change.last_seq)?;
+                if made_by.is_none_or(|made_by| made_by.subject != entry.subject) {
+                    self.broken(5, entry, "is of an order that was changed without an entry");
+                }
+            }
+            Some(change) => {
+                if first || change.last_seq != entry.seq || change.status != expected {
+                    self.broken(
+                        5,
+                        entry,
+                        format!("is not what the order shows: {}", change.status.as_str()),
+                    );
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The products and waiting lines as stored are what their history gives.
+    pub(super) fn compare_products(&mut self) -> Result<(), StoreError> {
+        let mut after: Option<Sku> = None;
+        let mut stored: HashSet<ProductId> = HashSet::new();
+        loop {
+            let page = self.reader.products(after.as_ref(), 100)?;
+            let Some(last) = page.last() else {
+                break;
+            };
+            after = Some(last.sku.clone());
+            for product in page {
+                stored.insert(product.id);
+                self.compare_product(&product.sku)?;
+            }
+        }
+        // Products that a live server makes meanwhile may have sorted before the last page.
+        let unseen: Vec<(ProductId, String)> = self
+            .lines
+            .iter()
+            .filter(|(id, _)| !stored.contains(id))
+            .map(|(id, line)| (*id, line.sku.clone()))
+            .collect();
+        for (id, sku) in unseen {
+            let found = match Sku::new(&sku) {
+                Ok(sku) => self.reader.product(&sku)?,
+                Err(_) => None,
+            };
+            if found.is_none_or(|found| found.id != id) {
+                self.tell(Violation {
+                    rule: 1,
+                    sku: Some(sku),
+                    seq: None,
+                    place: None,
+                    what: "has a history and is not stored".to_owned(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn compare_product(&mut self, sku: &Sku) -> Result<(), StoreError> {
+        // On a live store the product moves on while it is looked at; look again until both
+        // sides stand at the same entry.
+        for look in 1..=LOOKS {
+            let Some(product) = self.reader.product(sku)? else {
+                return Ok(());
+            };
+            let waiting = self.reader.waiting(product.id, 0, usize::MAX >> 1)?;
+            self.read_on()?;
+            let Some(line) = self.lines.get(&product.id) else {
+                self.told_of(sku, 11, "has no history");
+                return Ok(());
+            };
+            if line.last_seq != product.last_seq {
+                continue;
+            }
+            let stored = (
+                product.stock.on_hand,
+                product.stock.reserved,
+                product.stock.allocated,
+                product.stock.received,
+                product.last_place,
+                product.waiting,
+                product.waiting_units,
+                product.last_hash,
+            );
+            let history = (
+                line.received,
+                0,
+                line.allocated,
+                line.received,
+                line.last_place,
+                line.pending.len() as u64,
+                line.pending_units,
+                line.hash,
+            );
+            let same_replenishment = product.open_replenishment == line.open_replenishment;
+            let same_line = waiting
+                .iter()
+                .map(|w| (w.place, w.order, w.quantity.units()))
+                .eq(line
+                    .pending
+                    .values()
+                    .map(|(seq, pending)| (pending.place, *seq, pending.units)));
+            let free = line.received.saturating_sub(line.allocated);
+            let owed = line
+                .pending
+                .values()
+                .next()
+                .is_some_and(|(_, head)| head.units <= free)
+                && product.when_sold_out == WhenSoldOut::Wait;
+            if owed && look < LOOKS {
+                // A live server gives it in its next commit; a stopped one has had the time.
+                std::thread::sleep(LOOK_AGAIN);
+                continue;
+            }
+            if stored != history {
+                self.told_of(sku, 1, "is stored differently from what its history gives");
+            }
+            if !same_line {
+                self.told_of(sku, 3, "has a waiting line that its history does not give");
+            }
+            if !same_replenishment {
+                self.told_of(
+                    sku,
+                    8,
+                    "has another open replenishment than its history gives",
+                );
+            }
+            if owed {
+                self.told_of(
+                    sku,
+                    2,
+                    "withholds units that the head of its line could have",
+                );
+            }
+            return Ok(());
+        }
+        Ok(())
+    }
+
+    fn told_of(&mut self, sku: &Sku, rule: u8, what: &str) {
+        self.tell(Violation {
+            rule,
+            sku: Some(sku.to_string()),
+            seq: None,
+            place: None,
+            what: what.to_owned(),
+        });
+    }
+}

@@ -1,0 +1,196 @@
+//! The client itself: one POST with a JSON body, one bounded answer.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::{redirect, retry};
+
+use crate::error::{BuildError, CallError};
+use crate::hosts::{AllowedHosts, Target};
+use crate::resolve::CheckedResolver;
+
+/// The most of an answer's body that is kept, in bytes; the rest is not read.
+pub const BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// Idle connections kept for one host.
+const IDLE_PER_HOST_MAX: usize = 8;
+const IDLE_MAX: Duration = Duration::from_secs(30);
+
+/// How long a call may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// Until the connection stands: name, TCP and TLS.
+    pub connect: Duration,
+    /// Until the last byte of the answer, the connection included.
+    pub total: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(2),
+            total: Duration::from_secs(10),
+        }
+    }
+}
+
+/// An answer, whatever its status.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Response {
+    pub status: u16,
+    /// At most [`BODY_BYTES_MAX`].
+    pub body: Bytes,
+    /// The body was longer than what is kept.
+    pub truncated: bool,
+    /// `Retry-After` when it was given in seconds.
+    pub retry_after: Option<Duration>,
+}
+
+impl Response {
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+}
+
+/// Calls other people's servers; cheap to clone, clones share their connections.
+#[derive(Clone)]
+pub struct Client {
+    allowed: AllowedHosts,
+    http: reqwest::Client,
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client")
+            .field("allowed", &self.allowed)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// Certificates are checked against the system's roots (`SSL_CERT_FILE` and
+    /// `SSL_CERT_DIR` name others). Where there are none, as in an empty container image,
+    /// http works and every https call ends in [`CallError::Tls`].
+    pub fn new(allowed: AllowedHosts, timeouts: Timeouts) -> Result<Self, BuildError> {
+        match Self::build(&allowed, timeouts, |builder| builder) {
+            Ok(client) => Ok(client),
+            Err(error) => {
+                let client = Self::build(&allowed, timeouts, |builder| builder.tls_certs_only([]))?;
+                tracing::warn!(
+                    reason = %reason(&error.0),
+                    "no usable root certificates: calls over https will fail"
+                );
+                Ok(client)
+            }
+        }
+    }
+
+    pub(crate) fn build(
+        allowed: &AllowedHosts,
+        timeouts: Timeouts,
+        roots: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
+    ) -> Result<Self, BuildError> {
+        // A process has one provider of cryptography; whoever was first chose it.
+        let _already_chosen = rustls::crypto::ring::default_provider().install_default();
+        let builder = reqwest::Client::builder()
+            .user_agent(concat!("firstcome/", env!("CARGO_PKG_VERSION")))
+            .referer(false)
+            .redirect(redirect::Policy::none())
+            .retry(retry::never())
+            .no_proxy()
+            .dns_resolver(CheckedResolver {
+                allowed: allowed.clone(),
+            })
+            .connect_timeout(timeouts.connect)
+            .timeout(timeouts.total)
+            .pool_idle_timeout(IDLE_MAX)
+            .pool_max_idle_per_host(IDLE_PER_HOST_MAX);
+        let http = roots(builder).build().map_err(BuildError)?;
+        Ok(Self {
+            allowed: allowed.clone(),
+            http,
+        })
+    }
+
+    /// Whether [`Client::post_json`] would try to call this URL.
+    pub fn check(&self, url: &str) -> Result<Target, CallError> {
+        self.allowed.check(url)
+    }
+
+    /// Posts a body that is JSON and waits for the answer. Nothing is retried, but an idle
+    /// connection that turns out to be closed before anything was sent is replaced.
+    pub async fn post_json(
+        &self,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Result<Response, CallError> {
+        let target = self.check(url)?;
+        let host = target.host();
+        let headers = header_map(headers)?;
+        let answer = self
+            .http
+            .post(target.url)
+            .headers(headers)
+            .body(reqwest::Body::from(body.into()))
+            .send()
+            .await
+            .map_err(|error| CallError::from_reqwest(&error, host.clone()))?;
+        read_answer(answer)
+            .await
+            .map_err(|error| CallError::from_reqwest(&error, host))
+    }
+}
+
+fn header_map(headers: &[(&str, &str)]) -> Result<HeaderMap, CallError> {
+    let mut map = HeaderMap::with_capacity(headers.len() + 2);
+    map.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    map.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    for (name, value) in headers {
+        let invalid = || CallError::InvalidHeader {
+            name: (*name).to_owned(),
+        };
+        let header = HeaderName::try_from(*name).map_err(|_| invalid())?;
+        let mut value = HeaderValue::try_from(*value).map_err(|_| invalid())?;
+        // What is sent to others may be a credential; it stays out of any `Debug`.
+        value.set_sensitive(true);
+        map.insert(header, value);
+    }
+    Ok(map)
+}
+
+async fn read_answer(mut answer: reqwest::Response) -> Result<Response, reqwest::Error> {
+    let status = answer.status().as_u16();
+    let retry_after = answer
+        .headers()
+        .get(RETRY_AFTER)
+        .and_then(|value| value.to_str().ok()?.trim().parse().ok())
+        .map(Duration::from_secs);
+    let mut body = BytesMut::new();
+    let mut truncated = false;
+    while let Some(chunk) = answer.chunk().await? {
+        let room = BODY_BYTES_MAX - body.len();
+        if chunk.len() > room {
+            body.extend_from_slice(&chunk[..room]);
+            truncated = true;
+            break;
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Response {
+        status,
+        body: body.freeze(),
+        truncated,
+        retry_after,
+    })
+}
+
+/// The last cause, which is the one that says something.
+fn reason(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}

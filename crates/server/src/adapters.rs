@@ -1,0 +1,101 @@
+//! The wall clock and the operating system's random bits: the only places that ask for them.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use commerce::Millis;
+use engine::ports::{Clock, Ids};
+
+/// The system's clock. A clock before 1970 reads as 1970.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the clock adapter that everything else is handed"
+    )]
+    fn now(&self) -> Millis {
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        Millis::try_from(since.as_millis()).unwrap_or(Millis::MAX)
+    }
+}
+
+/// Random bits for ids and tokens: a seed from the operating system at the start, and for each
+/// batch a keyed hash of it over a counter that never repeats.
+pub struct OsIds {
+    seed: [u8; 32],
+    drawn: AtomicU64,
+}
+
+impl OsIds {
+    /// # Errors
+    /// When the operating system has no random bits to give.
+    pub fn new() -> Result<Self, getrandom::Error> {
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed)?;
+        Ok(Self {
+            seed,
+            drawn: AtomicU64::new(0),
+        })
+    }
+}
+
+impl Ids for OsIds {
+    fn entropy(&self) -> [u8; 32] {
+        let drawn = self.drawn.fetch_add(1, Ordering::Relaxed);
+        *blake3::keyed_hash(&self.seed, &drawn.to_le_bytes()).as_bytes()
+    }
+}
+
+/// RFC 3339 in UTC with milliseconds.
+pub fn rfc3339(at: Millis) -> String {
+    const PRINTER: jiff::fmt::temporal::DateTimePrinter =
+        jiff::fmt::temporal::DateTimePrinter::new().precision(Some(3));
+    let at = jiff::Timestamp::from_millisecond(at).unwrap_or(jiff::Timestamp::MAX);
+    let mut text = String::with_capacity(24);
+    PRINTER
+        .print_timestamp(&at, &mut text)
+        .expect("a string takes what is written");
+    text
+}
+
+/// Reads an RFC 3339 time.
+///
+/// # Errors
+/// When it is not one.
+pub fn parse_rfc3339(text: &str) -> Result<Millis, jiff::Error> {
+    text.parse::<jiff::Timestamp>()
+        .map(jiff::Timestamp::as_millisecond)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_three_digits_of_a_second() {
+        assert_eq!(rfc3339(0), "1970-01-01T00:00:00.000Z");
+        assert_eq!(rfc3339(1_764_000_000_120), "2025-11-24T16:00:00.120Z");
+        assert_eq!(
+            parse_rfc3339("2025-11-24T16:00:00.120Z").unwrap(),
+            1_764_000_000_120
+        );
+        assert_eq!(
+            parse_rfc3339("2025-11-24T17:00:00+01:00").unwrap(),
+            1_764_000_000_000
+        );
+    }
+
+    #[test]
+    fn no_two_draws_are_alike() {
+        let ids = OsIds::new().unwrap();
+        assert_ne!(ids.entropy(), ids.entropy());
+        assert_ne!(
+            OsIds::new().unwrap().entropy(),
+            OsIds::new().unwrap().entropy()
+        );
+    }
+}

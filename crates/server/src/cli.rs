@@ -1,0 +1,247 @@
+//! The command line.
+//!
+//! Exit codes: 0 done, 1 it failed or a rule is broken, 2 the command line or a setting is
+//! wrong, 130 stopped at once by a second signal.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use engine::audit::{Report, audit};
+use serde_json::json;
+
+use crate::config::{self, Config, Flags};
+use crate::{serve, telemetry};
+
+#[derive(Parser)]
+#[command(
+    name = "firstcome",
+    version,
+    about = "Sells what everyone wants at once: in strict order, durable before it is answered"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Commands,
+}
+
+#[derive(Subcommand)]
+enum Commands {
+    /// Run the shop
+    Serve(ServeArgs),
+    /// Run the reference factory alone
+    Factory(ServeArgs),
+    /// Prove the rules on a store, stopped or running; exit code 1 when one is broken
+    Audit(AuditArgs),
+    /// Print the OpenAPI document
+    Openapi,
+}
+
+#[derive(Args)]
+struct ServeArgs {
+    /// Settings, TOML
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where to listen; anything but loopback needs auth.operator_token [default: 127.0.0.1:3000]
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+    /// Where AWS SDKs will connect [default: 127.0.0.1:9324]
+    #[arg(long, value_name = "ADDRESS")]
+    aws_listen: Option<SocketAddr>,
+    /// The directory of the store [default: data]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// What others call this server by [default: http://<listen>]
+    #[arg(long, value_name = "URL")]
+    public_url: Option<String>,
+    /// Written when requests are taken
+    #[arg(long, value_name = "FILE")]
+    ready_file: Option<PathBuf>,
+    /// A small catalogue for an empty store, and a factory
+    #[arg(long)]
+    demo: bool,
+}
+
+impl ServeArgs {
+    fn config(self) -> Result<Config, config::ConfigError> {
+        let flags = Flags {
+            listen: self.listen,
+            aws_listen: self.aws_listen,
+            data: self.data,
+            public_url: self.public_url,
+            ready_file: self.ready_file,
+            demo: self.demo.then_some(true),
+        };
+        config::load(self.config.as_ref(), &flags)
+    }
+}
+
+#[derive(Args)]
+struct AuditArgs {
+    /// The directory of the store
+    #[arg(long, value_name = "DIR", default_value = "data")]
+    data: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command line.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match cli.command {
+        Commands::Serve(args) => run(args, async |config| serve::serve(config).await),
+        Commands::Factory(args) => run(args, async |config| serve::serve_factory(config).await),
+        Commands::Audit(args) => run_audit(&args),
+        Commands::Openapi => {
+            let document = crate::http::openapi();
+            let text = serde_json::to_string_pretty(&document).expect("it has a JSON form");
+            say(&text);
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+fn run(
+    args: ServeArgs,
+    serve: impl AsyncFnOnce(Config) -> Result<(), serve::ServeError>,
+) -> ExitCode {
+    let config = match args.config() {
+        Ok(config) => config,
+        Err(error) => {
+            complain(&error.to_string());
+            return ExitCode::from(2);
+        }
+    };
+    telemetry::start_logs(&config.log);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            complain(&format!("cannot start: {error}"));
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(serve(config)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&error.to_string());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run_audit(args: &AuditArgs) -> ExitCode {
+    let report = store::sqlite::open_reader(&args.data)
+        .map_err(|error| error.to_string())
+        .and_then(|reader| {
+            audit(&*reader).map_err(|error| {
+                let source = error.source.map(|source| format!(": {source}"));
+                format!("{}{}", error.context, source.unwrap_or_default())
+            })
+        });
+    match report {
+        Ok(report) => {
+            if args.json {
+                say(&report_json(&report).to_string());
+            } else {
+                say(&report_text(&report));
+            }
+            if report.is_clean() {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            }
+        }
+        Err(error) => {
+            complain(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn hex(hash: [u8; 32]) -> String {
+    blake3::Hash::from_bytes(hash).to_hex().to_string()
+}
+
+fn report_json(report: &Report) -> serde_json::Value {
+    let violations: Vec<_> = report
+        .violations
+        .iter()
+        .map(|violation| {
+            json!({
+                "rule": violation.rule,
+                "sku": violation.sku,
+                "seq": violation.seq,
+                "place": violation.place,
+                "what": violation.what,
+            })
+        })
+        .collect();
+    let heads: serde_json::Map<_, _> = report
+        .heads
+        .iter()
+        .map(|(sku, hash)| (sku.clone(), hex(*hash).into()))
+        .collect();
+    json!({
+        "clean": report.is_clean(),
+        "entries": report.entries,
+        "products": report.products,
+        "orders": report.orders,
+        "accepted": report.accepted,
+        "replenishments": report.replenishments,
+        "violations": violations,
+        "violationsTotal": report.violations_total,
+        "heads": heads,
+    })
+}
+
+fn report_text(report: &Report) -> String {
+    use std::fmt::Write as _;
+    let mut text = format!(
+        "{} entries, {} products, {} orders, {} accepted, {} replenishments\n",
+        report.entries, report.products, report.orders, report.accepted, report.replenishments
+    );
+    for violation in &report.violations {
+        let sku = violation.sku.as_deref().unwrap_or("-");
+        let _ = write!(text, "rule {}: {sku}", violation.rule);
+        if let Some(place) = violation.place {
+            let _ = write!(text, " place {place}");
+        }
+        if let Some(seq) = violation.seq {
+            let _ = write!(text, " (entry {seq})");
+        }
+        let _ = writeln!(text, " {}", violation.what);
+    }
+    let told = report.violations.len() as u64;
+    if report.violations_total > told {
+        let _ = writeln!(text, "and {} more", report.violations_total - told);
+    }
+    for (sku, hash) in &report.heads {
+        let _ = writeln!(text, "{}  {sku}", hex(*hash));
+    }
+    text.push_str(if report.is_clean() {
+        "every rule holds"
+    } else {
+        "RULES ARE BROKEN"
+    });
+    text
+}
+
+#[expect(
+    clippy::print_stdout,
+    reason = "the command line speaks to a person here"
+)]
+fn say(text: &str) {
+    println!("{text}");
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "the command line speaks to a person here"
+)]
+fn complain(text: &str) {
+    eprintln!("firstcome: {text}");
+}

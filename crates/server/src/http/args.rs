@@ -1,0 +1,212 @@
+//! What comes in: bodies, path parts, queries and headers, checked before a handler sees them,
+//! each refusal with the name of the field.
+
+use axum::body::to_bytes;
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use serde::de::DeserializeOwned;
+use wire::{Code, Prefer};
+
+use crate::http::error::{HttpError, HttpResult};
+
+/// The largest body there is, in bytes.
+pub const BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// A JSON body.
+pub struct JsonBody<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
+    type Rejection = HttpError;
+
+    async fn from_request(request: Request, _: &S) -> HttpResult<Self> {
+        check_content_type(request.headers())?;
+        let bytes = to_bytes(request.into_body(), BODY_BYTES_MAX)
+            .await
+            .map_err(|_| {
+                HttpError::new(
+                    Code::BodyTooLarge,
+                    format!("a body may have {BODY_BYTES_MAX} bytes"),
+                )
+            })?;
+        parse(&bytes).map(Self)
+    }
+}
+
+fn check_content_type(headers: &HeaderMap) -> HttpResult<()> {
+    let Some(value) = headers.get(header::CONTENT_TYPE) else {
+        return Err(wrong_type("it is missing"));
+    };
+    let Ok(text) = value.to_str() else {
+        return Err(wrong_type("it is not ASCII"));
+    };
+    let essence = text.split(';').next().unwrap_or("").trim();
+    let json = essence.eq_ignore_ascii_case("application/json")
+        || (essence.len() > 17
+            && essence.is_char_boundary(12)
+            && essence[..12].eq_ignore_ascii_case("application/")
+            && essence.ends_with("+json"));
+    if json {
+        Ok(())
+    } else {
+        Err(wrong_type("it says something else"))
+    }
+}
+
+fn wrong_type(why: &str) -> HttpError {
+    HttpError::at(
+        Code::UnsupportedMediaType,
+        "Content-Type",
+        format!("the content type must be application/json: {why}"),
+    )
+}
+
+/// Reads JSON. The way to an error reads it again, to name the field.
+pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> HttpResult<T> {
+    serde_json::from_slice(bytes).map_err(|_| explain::<T>(bytes))
+}
+
+#[cold]
+fn explain<T: DeserializeOwned>(bytes: &[u8]) -> HttpError {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let error = match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
+        Err(error) => error,
+        // The value is whole and something follows it.
+        Ok(_) => return HttpError::new(Code::InvalidJson, "something follows the JSON value"),
+    };
+    let path = error.path().to_string();
+    let inner = error.into_inner();
+    let text = inner.to_string();
+    let text = text.split(" at line ").next().unwrap_or_default();
+    let quoted = || text.split('`').nth(1).unwrap_or_default().to_owned();
+    let inside = |name: String| match path.as_str() {
+        "." | "?" | "" => name,
+        path => match path.rsplit_once('.') {
+            // The path may end in the field itself or in its parent.
+            _ if path == name || path.ends_with(&format!(".{name}")) => path.to_owned(),
+            _ => format!("{path}.{name}"),
+        },
+    };
+    if !inner.is_data() {
+        return HttpError::new(Code::InvalidJson, text.to_owned());
+    }
+    if text.starts_with("unknown field") {
+        let name = inside(quoted());
+        return HttpError::at(Code::UnknownField, name, text.to_owned());
+    }
+    if text.starts_with("missing field") {
+        let name = inside(quoted());
+        return HttpError::at(Code::MissingField, name, text.to_owned());
+    }
+    if text.starts_with("duplicate field") {
+        let name = inside(quoted());
+        return HttpError::at(Code::InvalidField, name, "it is given twice");
+    }
+    if path == "." {
+        return HttpError::new(Code::InvalidField, text.to_owned());
+    }
+    HttpError::at(Code::InvalidField, path, text.to_owned())
+}
+
+/// A query string with known names only.
+pub struct QueryArgs<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for QueryArgs<T> {
+    type Rejection = HttpError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> HttpResult<Self> {
+        let query = parts.uri.query().unwrap_or("");
+        axum::extract::Query::try_from_uri(&parts.uri)
+            .map(|query: axum::extract::Query<T>| Self(query.0))
+            .map_err(|error| {
+                let text = error.body_text();
+                let detail = text
+                    .split_once(": ")
+                    .map_or(text.as_str(), |(_, detail)| detail);
+                let named = query
+                    .split('&')
+                    .filter_map(|pair| pair.split('=').next())
+                    .find(|name| !name.is_empty() && detail.contains(name));
+                match named {
+                    Some(name) => HttpError::at(Code::InvalidParameter, name, detail),
+                    None => HttpError::new(Code::InvalidParameter, detail),
+                }
+            })
+    }
+}
+
+/// The bytes of a header, if it is there once and printable ASCII.
+fn single<'a>(headers: &'a HeaderMap, name: &'static str) -> HttpResult<Option<&'a str>> {
+    let mut values = headers.get_all(name).iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    if values.next().is_some() {
+        return Err(HttpError::at(
+            Code::InvalidHeader,
+            name,
+            "it is given twice",
+        ));
+    }
+    value
+        .to_str()
+        .map(Some)
+        .map_err(|_| HttpError::at(Code::InvalidHeader, name, "it must be printable ASCII"))
+}
+
+/// `Idempotency-Key`: 1 to 255 printable ASCII characters.
+pub fn idempotency_key(headers: &HeaderMap) -> HttpResult<Option<&str>> {
+    const NAME: &str = "Idempotency-Key";
+    let Some(key) = single(headers, "idempotency-key").map_err(|mut error| {
+        error.0.field = Some(NAME.to_owned());
+        error
+    })?
+    else {
+        return Ok(None);
+    };
+    if (1..=255).contains(&key.len()) {
+        Ok(Some(key))
+    } else {
+        Err(HttpError::at(
+            Code::InvalidHeader,
+            NAME,
+            format!("it must have 1 to 255 characters, has {}", key.len()),
+        ))
+    }
+}
+
+pub fn prefer(headers: &HeaderMap) -> HttpResult<Prefer> {
+    let mut prefer = Prefer::default();
+    // The header may come several times; that is the same as one list.
+    for value in headers.get_all("prefer") {
+        let Ok(text) = value.to_str() else {
+            return Err(HttpError::at(
+                Code::InvalidHeader,
+                "Prefer",
+                "it must be ASCII",
+            ));
+        };
+        let one = Prefer::parse(text)
+            .map_err(|error| HttpError::at(Code::InvalidHeader, "Prefer", error.to_string()))?;
+        prefer.respond_async |= one.respond_async;
+        prefer.wait_s = prefer.wait_s.or(one.wait_s);
+    }
+    Ok(prefer)
+}
+
+/// How many rows a page may have.
+pub const PAGE_MAX: usize = 100;
+
+/// `?limit=`, 1 to 100.
+pub fn limit(limit: Option<u32>) -> HttpResult<usize> {
+    let limit = limit.map_or(50, |limit| limit as usize);
+    if (1..=PAGE_MAX).contains(&limit) {
+        Ok(limit)
+    } else {
+        Err(HttpError::at(
+            Code::InvalidParameter,
+            "limit",
+            format!("must be 1 to {PAGE_MAX}"),
+        ))
+    }
+}

@@ -1,0 +1,127 @@
+//! Is the process there, does the store take writes, and the numbers.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use engine::Command;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use wire::Code;
+
+use crate::http::error::{HttpError, HttpResult};
+use crate::http::views::{ProblemView, seconds_between};
+use crate::state::App;
+
+/// A store that takes longer than this for one row is not ready.
+const READY_WITHIN: Duration = Duration::from_secs(5);
+
+pub fn public() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(healthz))
+        .routes(routes!(readyz))
+}
+
+pub fn operator() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(metrics))
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct HealthView {
+    #[schema(example = "ok")]
+    status: &'static str,
+}
+
+/// The process answers.
+#[utoipa::path(
+    get, path = "/healthz", tag = "operations",
+    responses((status = 200, description = "It does", body = HealthView))
+)]
+async fn healthz() -> Json<HealthView> {
+    Json(HealthView { status: "ok" })
+}
+
+/// The store takes writes: one was just committed. The workers progress.
+#[utoipa::path(
+    get, path = "/readyz", tag = "operations",
+    responses(
+        (status = 200, description = "Ready", body = HealthView),
+        (status = 503, description = "Stopping, the store takes no writes, or a worker stands still", body = ProblemView, content_type = "application/problem+json"),
+    )
+)]
+async fn readyz(State(app): State<App>) -> HttpResult<Json<HealthView>> {
+    let not_ready = |why: String| HttpError::new(Code::Overloaded, why);
+    if app.cancel.is_cancelled() {
+        return Err(not_ready("the server is stopping".to_owned()));
+    }
+    if let Some(worker) = app.workers.standing_still(app.engine.now()) {
+        return Err(not_ready(format!("the worker {worker} stands still")));
+    }
+    match tokio::time::timeout(READY_WITHIN, app.engine.decide(Command::Probe)).await {
+        Ok(decided) => {
+            decided??;
+            Ok(Json(HealthView { status: "ready" }))
+        }
+        Err(_) => Err(not_ready("the store takes too long for a write".to_owned())),
+    }
+}
+
+/// Gauges that are read when somebody looks.
+async fn refresh(app: &App) -> HttpResult<()> {
+    let now = app.engine.now();
+    let rows = app.engine.limits().products_max;
+    let (products, depths) = app
+        .engine
+        .read(move |reader| Ok((reader.products(None, rows)?, reader.queues(now)?)))
+        .await?;
+    let gauge = |number: u64| -> f64 {
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a gauge is a float by its format"
+        )]
+        {
+            number as f64
+        }
+    };
+    metrics::gauge!("firstcome_sequencer_depth").set(gauge(app.engine.depth()));
+    metrics::gauge!("firstcome_feed_listeners").set(gauge(app.hub.listeners()));
+    for product in products {
+        let sku = product.sku.to_string();
+        metrics::gauge!("firstcome_line_waiting", "sku" => sku.clone()).set(gauge(product.waiting));
+        metrics::gauge!("firstcome_product_available", "sku" => sku)
+            .set(gauge(product.stock.available()));
+    }
+    for depth in depths {
+        let name = depth.queue.name;
+        for (state, number) in [
+            ("visible", depth.visible),
+            ("in_flight", depth.in_flight),
+            ("delayed", depth.delayed),
+        ] {
+            metrics::gauge!("firstcome_queue_messages", "queue" => name.clone(), "state" => state)
+                .set(gauge(number));
+        }
+        let age = depth
+            .oldest_sent_at
+            .map_or(0, |sent| seconds_between(sent, now));
+        metrics::gauge!("firstcome_queue_oldest_seconds", "queue" => name).set(gauge(age));
+    }
+    Ok(())
+}
+
+/// Prometheus text.
+#[utoipa::path(
+    get, path = "/metrics", tag = "operations",
+    responses((status = 200, description = "Prometheus text format", body = String, content_type = "text/plain"))
+)]
+async fn metrics(State(app): State<App>) -> HttpResult<Response> {
+    refresh(&app).await?;
+    app.metrics.run_upkeep();
+    let text = app.metrics.render();
+    let content_type = "text/plain; version=0.0.4; charset=utf-8";
+    Ok(([(header::CONTENT_TYPE, content_type)], text).into_response())
+}

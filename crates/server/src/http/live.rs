@@ -1,0 +1,91 @@
+//! The streams of server-sent events.
+
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::http::args::QueryArgs;
+use crate::http::error::HttpResult;
+use crate::http::orders::find_or_refuse;
+use crate::http::products::{find as find_product, sku_of};
+use crate::http::views::ProblemView;
+use crate::realtime::{Watch, sse};
+use crate::state::App;
+
+pub fn public() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(product_events))
+        .routes(routes!(order_events))
+}
+
+pub fn operator() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(events))
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Since {
+    /// Resume after this sequence; `Last-Event-ID` does the same.
+    since: Option<u64>,
+}
+
+/// Everything that happens, as server-sent events.
+#[utoipa::path(
+    get, path = "/events", tag = "live",
+    params(Since, ("Last-Event-ID" = Option<u64>, Header, description = "the id of the last event seen")),
+    responses((status = 200, description = "A stream", body = String, content_type = "text/event-stream"))
+)]
+async fn events(
+    State(app): State<App>,
+    headers: HeaderMap,
+    QueryArgs(query): QueryArgs<Since>,
+) -> HttpResult<Response> {
+    let since = sse::since(&headers, query.since)?;
+    sse::respond(&app, Watch::everything(&app, since).await)
+}
+
+/// What happens to one product's stock and line.
+#[utoipa::path(
+    get, path = "/products/{sku}/events", tag = "live",
+    params(("sku" = String, Path), Since, ("Last-Event-ID" = Option<u64>, Header, description = "the id of the last event seen")),
+    responses(
+        (status = 200, description = "A stream", body = String, content_type = "text/event-stream"),
+        (status = 404, description = "No such product", body = ProblemView, content_type = "application/problem+json"),
+    )
+)]
+async fn product_events(
+    State(app): State<App>,
+    Path(sku): Path<String>,
+    headers: HeaderMap,
+    QueryArgs(query): QueryArgs<Since>,
+) -> HttpResult<Response> {
+    let since = sse::since(&headers, query.since)?;
+    let sku = sku_of(&sku)?;
+    let product = find_product(&app, &sku).await?;
+    sse::respond(&app, Watch::line(&app, product.id, &sku, since).await)
+}
+
+/// One order: as it stands, then every change. Only with its unguessable id.
+#[utoipa::path(
+    get, path = "/orders/{id}/events", tag = "live",
+    params(("id" = String, Path), Since, ("Last-Event-ID" = Option<u64>, Header, description = "taken and not needed: the stream begins with the order as it stands")),
+    responses(
+        (status = 200, description = "A stream", body = String, content_type = "text/event-stream"),
+        (status = 404, description = "No such order", body = ProblemView, content_type = "application/problem+json"),
+    )
+)]
+async fn order_events(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    QueryArgs(query): QueryArgs<Since>,
+) -> HttpResult<Response> {
+    sse::since(&headers, query.since)?;
+    let order = find_or_refuse(&app, &id).await?;
+    sse::respond(&app, Watch::order(&app, order).await)
+}

@@ -1,0 +1,17 @@
+//! The routes. A handler is an extractor, one call of the engine, one conversion; a new
+//! resource is one file here.
+
+pub mod args;
+mod callbacks;
+pub mod error;
+mod health;
+mod live;
+mod ops;
+pub mod orders;
+mod pages;
+mod products;
+mod replenishments;
+mod router;
+pub mod views;
+
+pub use router::{openapi, router};

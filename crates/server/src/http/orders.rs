@@ -1,0 +1,387 @@
+//! Orders: placed, read, cancelled; and system B's compact form.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use commerce::{Email, OrderId, Quantity, Sku};
+use engine::{
+    BodyHash, Command, EngineError, KeyHash, OrderRecord, OrderReply, OrderStatus, PlaceOrder,
+    Reply,
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use wire::{Code, Problem};
+
+use crate::http::args::{JsonBody, idempotency_key, prefer};
+use crate::http::error::{HttpError, HttpResult};
+use crate::http::products::check_email;
+use crate::http::views::{OrderView, ProblemView, Standing};
+use crate::realtime::Subject;
+use crate::state::App;
+
+/// A request that did not ask to wait, whose order stands behind others that are being decided:
+/// so long it waits for its verdict.
+const VERDICT_WAIT: Duration = Duration::from_secs(5);
+
+pub fn public() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(place_order))
+        .routes(routes!(get_order, cancel_order))
+        .routes(routes!(buy))
+}
+
+const fn one() -> u32 {
+    1
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct OrderArgs {
+    #[schema(value_type = String, pattern = "^[A-Za-z0-9._-]{1,64}$", example = "CP-502101")]
+    sku: Sku,
+    #[serde(default = "one")]
+    #[schema(minimum = 1, maximum = 1_000_000)]
+    quantity: u32,
+    /// An e-mail address.
+    #[schema(max_length = 254, example = "ada@example.com")]
+    customer: String,
+}
+
+fn check_quantity(units: u32) -> HttpResult<Quantity> {
+    Quantity::new(units).map_err(|invalid| HttpError::at(Code::InvalidField, "quantity", invalid.0))
+}
+
+/// The fingerprint of a key in its scope.
+fn key_hash(scope: &str, key: &str) -> KeyHash {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(scope.as_bytes());
+    hasher.update(&[0]);
+    hasher.update(key.as_bytes());
+    let mut hash = [0; 16];
+    hash.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+    KeyHash(hash)
+}
+
+/// The fingerprint of what is asked for.
+fn body_hash(sku: &Sku, quantity: Quantity, customer: &Email) -> BodyHash {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(sku.as_str().as_bytes());
+    hasher.update(&[0]);
+    hasher.update(&quantity.get().to_le_bytes());
+    hasher.update(customer.as_str().as_bytes());
+    let mut hash = [0; 8];
+    hash.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
+    BodyHash(u64::from_le_bytes(hash))
+}
+
+/// How an order that waits stands in its line.
+pub async fn standing(app: &App, order: &OrderRecord) -> Result<Standing, EngineError> {
+    let (product, place, sku) = (order.product, order.place, order.sku.clone());
+    let own = order.quantity.units();
+    app.engine
+        .read(move |reader| {
+            let (ahead, ahead_units) = reader.ahead(product, place)?;
+            let estimate_s = reader
+                .product(&sku)?
+                .and_then(|product| product.estimate_s(ahead_units + own));
+            Ok(Standing {
+                ahead,
+                ahead_units,
+                estimate_s,
+            })
+        })
+        .await
+}
+
+/// An order by its id; none when the sequence or the unguessable part is wrong.
+pub async fn find(app: &App, id: OrderId) -> Result<Option<OrderRecord>, EngineError> {
+    let order = app.engine.read(move |reader| reader.order(id.seq)).await?;
+    Ok(order.filter(|order| {
+        bool::from(subtle::ConstantTimeEq::ct_eq(
+            &order.id.secret.0[..],
+            &id.secret.0[..],
+        ))
+    }))
+}
+
+async fn view(app: &App, order: &OrderRecord) -> Result<OrderView, EngineError> {
+    let standing = match order.status {
+        OrderStatus::Pending => Some(standing(app, order).await?),
+        OrderStatus::Accepted
+        | OrderStatus::SoldOut
+        | OrderStatus::Rejected
+        | OrderStatus::Expired
+        | OrderStatus::Cancelled => None,
+    };
+    Ok(OrderView::new(order, standing))
+}
+
+/// Waits until the order has a verdict, at most so long. Returns it as it then stands.
+async fn wait_for_verdict(
+    app: &App,
+    order: OrderRecord,
+    wait: Duration,
+) -> Result<OrderRecord, EngineError> {
+    let seq = order.id.seq;
+    let Some(mut listener) = app.hub.listen(&[Subject::Order(seq)]) else {
+        return Ok(order);
+    };
+    let deadline = tokio::time::Instant::now() + wait;
+    loop {
+        // Listening came first, so a verdict is either read here or heard below.
+        let now = app.engine.read(move |reader| reader.order(seq)).await?;
+        let now = now.unwrap_or_else(|| order.clone());
+        if now.status != OrderStatus::Pending {
+            return Ok(now);
+        }
+        let heard = tokio::select! {
+            () = app.cancel.cancelled() => None,
+            heard = tokio::time::timeout_at(deadline, listener.next()) => heard.ok().flatten(),
+        };
+        if heard.is_none() {
+            return Ok(now);
+        }
+    }
+}
+
+/// Buy. Answered when the decision is durable.
+///
+/// The key, then the body, then the product, then the line: refusals come in that order.
+#[utoipa::path(
+    post, path = "/orders", tag = "orders", request_body = OrderArgs,
+    params(
+        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 printable ASCII characters; the same key with the same body gives the same answer for 24 hours"),
+        ("Prefer" = Option<String>, Header, description = "respond-async, or wait=N with 0 to 60 seconds (RFC 7240)"),
+    ),
+    responses(
+        (status = 200, description = "A repeat: the order was accepted and has been cancelled since", body = OrderView),
+        (status = 201, description = "Accepted", body = OrderView),
+        (status = 202, description = "Pending: it has its place", body = OrderView, headers(("Location" = String))),
+        (status = 404, description = "No such product", body = ProblemView, content_type = "application/problem+json"),
+        (status = 409, description = "Sold out, over the purchase limit, or not open yet", body = ProblemView, content_type = "application/problem+json"),
+        (status = 429, description = "Too many live keys of one customer", body = ProblemView, content_type = "application/problem+json"),
+    )
+)]
+async fn place_order(
+    State(app): State<App>,
+    headers: HeaderMap,
+    JsonBody(args): JsonBody<OrderArgs>,
+) -> HttpResult<Response> {
+    let prefer = prefer(&headers)?;
+    let quantity = check_quantity(args.quantity)?;
+    let customer = check_email("customer", &args.customer)?;
+    let key = idempotency_key(&headers)?.map(|key| key_hash("orders", key));
+    let order = PlaceOrder {
+        body: body_hash(&args.sku, quantity, &customer),
+        sku: args.sku,
+        quantity,
+        customer,
+        key,
+        defer: prefer.respond_async,
+    };
+    let mut reply = decide(&app, order).await?;
+    if reply.order.status == OrderStatus::Pending {
+        let wait = match (prefer.wait_s, prefer.respond_async) {
+            (Some(seconds), _) => Some(Duration::from_secs(seconds)),
+            (None, true) => None,
+            (None, false) => behind_deferred(&app, &reply.order)
+                .await?
+                .then_some(VERDICT_WAIT),
+        };
+        if let Some(wait) = wait {
+            reply.order = wait_for_verdict(&app, reply.order, wait).await?;
+        }
+    }
+    answer(&app, &reply).await
+}
+
+/// Whether it waits only for the sequencer, not for goods.
+async fn behind_deferred(app: &App, order: &OrderRecord) -> Result<bool, EngineError> {
+    let sku = order.sku.clone();
+    let product = app.engine.read(move |reader| reader.product(&sku)).await?;
+    Ok(product.is_some_and(|product| product.when_sold_out == commerce::WhenSoldOut::Reject))
+}
+
+async fn decide(app: &App, order: PlaceOrder) -> HttpResult<OrderReply> {
+    match app.engine.decide(Command::PlaceOrder(order)).await?? {
+        Reply::Order(reply) => Ok(*reply),
+        _ => unreachable!("placing answers with the order"),
+    }
+}
+
+async fn answer(app: &App, reply: &OrderReply) -> HttpResult<Response> {
+    let order = &reply.order;
+    let view = view(app, order).await?;
+    let mut response = match order.status {
+        OrderStatus::Accepted => (StatusCode::CREATED, Json(view)).into_response(),
+        OrderStatus::Pending => {
+            let location = format!("/orders/{}", order.id);
+            (
+                StatusCode::ACCEPTED,
+                [(header::LOCATION, location)],
+                Json(view),
+            )
+                .into_response()
+        }
+        OrderStatus::Cancelled => (StatusCode::OK, Json(view)).into_response(),
+        OrderStatus::SoldOut | OrderStatus::Rejected | OrderStatus::Expired => {
+            sold_out(reply, &view).into_response()
+        }
+    };
+    if reply.replay {
+        response
+            .headers_mut()
+            .insert("idempotent-replay", HeaderValue::from_static("true"));
+    }
+    Ok(response)
+}
+
+fn sold_out(reply: &OrderReply, view: &OrderView) -> HttpError {
+    let detail = format!(
+        "place {} asked for {} and {} are available",
+        view.place, view.quantity, reply.available
+    );
+    let order = serde_json::to_value(view).expect("an order has a JSON form");
+    Problem::new(Code::SoldOut, detail)
+        .with("available", reply.available)
+        .with("order", order)
+        .into()
+}
+
+fn order_id(text: &str) -> HttpResult<OrderId> {
+    OrderId::parse(text).map_err(|_| HttpError::new(Code::OrderNotFound, "no order has this id"))
+}
+
+pub async fn find_or_refuse(app: &App, id: &str) -> HttpResult<OrderRecord> {
+    find(app, order_id(id)?)
+        .await?
+        .ok_or_else(|| HttpError::new(Code::OrderNotFound, "no order has this id"))
+}
+
+/// One order: its place, its verdict, and while it waits who is ahead.
+#[utoipa::path(
+    get, path = "/orders/{id}", tag = "orders", params(("id" = String, Path)),
+    responses(
+        (status = 200, description = "The order", body = OrderView),
+        (status = 404, description = "No such order", body = ProblemView, content_type = "application/problem+json"),
+    )
+)]
+async fn get_order(State(app): State<App>, Path(id): Path<String>) -> HttpResult<Json<OrderView>> {
+    let order = find_or_refuse(&app, &id).await?;
+    Ok(Json(view(&app, &order).await?))
+}
+
+/// Give the units back; they go to the next in line.
+#[utoipa::path(
+    delete, path = "/orders/{id}", tag = "orders", params(("id" = String, Path)),
+    responses(
+        (status = 200, description = "The order, cancelled", body = OrderView),
+        (status = 404, description = "No such order", body = ProblemView, content_type = "application/problem+json"),
+        (status = 409, description = "It was sold out", body = ProblemView, content_type = "application/problem+json"),
+    )
+)]
+async fn cancel_order(
+    State(app): State<App>,
+    Path(id): Path<String>,
+) -> HttpResult<Json<OrderView>> {
+    let id = order_id(&id)?;
+    match app.engine.decide(Command::CancelOrder { id }).await?? {
+        Reply::Order(reply) => Ok(Json(OrderView::new(&reply.order, None))),
+        _ => unreachable!("cancelling answers with the order"),
+    }
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct BuyArgs {
+    #[schema(max_length = 254, example = "ada@example.com")]
+    email: String,
+    /// What the setting `buy.sku` names when it is left out.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, pattern = "^[A-Za-z0-9._-]{1,64}$")]
+    sku: Option<Sku>,
+    #[serde(default = "one")]
+    #[schema(minimum = 1, maximum = 1_000_000)]
+    quantity: u32,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct BuyView {
+    #[schema(example = "You are in the line at place 17.")]
+    message: String,
+    order: OrderView,
+}
+
+/// System B's compact form: in the line at once, the verdict is pushed.
+#[utoipa::path(
+    post, path = "/buy", tag = "orders", request_body = BuyArgs,
+    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 printable ASCII characters")),
+    responses(
+        (status = 202, description = "In the line", body = BuyView, headers(("Location" = String))),
+        (status = 404, description = "No such product", body = ProblemView, content_type = "application/problem+json"),
+        (status = 409, description = "Over the purchase limit, or not open yet", body = ProblemView, content_type = "application/problem+json"),
+        (status = 429, description = "Too many live keys of one customer", body = ProblemView, content_type = "application/problem+json"),
+    )
+)]
+async fn buy(
+    State(app): State<App>,
+    headers: HeaderMap,
+    JsonBody(args): JsonBody<BuyArgs>,
+) -> HttpResult<Response> {
+    let quantity = check_quantity(args.quantity)?;
+    let customer = check_email("email", &args.email)?;
+    let sku = match args.sku {
+        Some(sku) => sku,
+        None => {
+            let default = app
+                .config
+                .buy
+                .sku
+                .as_deref()
+                .and_then(|sku| Sku::new(sku).ok());
+            default.ok_or_else(|| {
+                HttpError::at(
+                    Code::MissingField,
+                    "sku",
+                    "missing field `sku`: this shop names no default product",
+                )
+            })?
+        }
+    };
+    let key = idempotency_key(&headers)?.map(|key| key_hash("buy", key));
+    let reply = decide(
+        &app,
+        PlaceOrder {
+            body: body_hash(&sku, quantity, &customer),
+            sku,
+            quantity,
+            customer,
+            key,
+            defer: true,
+        },
+    )
+    .await?;
+    let place = reply.order.place;
+    let korean = headers
+        .get(header::ACCEPT_LANGUAGE)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|text| text.trim_start().to_ascii_lowercase().starts_with("ko"));
+    let message = if korean {
+        format!("대기열 {place}번에 등록되었습니다. 결과를 곧 알려 드립니다.")
+    } else {
+        format!("You are in the line at place {place}. The verdict follows.")
+    };
+    let location = format!("/orders/{}", reply.order.id);
+    let order = view(&app, &reply.order).await?;
+    Ok((
+        StatusCode::ACCEPTED,
+        [(header::LOCATION, location)],
+        Json(BuyView { message, order }),
+    )
+        .into_response())
+}

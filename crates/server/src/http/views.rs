@@ -1,0 +1,216 @@
+//! What clients read: the wire forms of products, orders and the rest.
+
+use commerce::{Millis, Product, Replenishment};
+use engine::OrderRecord;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::adapters::rfc3339;
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ReorderView {
+    pub point: u64,
+    pub quantity: u64,
+    pub factory: String,
+}
+
+/// A product and the state of its line.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ProductView {
+    #[schema(example = "CP-502101")]
+    pub sku: String,
+    pub name: String,
+    /// Minor units of the currency.
+    pub price: i64,
+    #[schema(example = "KRW")]
+    pub currency: String,
+    pub on_hand: u64,
+    pub reserved: u64,
+    pub allocated: u64,
+    pub available: u64,
+    /// The place of the newest order.
+    pub last_place: u64,
+    /// Orders without a verdict.
+    pub waiting: u64,
+    pub waiting_units: u64,
+    #[schema(example = "wait")]
+    pub when_sold_out: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub purchase_limit: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub opens_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reorder: Option<ReorderView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ad_manager: Option<String>,
+    /// The open one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replenishment: Option<ReplenishmentView>,
+    /// Units granted per minute, as measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grant_rate: Option<f64>,
+    pub created_at: String,
+}
+
+impl ProductView {
+    pub fn new(product: &Product, replenishment: Option<&Replenishment>) -> Self {
+        let stock = product.stock;
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a measured rate, shown with one decimal"
+        )]
+        let grant_rate =
+            (product.grant_rate > 0).then(|| (product.grant_rate as f64 / 100.0).round() / 10.0);
+        Self {
+            sku: product.sku.to_string(),
+            name: product.name.to_string(),
+            price: product.price.minor(),
+            currency: product.currency.to_string(),
+            on_hand: stock.on_hand,
+            reserved: stock.reserved,
+            allocated: stock.allocated,
+            available: stock.available(),
+            last_place: product.last_place,
+            waiting: product.waiting,
+            waiting_units: product.waiting_units,
+            when_sold_out: match product.when_sold_out {
+                commerce::WhenSoldOut::Reject => "reject",
+                commerce::WhenSoldOut::Wait => "wait",
+            },
+            purchase_limit: product.purchase_limit,
+            opens_at: product.opens_at.map(rfc3339),
+            reorder: product.reorder.as_ref().map(|reorder| ReorderView {
+                point: reorder.point,
+                quantity: reorder.quantity,
+                factory: reorder.factory.to_string(),
+            }),
+            ad_manager: product.ad_manager.as_ref().map(ToString::to_string),
+            replenishment: replenishment.map(ReplenishmentView::new),
+            grant_rate,
+            created_at: rfc3339(product.created_at),
+        }
+    }
+}
+
+/// An order as its buyer reads it.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OrderView {
+    #[schema(example = "ord_0000000r3k2m9q0x7d4c1v5b8n")]
+    pub id: String,
+    pub sku: String,
+    pub quantity: u32,
+    pub customer: String,
+    #[schema(example = "accepted")]
+    pub status: &'static str,
+    /// Its number in the product's line.
+    pub place: u64,
+    pub unit_price: i64,
+    pub currency: String,
+    pub placed_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decided_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cancelled_at: Option<String>,
+    /// Undecided orders before it; only while pending.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ahead: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ahead_units: Option<u64>,
+    /// From the measured rate of grants; absent when none was measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub estimate_seconds: Option<u64>,
+}
+
+/// How an order that waits stands in its line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Standing {
+    pub ahead: u64,
+    pub ahead_units: u64,
+    pub estimate_s: Option<u64>,
+}
+
+impl OrderView {
+    pub fn new(order: &OrderRecord, standing: Option<Standing>) -> Self {
+        Self {
+            id: order.id.to_string(),
+            sku: order.sku.to_string(),
+            quantity: order.quantity.get(),
+            customer: order.customer.to_string(),
+            status: order.status.as_str(),
+            place: order.place,
+            unit_price: order.unit_price.minor(),
+            currency: order.currency.to_string(),
+            placed_at: rfc3339(order.placed_at),
+            decided_at: order.decided_at.map(rfc3339),
+            cancelled_at: order.cancelled_at.map(rfc3339),
+            ahead: standing.map(|standing| standing.ahead),
+            ahead_units: standing.map(|standing| standing.ahead_units),
+            estimate_seconds: standing.and_then(|standing| standing.estimate_s),
+        }
+    }
+}
+
+/// A request to a factory.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ReplenishmentView {
+    pub id: String,
+    pub sku: String,
+    pub factory: String,
+    pub quantity: u64,
+    #[schema(example = "in_production")]
+    pub status: &'static str,
+    pub attempts: u32,
+    /// What really came.
+    pub received: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    pub requested_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub closed_at: Option<String>,
+}
+
+impl ReplenishmentView {
+    pub fn new(replenishment: &Replenishment) -> Self {
+        Self {
+            id: replenishment.id().to_string(),
+            sku: replenishment.sku.to_string(),
+            factory: replenishment.factory.to_string(),
+            quantity: replenishment.quantity,
+            status: replenishment.status.as_str(),
+            attempts: replenishment.attempts,
+            received: replenishment.received,
+            reason: replenishment.reason.map(commerce::FailReason::as_str),
+            detail: replenishment.detail.clone(),
+            requested_at: rfc3339(replenishment.requested_at),
+            started_at: replenishment.started_at.map(rfc3339),
+            closed_at: replenishment.closed_at.map(rfc3339),
+        }
+    }
+}
+
+/// An error (RFC 9457). Some codes add members; see `docs/ERRORS`.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub struct ProblemView {
+    pub r#type: String,
+    pub title: String,
+    pub status: u16,
+    #[schema(example = "invalid_field")]
+    pub code: String,
+    pub detail: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+}
+
+/// Seconds between two moments, never negative.
+pub fn seconds_between(from: Millis, to: Millis) -> u64 {
+    u64::try_from((to - from) / 1000).unwrap_or(0)
+}

@@ -1,0 +1,25 @@
+//! The server `firstcome`: HTTP, live answers, pages, workers, and the command line.
+//!
+//! Handlers convert and call the engine; workers and timers propose commands. Nothing here
+//! decides about stock, places or messages, and nothing here writes to a store.
+
+#![expect(
+    unused_qualifications,
+    reason = "utoipa's path macro qualifies the parameter types it is given"
+)]
+#![expect(
+    unreachable_pub,
+    reason = "the library is the binary's inside; what is public ends at its modules"
+)]
+
+pub mod adapters;
+pub mod cli;
+pub mod config;
+mod demo;
+pub mod http;
+pub mod listen;
+pub mod realtime;
+pub mod serve;
+mod state;
+mod telemetry;
+mod workers;

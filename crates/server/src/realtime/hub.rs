@@ -1,0 +1,263 @@
+//! One tail of the log for all listeners of this process.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use commerce::ProductId;
+use engine::Engine;
+use engine::feed::Committed;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::realtime::render::Rendered;
+
+/// Groups that may wait for one listener. A group is what one commit holds for it.
+const BUFFER: usize = 64;
+
+/// What is listened to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Subject {
+    Everything,
+    Line(ProductId),
+    /// The sequence in the order's id.
+    Order(u64),
+}
+
+/// The events of one commit that concern one subject.
+pub type Group = Arc<[Arc<Rendered>]>;
+
+/// What one listener gets. When it yields nothing more, the listener was too slow, or the
+/// server stops: resume from the last sequence.
+pub struct Listener {
+    receiver: mpsc::Receiver<Group>,
+    subjects: Vec<Subject>,
+    dropped: Arc<AtomicBool>,
+    hub: Hub,
+}
+
+impl Listener {
+    pub async fn next(&mut self) -> Option<Group> {
+        match self.receiver.try_recv() {
+            Ok(group) => Some(group),
+            // It heard what had fitted; of the rest some is missing.
+            Err(_) if self.dropped.load(Ordering::Acquire) => None,
+            Err(mpsc::error::TryRecvError::Disconnected) => None,
+            Err(mpsc::error::TryRecvError::Empty) => self.receiver.recv().await,
+        }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.receiver.close();
+        self.hub.inner.listeners.fetch_sub(1, Ordering::Relaxed);
+        let mut map = self.hub.subjects();
+        for subject in &self.subjects {
+            if let Some(senders) = map.get_mut(subject) {
+                senders.retain(|sender| !sender.groups.is_closed());
+                if senders.is_empty() {
+                    map.remove(subject);
+                }
+            }
+        }
+    }
+}
+
+/// A listener as the hub sees it, once for each of its subjects.
+#[derive(Clone)]
+struct Sender {
+    groups: mpsc::Sender<Group>,
+    /// Too slow for one subject is too slow for all: it must not hear half of what happens.
+    dropped: Arc<AtomicBool>,
+}
+
+#[derive(Clone)]
+pub struct Hub {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    subjects: Mutex<HashMap<Subject, Vec<Sender>>>,
+    listeners: AtomicU64,
+    listeners_max: u64,
+    /// The newest sequence that was handed out.
+    dispatched: AtomicU64,
+}
+
+impl Hub {
+    pub fn new(listeners_max: usize, last_seq: u64) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                subjects: Mutex::new(HashMap::new()),
+                listeners: AtomicU64::new(0),
+                listeners_max: listeners_max as u64,
+                dispatched: AtomicU64::new(last_seq),
+            }),
+        }
+    }
+
+    fn subjects(&self) -> MutexGuard<'_, HashMap<Subject, Vec<Sender>>> {
+        self.inner
+            .subjects
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn listeners(&self) -> u64 {
+        self.inner.listeners.load(Ordering::Relaxed)
+    }
+
+    /// Listens from now on; none when there are as many listeners as this server takes. What is
+    /// committed after this call arrives, so read the past after it.
+    pub fn listen(&self, subjects: &[Subject]) -> Option<Listener> {
+        let before = self.inner.listeners.fetch_add(1, Ordering::Relaxed);
+        if before >= self.inner.listeners_max {
+            self.inner.listeners.fetch_sub(1, Ordering::Relaxed);
+            return None;
+        }
+        let (groups, receiver) = mpsc::channel(BUFFER);
+        let dropped = Arc::new(AtomicBool::new(false));
+        let sender = Sender {
+            groups,
+            dropped: Arc::clone(&dropped),
+        };
+        let mut map = self.subjects();
+        for subject in subjects {
+            map.entry(*subject).or_default().push(sender.clone());
+        }
+        drop(map);
+        Some(Listener {
+            receiver,
+            subjects: subjects.to_vec(),
+            dropped,
+            hub: self.clone(),
+        })
+    }
+
+    /// Tails the log until cancelled.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn run(
+        &self,
+        engine: Engine,
+        cancel: CancellationToken,
+    ) -> Result<(), engine::ports::StoreError> {
+        let mut tail = engine.feed().tail(
+            self.inner.dispatched.load(Ordering::Relaxed),
+            engine.reader(),
+        );
+        loop {
+            let batch = tokio::select! {
+                () = cancel.cancelled() => break,
+                batch = tail.next() => batch?,
+            };
+            match batch {
+                Some(batch) => self.dispatch(&batch),
+                None => break,
+            }
+        }
+        // Nobody waits for what will not come.
+        self.subjects().clear();
+        Ok(())
+    }
+
+    fn dispatch(&self, batch: &Committed) {
+        let newest = batch.last().map_or(0, |entry| entry.seq);
+        let mut map = self.subjects();
+        if !map.is_empty() {
+            let mut groups: HashMap<Subject, Vec<Arc<Rendered>>> = HashMap::new();
+            let everything = map.contains_key(&Subject::Everything);
+            for entry in batch.iter() {
+                let subjects = [
+                    everything.then_some(Subject::Everything),
+                    Some(Subject::Line(entry.line)),
+                    (entry.kind.is_order()).then_some(Subject::Order(entry.subject)),
+                ];
+                let mut rendered: Option<Arc<Rendered>> = None;
+                for subject in subjects.into_iter().flatten() {
+                    if map.contains_key(&subject) {
+                        let rendered = rendered
+                            .get_or_insert_with(|| Arc::new(Rendered::new(Arc::clone(entry))));
+                        groups
+                            .entry(subject)
+                            .or_default()
+                            .push(Arc::clone(rendered));
+                    }
+                }
+            }
+            for (subject, group) in groups {
+                let group: Group = group.into();
+                if let Some(senders) = map.get_mut(&subject) {
+                    senders.retain(|sender| send(sender, &group));
+                    if senders.is_empty() {
+                        map.remove(&subject);
+                    }
+                }
+            }
+        }
+        drop(map);
+        self.inner.dispatched.store(newest, Ordering::Relaxed);
+    }
+}
+
+/// False when the listener has gone or is too slow: it is dropped, never waited for.
+fn send(sender: &Sender, group: &Group) -> bool {
+    if sender.dropped.load(Ordering::Acquire) {
+        return false;
+    }
+    match sender.groups.try_send(Arc::clone(group)) {
+        Ok(()) => true,
+        Err(mpsc::error::TrySendError::Full(_)) => {
+            sender.dropped.store(true, Ordering::Release);
+            metrics::counter!("firstcome_feed_dropped_total").increment(1);
+            false
+        }
+        Err(mpsc::error::TrySendError::Closed(_)) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn group() -> Group {
+        Arc::new([])
+    }
+
+    #[tokio::test]
+    async fn a_slow_listener_is_dropped_from_all_its_subjects() {
+        let hub = Hub::new(10, 0);
+        let subjects = [Subject::Everything, Subject::Order(1)];
+        let mut listener = hub.listen(&subjects).unwrap();
+        let mut map = hub.subjects();
+        let senders = map.get_mut(&Subject::Everything).unwrap();
+        for _ in 0..BUFFER {
+            assert!(send(&senders[0], &group()));
+        }
+        assert!(!send(&senders[0], &group()));
+        let other = &map[&Subject::Order(1)][0];
+        assert!(
+            !send(other, &group()),
+            "one lost group ends the other subject too"
+        );
+        drop(map);
+        for _ in 0..BUFFER {
+            assert!(listener.next().await.is_some());
+        }
+        assert!(listener.next().await.is_none());
+        drop(listener);
+        assert_eq!(hub.listeners(), 0);
+        assert!(hub.subjects().is_empty(), "nothing is left of who has gone");
+    }
+
+    #[test]
+    fn there_are_only_so_many_listeners() {
+        let hub = Hub::new(1, 0);
+        let first = hub.listen(&[Subject::Everything]).unwrap();
+        assert!(hub.listen(&[Subject::Everything]).is_none());
+        drop(first);
+        assert!(hub.listen(&[Subject::Everything]).is_some());
+    }
+}

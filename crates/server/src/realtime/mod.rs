@@ -1,0 +1,15 @@
+//! Live answers: committed events to whoever watches, in order, without waiting for anyone.
+//!
+//! [`Hub`] tails the log once and hands every listener what concerns it, through a bounded
+//! buffer; a listener that is full is dropped and resumes from the last sequence it saw.
+//! [`watch`] turns a subject into a stream of live events for both transports.
+
+mod hub;
+mod render;
+pub mod socketio;
+pub mod sse;
+mod watch;
+
+pub use hub::{Hub, Listener, Subject};
+pub use render::{LiveEvent, Rendered};
+pub use watch::{BACKLOG_MAX, Watch, WatchError};

@@ -1,0 +1,146 @@
+//! Events as clients read them. Rendered once, shared by all who listen.
+
+use std::sync::{Arc, OnceLock};
+
+use engine::{Data, Entry};
+use serde::Serialize;
+
+use crate::adapters::rfc3339;
+
+/// The levels of a product's stock as clients read them.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StockView {
+    pub on_hand: u64,
+    pub reserved: u64,
+    pub allocated: u64,
+    pub available: u64,
+    pub waiting: u64,
+    pub waiting_units: u64,
+    pub last_place: u64,
+}
+
+impl StockView {
+    pub fn of(levels: commerce::StockLevels) -> Self {
+        Self {
+            on_hand: levels.on_hand,
+            reserved: levels.reserved,
+            allocated: levels.allocated,
+            available: levels.available(),
+            waiting: levels.waiting,
+            waiting_units: levels.waiting_units,
+            last_place: levels.last_place,
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct EventView<'a> {
+    seq: u64,
+    r#type: &'static str,
+    at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sku: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quantity: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reference: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replenishment: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    factory: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    queue: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dead_letter_queue: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receive_count: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stock: Option<StockView>,
+}
+
+/// An entry with the JSON that everybody sees, made when the first one wants it.
+pub struct Rendered {
+    pub entry: Arc<Entry>,
+    json: OnceLock<Arc<str>>,
+}
+
+impl Rendered {
+    pub fn new(entry: Arc<Entry>) -> Self {
+        Self {
+            entry,
+            json: OnceLock::new(),
+        }
+    }
+
+    pub fn json(&self) -> Arc<str> {
+        Arc::clone(self.json.get_or_init(|| render(&self.entry).into()))
+    }
+
+    pub fn live(&self) -> LiveEvent {
+        LiveEvent {
+            seq: self.entry.seq,
+            name: self.entry.kind.as_str(),
+            json: self.json(),
+        }
+    }
+}
+
+fn render(entry: &Entry) -> String {
+    let Data {
+        sku,
+        place,
+        quantity,
+        unit_price: _,
+        currency: _,
+        buyer: _,
+        stock,
+        reference,
+        replenishment,
+        factory,
+        status,
+        reason,
+        queue,
+        dead_letter_queue,
+        message_id,
+        receive_count,
+        was: _,
+    } = entry.data();
+    let view = EventView {
+        seq: entry.seq,
+        r#type: entry.kind.as_str(),
+        at: rfc3339(entry.at),
+        sku: sku.as_deref(),
+        place,
+        quantity,
+        reference: reference.as_deref(),
+        replenishment: replenishment.as_deref(),
+        factory: factory.as_deref(),
+        status: status.as_deref(),
+        reason: reason.as_deref(),
+        queue: queue.as_deref(),
+        dead_letter_queue: dead_letter_queue.as_deref(),
+        message_id: message_id.as_deref(),
+        receive_count,
+        stock: stock.map(StockView::of),
+    };
+    serde_json::to_string(&view).expect("texts and numbers have a JSON form")
+}
+
+/// One event on its way to one listener.
+#[derive(Debug, Clone)]
+pub struct LiveEvent {
+    /// What to resume after.
+    pub seq: u64,
+    pub name: &'static str,
+    pub json: Arc<str>,
+}

@@ -1,0 +1,257 @@
+//! Socket.IO v4: rooms as subscriptions, with an acknowledgement, and system B's
+//! `<email>-send`.
+//!
+//! `subscribe` takes a room and, after a reconnect, the last sequence that was seen; the same
+//! [`Watch`] as for server-sent events says what was missed. A socket whose buffer is full is
+//! disconnected, never waited for.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use commerce::{OrderId, Sku};
+use engine::Kind;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use socketioxide::extract::{AckSender, SocketRef, State, TryData};
+use socketioxide::layer::SocketIoLayer;
+use socketioxide::{SendError, SocketError, SocketIo};
+use tokio_util::sync::CancellationToken;
+
+use crate::realtime::hub::Subject;
+use crate::realtime::watch::{Watch, WatchError};
+use crate::state::App;
+
+/// Rooms one socket may be in.
+const ROOMS_MAX: usize = 64;
+/// Packets that may wait for one socket.
+const BUFFER: usize = 256;
+/// What a client may send in one packet, in bytes.
+const PAYLOAD_MAX: u64 = 16 * 1024;
+
+#[derive(Debug, Clone, Default, Deserialize)]
+struct Options {
+    #[serde(default)]
+    since: Option<u64>,
+}
+
+/// The rooms of one socket, each with what ends it.
+#[derive(Clone, Default)]
+struct Rooms(Arc<Mutex<HashMap<String, CancellationToken>>>);
+
+impl Rooms {
+    /// None when the socket is in as many rooms as it may be.
+    fn enter(&self, room: &str, parent: &CancellationToken) -> Option<CancellationToken> {
+        let mut rooms = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        rooms.retain(|_, cancel| !cancel.is_cancelled());
+        if rooms.len() >= ROOMS_MAX && !rooms.contains_key(room) {
+            return None;
+        }
+        let cancel = parent.child_token();
+        if let Some(before) = rooms.insert(room.to_owned(), cancel.clone()) {
+            before.cancel();
+        }
+        Some(cancel)
+    }
+
+    fn leave(&self, room: &str) -> bool {
+        let mut rooms = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match rooms.remove(room) {
+            Some(cancel) => {
+                cancel.cancel();
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn leave_all(&self) {
+        let mut rooms = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for (_, cancel) in rooms.drain() {
+            cancel.cancel();
+        }
+    }
+}
+
+struct Refused {
+    code: &'static str,
+    detail: String,
+}
+
+impl Refused {
+    fn new(code: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            code,
+            detail: detail.into(),
+        }
+    }
+}
+
+impl From<WatchError> for Refused {
+    fn from(error: WatchError) -> Self {
+        match error {
+            WatchError::TooMany => {
+                Self::new("overloaded", "as many listeners as this server takes")
+            }
+            WatchError::Engine(_) => Self::new("outcome_unknown", "the store cannot be read now"),
+        }
+    }
+}
+
+/// The layer that answers `/socket.io/`, and its handle.
+pub fn layer(app: &App) -> (SocketIoLayer, SocketIo) {
+    let (layer, io) = SocketIo::builder()
+        .with_state(app.clone())
+        .max_buffer_size(BUFFER)
+        .max_payload(PAYLOAD_MAX)
+        .build_layer();
+    io.ns("/", connected);
+    (layer, io)
+}
+
+async fn connected(socket: SocketRef) {
+    socket.extensions.insert(Rooms::default());
+    socket.on("subscribe", subscribe);
+    socket.on("unsubscribe", unsubscribe);
+    socket.on_disconnect(async |socket: SocketRef| {
+        if let Some(rooms) = socket.extensions.get::<Rooms>() {
+            rooms.leave_all();
+        }
+    });
+}
+
+async fn subscribe(
+    socket: SocketRef,
+    TryData(with_options): TryData<(String, Options)>,
+    TryData(alone): TryData<String>,
+    ack: AckSender,
+    State(app): State<App>,
+) {
+    let (room, options) = match (with_options, alone) {
+        (Ok((room, options)), _) => (room, options),
+        (Err(_), Ok(room)) => (room, Options::default()),
+        (Err(_), Err(_)) => {
+            let detail = "subscribe takes a room and perhaps {since}";
+            let _ = ack.send(&json!({"ok": false, "code": "invalid_parameter", "detail": detail}));
+            return;
+        }
+    };
+    let answer = match enter(&socket, &app, &room, options.since).await {
+        Ok(seq) => json!({"ok": true, "seq": seq, "room": room}),
+        Err(Refused { code, detail }) => json!({"ok": false, "code": code, "detail": detail}),
+    };
+    let _ = ack.send(&answer);
+}
+
+/// Joins a room; the events follow from a task of their own.
+async fn enter(
+    socket: &SocketRef,
+    app: &App,
+    room: &str,
+    since: Option<u64>,
+) -> Result<u64, Refused> {
+    let watch = watch(app, room, since).await?;
+    let rooms = socket.extensions.get::<Rooms>().unwrap_or_default();
+    let cancel = rooms
+        .enter(room, &app.cancel)
+        .ok_or_else(|| Refused::new("too_many", format!("a socket may be in {ROOMS_MAX} rooms")))?;
+    if !socket.connected() {
+        rooms.leave_all();
+    }
+    let seq = app.engine.feed().last_seq();
+    tokio::spawn(tell(socket.clone(), watch, cancel));
+    Ok(seq)
+}
+
+async fn watch(app: &App, room: &str, since: Option<u64>) -> Result<Watch, Refused> {
+    let unknown = || Refused::new("not_found", "rooms are orders/<id> and products/<sku>");
+    match room.split_once('/') {
+        Some(("orders", id)) => {
+            let no_order = || Refused::new("order_not_found", "no order has this id");
+            let id = OrderId::parse(id).map_err(|_| no_order())?;
+            let order = crate::http::orders::find(app, id)
+                .await
+                .map_err(WatchError::from)?
+                .ok_or_else(no_order)?;
+            Ok(Watch::order(app, order).await?)
+        }
+        Some(("products", sku)) => {
+            let no_product = || Refused::new("product_not_found", "no product has this sku");
+            let sku = Sku::new(sku).map_err(|_| no_product())?;
+            let wanted = sku.clone();
+            let product = app
+                .engine
+                .read(move |reader| reader.product(&wanted))
+                .await
+                .map_err(WatchError::from)?
+                .ok_or_else(no_product)?;
+            Ok(Watch::line(app, product.id, &sku, since).await?)
+        }
+        Some(_) | None => Err(unknown()),
+    }
+}
+
+async fn tell(socket: SocketRef, mut watch: Watch, cancel: CancellationToken) {
+    loop {
+        let event = tokio::select! {
+            () = cancel.cancelled() => return,
+            event = watch.next() => event,
+        };
+        let Some(event) = event else {
+            // Too slow for the feed: the client comes back and says what it saw last.
+            let _ = socket.disconnect();
+            return;
+        };
+        let data: Value = serde_json::from_str(&event.json).expect("written as JSON before");
+        match socket.emit(event.name, &data) {
+            Ok(()) => {}
+            Err(SendError::Socket(SocketError::InternalChannelFull)) => {
+                metrics::counter!("firstcome_feed_dropped_total").increment(1);
+                let _ = socket.disconnect();
+                return;
+            }
+            Err(_) => return,
+        }
+    }
+}
+
+async fn unsubscribe(socket: SocketRef, TryData(room): TryData<String>, ack: AckSender) {
+    let left = match (room, socket.extensions.get::<Rooms>()) {
+        (Ok(room), Some(rooms)) => rooms.leave(&room),
+        _ => false,
+    };
+    let _ = ack.send(&json!({"ok": left}));
+}
+
+/// System B's form: every verdict to every socket, under the buyer's address. Only when the
+/// setting says so.
+pub async fn run_email_send(app: App, io: SocketIo) {
+    loop {
+        let Some(mut listener) = app.hub.listen(&[Subject::Everything]) else {
+            tracing::warn!("too many listeners: `<email>-send` is off until the next start");
+            return;
+        };
+        loop {
+            let group = tokio::select! {
+                () = app.cancel.cancelled() => return,
+                group = listener.next() => group,
+            };
+            let Some(group) = group else {
+                break;
+            };
+            for event in group.iter() {
+                let text = match event.entry.kind {
+                    Kind::OrderAccepted => "accepted",
+                    Kind::OrderSoldOut => "sold out",
+                    _ => continue,
+                };
+                if let Some(buyer) = &event.entry.buyer {
+                    // Some sockets may be gone or full; theirs is lost, as it always was.
+                    let _ = io.emit(format!("{}-send", buyer.customer), text).await;
+                }
+            }
+        }
+        if app.cancel.is_cancelled() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! `firstcome serve`: puts the parts together, runs them, and stops them in order.
+//!
+//! ```text
+//! start: lock and open the store -> engine -> queues -> demo -> feed, relay, workers -> listen
+//! stop:  readiness off, no new connections -> requests answered, streams ended, workers home
+//!        -> the sequencer decides what it admitted -> store closed -> exit 0
+//! ```
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::ports::Clock;
+use engine::{Engine, run_relay};
+use outgoing::{AllowedHosts, Client, Timeouts};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::adapters::{OsIds, SystemClock};
+use crate::config::Config;
+use crate::realtime::{Hub, socketio};
+use crate::state::{App, Inner};
+use crate::workers::Health;
+use crate::{demo, http, listen, telemetry, workers};
+
+/// How long requests and workers may take to come to an end; then the process ends anyway.
+const STOP_WITHIN: Duration = Duration::from_secs(10);
+
+/// Why the server could not run.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    #[error(transparent)]
+    Store(#[from] store::sqlite::OpenError),
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        address: String,
+        source: std::io::Error,
+    },
+    #[error("the store failed: {0}")]
+    Engine(#[from] engine::EngineError),
+    #[error("the store failed: {0}")]
+    Port(#[from] engine::ports::StoreError),
+    #[error("cannot open the factory's store: {0}")]
+    Factory(#[from] factory::OpenError),
+    #[error("{0}")]
+    Start(String),
+}
+
+/// Runs until told to stop.
+///
+/// # Errors
+/// See [`ServeError`].
+pub async fn serve(mut config: Config) -> Result<(), ServeError> {
+    let metrics = telemetry::start_metrics().map_err(ServeError::Start)?;
+    let data = config.data.clone();
+    let opened = tokio::task::spawn_blocking(move || store::sqlite::open(&data))
+        .await
+        .map_err(|error| ServeError::Start(error.to_string()))??;
+    let (listener, address) = bind(&config).await?;
+    let public_url = config
+        .public_url
+        .clone()
+        .unwrap_or_else(|| format!("http://{address}"));
+    let public_url = public_url.trim_end_matches('/').to_owned();
+    if config.demo {
+        config
+            .factories
+            .entry(demo::FACTORY.to_owned())
+            .or_insert_with(|| format!("{public_url}/api/manufactures"));
+        config.buy.sku.get_or_insert_with(|| demo::DONUT.to_owned());
+    }
+    let clock = Arc::new(SystemClock);
+    let ids = OsIds::new().map_err(|error| ServeError::Start(error.to_string()))?;
+    let engine = Engine::start(opened, clock, Arc::new(ids), config.engine_limits())?;
+    workers::ensure_queues(&engine, &config.factory).await?;
+    if config.demo {
+        demo::load(&engine).await?;
+    }
+    let allowed = allowed_hosts(&config)?;
+    let cancel = CancellationToken::new();
+    let tasks = TaskTracker::new();
+    let reference_factory = if config.demo {
+        Some(open_factory(
+            &config.data.join("factory"),
+            config.factory.lead_time_ms,
+            &allowed,
+        )?)
+    } else {
+        None
+    };
+    let app = App::new(Inner {
+        hub: Hub::new(config.limits.listeners_max, engine.feed().last_seq()),
+        public_url,
+        started_at: engine.now(),
+        cancel: cancel.clone(),
+        metrics,
+        workers: Health::default(),
+        engine: engine.clone(),
+        config,
+    });
+    start_tasks(&app, &tasks, &allowed)?;
+    let more = reference_factory.as_ref().map(factory::Factory::router);
+    if let Some(factory) = &reference_factory {
+        tasks.spawn(factory.run(cancel.clone()));
+    }
+    let (socket_layer, io) = socketio::layer(&app);
+    if app.config.email_send() {
+        tasks.spawn(socketio::run_email_send(app.clone(), io.clone()));
+    }
+    let router = http::router(app.clone(), more).layer(socket_layer);
+    tell_ready(&app, &address.to_string())?;
+    tokio::spawn(cancel_on_signal(cancel.clone()));
+    tokio::spawn(cancel_on_failure(engine.clone(), cancel.clone()));
+    let connections = app.config.limits.connections_max;
+    let server = tokio::spawn(listen::serve(listener, router, connections, cancel.clone()));
+    cancel.cancelled().await;
+    stop(&engine, io, server, tasks).await;
+    match engine.failure() {
+        Some(failure) => Err(ServeError::Start(format!("the store failed: {failure}"))),
+        None => Ok(()),
+    }
+}
+
+async fn bind(config: &Config) -> Result<(TcpListener, std::net::SocketAddr), ServeError> {
+    let listen = |source| ServeError::Listen {
+        address: config.listen.to_string(),
+        source,
+    };
+    let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
+    let address = listener.local_addr().map_err(listen)?;
+    Ok((listener, address))
+}
+
+fn allowed_hosts(config: &Config) -> Result<AllowedHosts, ServeError> {
+    let hosts = &config.outgoing.allowed_hosts;
+    if hosts.is_empty() {
+        return Ok(AllowedHosts::loopback());
+    }
+    AllowedHosts::new(hosts)
+        .map_err(|error| ServeError::Start(format!("setting `outgoing.allowed_hosts`: {error}")))
+}
+
+fn open_factory(
+    data: &Path,
+    lead_time_ms: u64,
+    allowed: &AllowedHosts,
+) -> Result<factory::Factory, ServeError> {
+    let mut config = factory::Config::new(data);
+    config.lead_time = Duration::from_millis(lead_time_ms);
+    config.allowed = allowed.clone();
+    Ok(factory::Factory::open(config)?)
+}
+
+fn start_tasks(app: &App, tasks: &TaskTracker, allowed: &AllowedHosts) -> Result<(), ServeError> {
+    let total = Duration::from_millis(app.config.factory.request_timeout_ms);
+    let timeouts = Timeouts {
+        connect: total.min(Timeouts::default().connect),
+        total,
+    };
+    let client = Client::new(allowed.clone(), timeouts)
+        .map_err(|error| ServeError::Start(error.to_string()))?;
+    workers::start(app, tasks, client);
+    let (hub, engine, cancel) = (app.hub.clone(), app.engine.clone(), app.cancel.clone());
+    tasks.spawn(async move {
+        if let Err(error) = hub.run(engine, cancel.clone()).await {
+            tracing::error!(%error, "the feed ended");
+            cancel.cancel();
+        }
+    });
+    let (engine, cancel) = (app.engine.clone(), app.cancel.clone());
+    tasks.spawn(async move {
+        if let Err(error) = run_relay(engine, cancel.clone()).await {
+            tracing::error!(%error, "the relay ended");
+            cancel.cancel();
+        }
+    });
+    Ok(())
+}
+
+/// Says that requests are taken: to a person, and to a script that asked for a file.
+fn tell_ready(app: &App, address: &str) -> Result<(), ServeError> {
+    say(&format!("listening on http://{address}"));
+    tracing::info!(%address, data = %app.config.data.display(), "ready");
+    if app.config.demo {
+        say(&format!("  shop        http://{address}/"));
+        say(&format!("  operations  http://{address}/ops"));
+        say(&format!("  API         http://{address}/docs"));
+    }
+    write_ready_file(app.config.ready_file.as_deref(), address)
+}
+
+/// Whole or not at all: a reader never sees half a file.
+fn write_ready_file(file: Option<&Path>, address: &str) -> Result<(), ServeError> {
+    let Some(file) = file else {
+        return Ok(());
+    };
+    let text = format!("{{\"http\": \"http://{address}\"}}\n");
+    let beside = file.with_extension("tmp");
+    std::fs::write(&beside, text)
+        .and_then(|()| std::fs::rename(&beside, file))
+        .map_err(|error| ServeError::Start(format!("cannot write {}: {error}", file.display())))
+}
+
+#[expect(
+    clippy::print_stdout,
+    reason = "the command line speaks to a person here"
+)]
+fn say(line: &str) {
+    println!("{line}");
+}
+
+/// The first signal stops in order, the second at once.
+async fn cancel_on_signal(cancel: CancellationToken) {
+    wait_for_signal().await;
+    tracing::info!("stopping: requests that were begun are answered");
+    cancel.cancel();
+    wait_for_signal().await;
+    tracing::warn!("stopped at once");
+    #[expect(
+        clippy::exit,
+        reason = "a second signal means now; what is durable is durable"
+    )]
+    std::process::exit(130);
+}
+
+async fn wait_for_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut terminate), Ok(mut interrupt)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    ) else {
+        tracing::error!("signals cannot be heard; stop this process by SIGKILL, nothing is lost");
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+/// A store that failed cannot be worked with: the process ends and a supervisor starts it anew.
+async fn cancel_on_failure(engine: Engine, cancel: CancellationToken) {
+    engine.stopped().await;
+    cancel.cancel();
+}
+
+async fn stop(
+    engine: &Engine,
+    io: socketioxide::SocketIo,
+    server: tokio::task::JoinHandle<()>,
+    tasks: TaskTracker,
+) {
+    tasks.close();
+    let orderly = async {
+        io.close().await;
+        let _ = server.await;
+        tasks.wait().await;
+        engine.stop().await;
+    };
+    if tokio::time::timeout(STOP_WITHIN, orderly).await.is_err() {
+        tracing::warn!("some requests did not end in time and were cut off");
+        // What was admitted is decided all the same.
+        engine.stop().await;
+    }
+}
+
+/// `firstcome factory`: the reference factory alone.
+///
+/// # Errors
+/// See [`ServeError`].
+pub async fn serve_factory(config: Config) -> Result<(), ServeError> {
+    let allowed = allowed_hosts(&config)?;
+    let factory = open_factory(&config.data, config.factory.lead_time_ms, &allowed)?;
+    let (listener, address) = bind(&config).await?;
+    let cancel = CancellationToken::new();
+    let running = tokio::spawn(factory.run(cancel.clone()));
+    let (routes, api) = factory.router().split_for_parts();
+    let document = axum::Json(api);
+    let router = routes.route(
+        "/openapi.json",
+        axum::routing::get(async move || document.clone()),
+    );
+    say(&format!("listening on http://{address}"));
+    tracing::info!(%address, data = %config.data.display(), now = SystemClock.now(), "factory ready");
+    write_ready_file(config.ready_file.as_deref(), &address.to_string())?;
+    tokio::spawn(cancel_on_signal(cancel.clone()));
+    listen::serve(listener, router, config.limits.connections_max, cancel).await;
+    let _ = tokio::time::timeout(STOP_WITHIN, running).await;
+    Ok(())
+}

@@ -1,0 +1,38 @@
+//! What every handler is handed.
+
+use std::sync::Arc;
+
+use engine::Engine;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::realtime::Hub;
+
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+pub struct Inner {
+    pub engine: Engine,
+    pub hub: Hub,
+    pub config: Config,
+    /// What others call this server by, without a slash at the end.
+    pub public_url: String,
+    pub started_at: commerce::Millis,
+    /// Cancelled when the server stops: streams end, workers come home.
+    pub cancel: CancellationToken,
+    pub metrics: metrics_exporter_prometheus::PrometheusHandle,
+    pub workers: crate::workers::Health,
+}
+
+impl App {
+    pub fn new(inner: Inner) -> Self {
+        Self(Arc::new(inner))
+    }
+}
+
+impl std::ops::Deref for App {
+    type Target = Inner;
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}

@@ -1,0 +1,102 @@
+//! Logs and metrics.
+//!
+//! Logs are for people on a terminal and JSON otherwise. They carry no secret and no address:
+//! a customer is logged as a hash, a URL without its query.
+
+use std::io::IsTerminal;
+
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::config::{Log, LogFormat};
+
+/// Starts logging to standard error. A second call in one process changes nothing.
+pub fn start_logs(log: &Log) {
+    let level: LevelFilter = log.level.parse().unwrap_or(LevelFilter::INFO);
+    let human = match log.format {
+        LogFormat::Human => true,
+        LogFormat::Json => false,
+        LogFormat::Auto => std::io::stderr().is_terminal(),
+    };
+    let layer = if human {
+        tracing_subscriber::fmt::layer()
+            .with_writer(std::io::stderr)
+            .with_target(false)
+            .with_filter(level)
+            .boxed()
+    } else {
+        tracing_subscriber::fmt::layer()
+            .json()
+            .flatten_event(true)
+            .with_writer(std::io::stderr)
+            .with_filter(level)
+            .boxed()
+    };
+    let _ = tracing_subscriber::registry().with(layer).try_init();
+}
+
+/// Starts collecting metrics.
+///
+/// # Errors
+/// When another recorder is in place already.
+pub fn start_metrics() -> Result<PrometheusHandle, String> {
+    let seconds = [
+        0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0,
+    ];
+    let sizes = [
+        1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0,
+    ];
+    let builder = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Full("firstcome_commit_seconds".into()), &seconds)
+        .and_then(|b| {
+            b.set_buckets_for_metric(Matcher::Full("firstcome_batch_size".into()), &sizes)
+        })
+        .map_err(|error| error.to_string())?;
+    let handle = builder
+        .install_recorder()
+        .map_err(|error| error.to_string())?;
+    describe();
+    Ok(handle)
+}
+
+fn describe() {
+    use metrics::{describe_counter, describe_gauge, describe_histogram};
+    describe_counter!("firstcome_decisions_total", "commands decided, by command");
+    describe_counter!(
+        "firstcome_refusals_total",
+        "commands that the rules refused, by code"
+    );
+    describe_histogram!("firstcome_batch_size", "commands in one commit");
+    describe_histogram!(
+        "firstcome_commit_seconds",
+        "how long a commit took, its fsync included"
+    );
+    describe_gauge!(
+        "firstcome_sequencer_depth",
+        "commands that wait for the sequencer"
+    );
+    describe_gauge!(
+        "firstcome_line_waiting",
+        "orders without a verdict, by product"
+    );
+    describe_gauge!(
+        "firstcome_product_available",
+        "units that can be sold, by product"
+    );
+    describe_gauge!(
+        "firstcome_queue_messages",
+        "messages in a queue, by queue and state"
+    );
+    describe_gauge!(
+        "firstcome_queue_oldest_seconds",
+        "age of the oldest message, by queue"
+    );
+    describe_gauge!("firstcome_feed_listeners", "live streams and subscriptions");
+    describe_counter!(
+        "firstcome_feed_dropped_total",
+        "listeners that were too slow and were dropped"
+    );
+}

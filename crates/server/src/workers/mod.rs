@@ -1,0 +1,100 @@
+//! What happens after a decision: one file for each consumer, and the timers.
+//!
+//! A worker proposes commands, it never writes. Its work is safe to repeat: it may die between
+//! any two steps and a message is then received again.
+
+mod keeper;
+mod replenisher;
+mod runtime;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use commerce::Millis;
+use engine::{Command, Engine, EngineError, QueueSpec, TOPIC_STOCK};
+use messaging::{QueueConfig, RedrivePolicy};
+use tokio_util::task::TaskTracker;
+
+use crate::config::Factory;
+use crate::state::App;
+
+/// Where requests to factories wait.
+pub const REPLENISHMENT_QUEUE: &str = "replenishment";
+const REPLENISHMENT_DLQ: &str = "replenishment-dlq";
+/// Dead letters are kept for 14 days, the longest there is.
+const DLQ_RETENTION_S: u32 = 1_209_600;
+
+/// A worker that has not gone round for so long stands still.
+const STANDS_STILL_MS: Millis = 60_000;
+
+/// When each worker last went round: what readiness looks at.
+#[derive(Clone, Default)]
+pub struct Health {
+    seen: Arc<Mutex<BTreeMap<&'static str, Millis>>>,
+}
+
+impl Health {
+    pub fn beat(&self, worker: &'static str, now: Millis) {
+        self.seen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(worker, now);
+    }
+
+    pub fn standing_still(&self, now: Millis) -> Option<&'static str> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.iter()
+            .find(|(_, last)| now - **last > STANDS_STILL_MS)
+            .map(|(worker, _)| *worker)
+    }
+}
+
+/// The queues that the shop itself needs.
+///
+/// # Errors
+/// When the engine cannot make them.
+pub async fn ensure_queues(engine: &Engine, settings: &Factory) -> Result<(), EngineError> {
+    // Six times what one attempt may take, as Amazon advises for its consumers.
+    let attempts_s = settings.request_timeout_ms.div_ceil(1_000) * 6;
+    let visibility_timeout_s = u32::try_from(attempts_s)
+        .unwrap_or(u32::MAX)
+        .clamp(30, 43_200);
+    let queues = vec![
+        QueueSpec {
+            name: REPLENISHMENT_DLQ.to_owned(),
+            config: QueueConfig {
+                retention_s: DLQ_RETENTION_S,
+                ..QueueConfig::default()
+            },
+        },
+        QueueSpec {
+            name: REPLENISHMENT_QUEUE.to_owned(),
+            config: QueueConfig {
+                redrive: Some(RedrivePolicy {
+                    dead_letter_queue: REPLENISHMENT_DLQ.to_owned(),
+                    max_receive_count: settings.attempts_max,
+                }),
+                visibility_timeout_s,
+                ..QueueConfig::default()
+            },
+        },
+    ];
+    let subscriptions = vec![(TOPIC_STOCK.to_owned(), REPLENISHMENT_QUEUE.to_owned())];
+    let command = Command::EnsureQueues {
+        queues,
+        subscriptions,
+    };
+    match engine.decide(command).await? {
+        Ok(_) => Ok(()),
+        Err(refusal) => Err(EngineError::Store(
+            format!("the shop's own queues were refused: {refusal:?}").into(),
+        )),
+    }
+}
+
+/// Starts every worker; they end with the server's token.
+pub fn start(app: &App, tracker: &TaskTracker, client: outgoing::Client) {
+    let replenisher = replenisher::Replenisher::new(app.clone(), client);
+    tracker.spawn(runtime::run(app.clone(), REPLENISHMENT_QUEUE, replenisher));
+    tracker.spawn(keeper::run(app.clone()));
+}

@@ -1,0 +1,133 @@
+//! Receives from one queue and hands each message to its worker.
+//!
+//! What always holds here: a message is deleted only after its work is done; what fails for now
+//! comes back later and later; what would never succeed goes to the dead-letter queue with its
+//! reason. A periodic look finds messages; a nudge only makes it sooner.
+
+use std::time::Duration;
+
+use engine::{Command, EngineError, Refusal, Reply};
+use futures_util::future::join_all;
+use messaging::{Message, ReceiptHandle};
+
+use crate::state::App;
+
+/// Looked for at least so often.
+const EVERY: Duration = Duration::from_secs(1);
+/// Messages received at a time.
+const BATCH: usize = 10;
+/// The longest wait before a failed message is tried again.
+const RETRY_MAX_S: u32 = 900;
+/// After an outage of the engine.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// What became of one message.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// Nothing is left to do.
+    Done,
+    /// Not now; try again in so many seconds, or later.
+    Later { after_s: u32 },
+    /// Never, and why.
+    Never { reason: String },
+}
+
+pub(super) trait Worker: Send + Sync + 'static {
+    const NAME: &'static str;
+
+    fn work(&self, message: &Message) -> impl Future<Output = Result<Outcome, EngineError>> + Send;
+}
+
+pub(super) async fn run<W: Worker>(app: App, queue: &'static str, worker: W) {
+    let nudge = app.engine.nudge(queue);
+    loop {
+        app.workers.beat(W::NAME, app.engine.now());
+        let notified = nudge.notified();
+        tokio::pin!(notified);
+        // From here on a message that arrives is not slept through.
+        notified.as_mut().enable();
+        let received = tokio::select! {
+            () = app.cancel.cancelled() => return,
+            received = receive(&app, queue) => received,
+        };
+        match received {
+            Ok((_, messages)) if messages.is_empty() => {
+                tokio::select! {
+                    () = app.cancel.cancelled() => return,
+                    () = notified => {}
+                    () = tokio::time::sleep(EVERY) => {}
+                }
+            }
+            Ok((queue_id, messages)) => {
+                // Side by side: a slow neighbour of one message must not use up the time-out
+                // of the others.
+                let handled = messages
+                    .iter()
+                    .map(|message| handle(&app, queue, queue_id, &worker, message));
+                for error in join_all(handled).await.into_iter().filter_map(Result::err) {
+                    // The message comes back when its time-out has passed.
+                    tracing::warn!(%error, worker = W::NAME, "a message was left for later");
+                }
+            }
+            Err(EngineError::Stopping) => return,
+            Err(error) => {
+                tracing::debug!(%error, worker = W::NAME, "cannot receive now");
+                tokio::select! {
+                    () = app.cancel.cancelled() => return,
+                    () = tokio::time::sleep(PAUSE) => {}
+                }
+            }
+        }
+    }
+}
+
+async fn receive(app: &App, queue: &str) -> Result<(u32, Vec<Message>), EngineError> {
+    let command = Command::ReceiveMessages {
+        queue: queue.to_owned(),
+        max: BATCH,
+        visibility_timeout_s: None,
+    };
+    match app.engine.decide(command).await? {
+        Ok(Reply::Messages { queue_id, messages }) => Ok((queue_id, messages)),
+        Ok(_) => unreachable!("receiving answers with messages"),
+        Err(refusal) => Err(refused(&refusal)),
+    }
+}
+
+fn refused(refusal: &Refusal) -> EngineError {
+    EngineError::Store(format!("refused: {}", refusal.code()).into())
+}
+
+async fn handle<W: Worker>(
+    app: &App,
+    queue: &str,
+    queue_id: u32,
+    worker: &W,
+    message: &Message,
+) -> Result<(), EngineError> {
+    let handle = ReceiptHandle {
+        queue_id,
+        seq: message.seq,
+        receipt: message.receipt.unwrap_or(0),
+    };
+    let queue = queue.to_owned();
+    let command = match worker.work(message).await? {
+        Outcome::Done => Command::DeleteMessage { queue, handle },
+        Outcome::Later { after_s } => Command::ChangeVisibility {
+            queue,
+            handle,
+            timeout_s: after_s.min(RETRY_MAX_S),
+        },
+        Outcome::Never { reason } => Command::DeadLetter {
+            queue,
+            handle,
+            reason,
+        },
+    };
+    match app.engine.decide(command).await? {
+        Ok(_) => Ok(()),
+        // Somebody else received it meanwhile: theirs is the work now.
+        Err(Refusal::Queue(_)) => Ok(()),
+        Err(refusal) => Err(refused(&refusal)),
+    }
+}

@@ -1,0 +1,96 @@
+// Numbers, money and times as text. Pure: a value and a language in, text out; knows no
+// page and no state. Money stays an integer in minor units until the last moment.
+
+/** Decimal places of a currency's minor unit; Intl knows them, so no table is kept here. */
+export function exponent(currency) {
+  try {
+    return new Intl.NumberFormat("en", { style: "currency", currency }).resolvedOptions()
+      .maximumFractionDigits;
+  } catch {
+    return 2;
+  }
+}
+
+export function money(minor, currency, lang) {
+  const digits = exponent(currency);
+  try {
+    return new Intl.NumberFormat(lang, { style: "currency", currency }).format(
+      minor / 10 ** digits,
+    );
+  } catch {
+    return `${(minor / 10 ** digits).toFixed(digits)} ${currency}`;
+  }
+}
+
+/**
+ * What a person typed ("1,234.5") as minor units, or null. Works on the digits, because
+ * 4.35 * 100 is not 435 in binary.
+ */
+export function parseMoney(text, currency) {
+  const digits = exponent(currency);
+  const match = /^(\d[\d,]*)(?:\.(\d+))?$/.exec(String(text).trim());
+  if (!match) return null;
+  const fraction = match[2] ?? "";
+  if (fraction.length > digits) return null;
+  const minor = Number(match[1].replaceAll(",", "") + fraction.padEnd(digits, "0"));
+  return Number.isSafeInteger(minor) ? minor : null;
+}
+
+export function count(n, lang) {
+  return new Intl.NumberFormat(lang).format(n);
+}
+
+/** `02:13`, `1:02:13`: a moment shown as 00:00 is the moment itself, so it rounds up. */
+export function countdown(ms) {
+  const total = Math.max(0, Math.ceil(ms / 1000));
+  const two = (n) => String(n).padStart(2, "0");
+  const hours = Math.floor(total / 3600);
+  const rest = `${two(Math.floor(total / 60) % 60)}:${two(total % 60)}`;
+  return hours > 0 ? `${hours}:${rest}` : rest;
+}
+
+function unit(n, name, lang, display = "long") {
+  return new Intl.NumberFormat(lang, { style: "unit", unit: name, unitDisplay: display }).format(n);
+}
+
+/**
+ * An estimate at the precision it deserves, so that it does not flutter: minutes up to 20,
+ * then steps of five, then hours, then days. Null means under a minute.
+ */
+export function roughly(seconds, lang) {
+  if (seconds < 60) return null;
+  const minutes = Math.ceil(seconds / 60);
+  if (minutes <= 20) return unit(minutes, "minute", lang);
+  if (minutes < 90) return unit(Math.round(minutes / 5) * 5, "minute", lang);
+  const hours = Math.round(minutes / 60);
+  if (hours < 48) return unit(hours, "hour", lang);
+  return unit(Math.round(hours / 24), "day", lang);
+}
+
+/** How old something is, in the largest whole unit. */
+export function age(seconds, lang) {
+  const s = Math.max(0, Math.floor(seconds));
+  if (s < 60) return unit(s, "second", lang, "short");
+  if (s < 3600) return unit(Math.floor(s / 60), "minute", lang, "short");
+  if (s < 86_400) return unit(Math.floor(s / 3600), "hour", lang, "short");
+  return unit(Math.floor(s / 86_400), "day", lang, "short");
+}
+
+export function time(iso, lang) {
+  return new Intl.DateTimeFormat(lang, {
+    hour: "2-digit",
+    minute: "2-digit",
+    second: "2-digit",
+    hourCycle: "h23",
+  }).format(new Date(iso));
+}
+
+export function moment(iso, lang) {
+  return new Intl.DateTimeFormat(lang, {
+    month: "short",
+    day: "numeric",
+    hour: "2-digit",
+    minute: "2-digit",
+    hourCycle: "h23",
+  }).format(new Date(iso));
+}

@@ -1,0 +1,176 @@
+// Operations: what is in stock, on order, in the queues, dead, and being decided. Fetches
+// everything every two seconds while somebody looks, draws it, and owns filter and keys.
+
+import { problemText, request } from "./api.js";
+import { byId, h, keyed, setAttr, setText, show } from "./dom.js";
+import { age, count } from "./format.js";
+import { lang, t } from "./i18n.js";
+import { poll } from "./live.js";
+import { drawDeadLetters, fetchDeadLetters } from "./ops-dead.js";
+import { Feed } from "./ops-feed.js";
+import { offerSkus, openProduct, openReceipt, startForms } from "./ops-forms.js";
+import { productColumns, queueColumns, replenishmentColumns, sampleQueues, Table } from "./ops-tables.js";
+import { setConnection, setTab, startPage } from "./page.js";
+
+const REFRESH_MS = 2_000;
+const PAGE_SIZE = 100;
+const REPLENISHMENTS_SHOWN = 50;
+
+const filter = byId("filter");
+const tables = {
+  products: new Table(byId("products"), productColumns(openReceipt), (one) => one.sku),
+  queues: new Table(byId("queues"), queueColumns, (one) => one.name),
+  replenishments: new Table(byId("replenishments"), replenishmentColumns, (one) => one.id),
+};
+const feed = new Feed(matches);
+
+/** Null until the first answer, so that "nothing" is never claimed before it is known. */
+let state = null;
+let pagesWanted = 1;
+
+function matches(...texts) {
+  const wanted = filter.value.trim().toLowerCase();
+  return wanted === "" || texts.some((text) => String(text ?? "").toLowerCase().includes(wanted));
+}
+
+// ---------------------------------------------------------------- fetching
+
+async function fetchProducts() {
+  const products = [];
+  let next;
+  for (let page = 0; page < pagesWanted; page += 1) {
+    const query = new URLSearchParams({ limit: PAGE_SIZE, ...(next ? { after: next } : {}) });
+    const answer = await request("GET", `/products?${query}`);
+    products.push(...answer.products);
+    next = answer.next;
+    if (!next) break;
+  }
+  return { products, next };
+}
+
+async function refresh() {
+  const [page, { replenishments }, { queues }, summary] = await Promise.all([
+    fetchProducts(),
+    request("GET", `/replenishments?limit=${REPLENISHMENTS_SHOWN}`),
+    request("GET", "/ops/queues"),
+    request("GET", "/ops/summary"),
+  ]);
+  const dead = await fetchDeadLetters(queues);
+  sampleQueues(queues);
+  const first = state === null;
+  state = { ...page, replenishments: openFirst(page.products, replenishments), queues, summary, dead };
+  if (first) feed.start(summary.lastSeq);
+  draw();
+}
+
+/** Open ones on top, and those that are older than the newest page, from their products. */
+function openFirst(products, listed) {
+  const known = new Set(listed.map((one) => one.id));
+  const older = products
+    .map((product) => product.replenishment && { ...product.replenishment, sku: product.sku })
+    .filter((one) => one && !known.has(one.id));
+  const isOpen = (one) => ["requested", "in_production"].includes(one.status);
+  const all = [...listed, ...older];
+  return [...all.filter(isOpen), ...all.filter((one) => !isOpen(one))];
+}
+
+// ---------------------------------------------------------------- drawing
+
+function draw() {
+  setTab(t("ops.title"), state?.summary.deadLetters > 0 ? "error" : "idle");
+  feed.draw();
+  if (state === null) return;
+  const empty = t(filter.value.trim() ? "ops.noneFiltered" : "ops.none");
+  tables.products.draw(state.products.filter((one) => matches(one.sku, one.name)), empty);
+  tables.queues.draw(state.queues.filter((one) => matches(one.name)), empty);
+  tables.replenishments.draw(
+    state.replenishments.filter((one) => matches(one.sku, one.factory, one.id, one.reason)),
+    empty,
+  );
+  const dead = state.dead.filter(({ queue, messages }) =>
+    matches(queue.name, ...messages.flatMap((one) => [one.reason, one.body, one.id])));
+  const noDead = state.dead.length > 0 ? t("ops.noneFiltered") : t("ops.noDead");
+  drawDeadLetters(dead, noDead, refreshing.now);
+  show(byId("more"), state.next !== undefined);
+  offerSkus(state.products);
+  drawSummary(state.summary);
+}
+
+function drawSummary(summary) {
+  const tiles = [
+    { key: "sum.products", value: count(summary.products, lang()) },
+    { key: "sum.waiting", value: count(summary.waiting, lang()) },
+    { key: "sum.openReplenishments", value: count(summary.openReplenishments, lang()) },
+    { key: "sum.deadLetters", value: count(summary.deadLetters, lang()), bad: summary.deadLetters > 0 },
+    {
+      key: "sum.sequencer",
+      value: count(summary.sequencer.depth, lang()),
+      note: t("sum.of", { capacity: count(summary.sequencer.capacity, lang()) }),
+    },
+    { key: "sum.listeners", value: count(summary.listeners, lang()) },
+    { key: "sum.uptime", value: age(summary.uptimeSeconds, lang()), note: summary.version },
+  ];
+  keyed(
+    byId("summary"),
+    tiles,
+    (tile) => tile.key,
+    () => h("div", { class: "tile" }, h("dt"), h("dd"), h("dd", { class: "tile-note muted" })),
+    (node, tile) => {
+      setText(node.children[0], t(tile.key));
+      setText(node.children[1], tile.value);
+      setText(node.children[2], tile.note ?? "");
+      setAttr(node, "data-bad", tile.bad);
+    },
+  );
+}
+
+// ---------------------------------------------------------------- keys
+
+const keys = {
+  "/": () => filter.focus(),
+  p: () => feed.toggle(),
+  g: () => openReceipt(),
+  n: openProduct,
+  "?": () => byId("keys-dialog").showModal(),
+};
+
+document.addEventListener("keydown", (event) => {
+  if (event.target === filter && event.key === "Escape") {
+    filter.value = "";
+    filter.blur();
+    draw();
+    return;
+  }
+  const typing = event.target.closest?.("input, select, textarea, dialog");
+  if (typing || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+  const act = keys[event.key] ?? keys[byCode[event.code]];
+  if (!act) return;
+  event.preventDefault();
+  act();
+});
+
+// With a Korean keyboard active the letter keys give Hangul; their position does not change.
+const byCode = { KeyP: "p", KeyG: "g", KeyN: "n" };
+
+filter.addEventListener("input", draw);
+byId("open-keys").addEventListener("click", keys["?"]);
+byId("keys-dialog").querySelector("[data-close]").addEventListener("click", () => {
+  byId("keys-dialog").close();
+});
+byId("more").addEventListener("click", () => {
+  pagesWanted += 1;
+  refreshing.now();
+});
+
+// ---------------------------------------------------------------- start
+
+const refreshing = poll(refresh, REFRESH_MS, {
+  onState(connection, problem) {
+    setConnection(connection);
+    const refused = problem && !problem.undecided;
+    show(byId("problem"), Boolean(refused));
+    if (refused) setText(byId("problem"), problemText(problem));
+  },
+});
+startForms(refreshing.now);
+startPage(draw);
