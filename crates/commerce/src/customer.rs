@@ -9,7 +9,10 @@ use crate::text::Invalid;
 /// something on both sides, no white space and no control characters. Whether somebody reads
 /// it only a message can tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Email(Arc<str>);
+pub struct Email {
+    text: Arc<str>,
+    customer: CustomerHash,
+}
 
 impl Email {
     pub fn new(text: &str) -> Result<Self, Invalid> {
@@ -33,50 +36,56 @@ impl Email {
                 "must not contain white space, control characters or a second @",
             ));
         }
-        Ok(Self(text.into()))
+        Ok(Self::from_stored(text))
     }
 
     /// Reads back what a store kept, which was checked when it came in.
     pub fn from_stored(text: &str) -> Self {
-        Self(text.into())
+        Self {
+            text: text.into(),
+            customer: CustomerHash::of(text),
+        }
     }
 
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     pub fn shared(&self) -> Arc<str> {
-        Arc::clone(&self.0)
+        Arc::clone(&self.text)
     }
 
     /// The customer behind the address: letters of either case are the same person. This is
     /// what purchase limits count by.
     pub fn customer(&self) -> CustomerHash {
-        let digest = if self
-            .0
-            .bytes()
-            .all(|b| b.is_ascii() && !b.is_ascii_uppercase())
-        {
-            blake3::hash(self.0.as_bytes())
-        } else {
-            blake3::hash(self.0.to_lowercase().as_bytes())
-        };
-        let first: [u8; 8] = digest.as_bytes()[..8]
-            .try_into()
-            .expect("a digest has 32 bytes");
-        CustomerHash(u64::from_be_bytes(first))
+        self.customer
     }
 }
 
 impl fmt::Display for Email {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 
 /// The fingerprint of a folded e-mail address: what is counted by, and what logs show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CustomerHash(pub u64);
+
+impl CustomerHash {
+    fn of(address: &str) -> Self {
+        let plain = address
+            .bytes()
+            .all(|b| b.is_ascii() && !b.is_ascii_uppercase());
+        let digest = if plain {
+            blake3::hash(address.as_bytes())
+        } else {
+            blake3::hash(address.to_lowercase().as_bytes())
+        };
+        let first = digest.as_bytes()[..8].try_into();
+        Self(u64::from_be_bytes(first.expect("a digest has 32 bytes")))
+    }
+}
 
 impl fmt::Display for CustomerHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

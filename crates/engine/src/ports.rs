@@ -114,10 +114,25 @@ pub struct OrderChange {
     pub last_seq: u64,
 }
 
+/// What an entry means for the look-ups by key and by customer. A store that keeps them in
+/// memory takes it from here; one that has indexes finds the same in the entries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counted {
+    pub order: u64,
+    pub key: Option<KeyHash>,
+    pub customer: CustomerHash,
+    pub product: ProductId,
+    /// Units more (ordered) or fewer (given back) that the customer has.
+    pub delta: i32,
+    pub at: Millis,
+}
+
 /// All that a batch changes. Committed together or not at all.
 #[derive(Debug, Default)]
 pub struct Changes {
     pub entries: Vec<Entry>,
+    /// Belongs to `entries`, in their order.
+    pub counted: Vec<Counted>,
     pub products: Vec<Product>,
     pub order_changes: Vec<OrderChange>,
     pub waiting_added: Vec<(ProductId, Waiting)>,
@@ -138,6 +153,7 @@ impl Changes {
     pub fn is_empty(&self) -> bool {
         let Self {
             entries,
+            counted: _,
             products,
             order_changes,
             waiting_added,

@@ -20,9 +20,6 @@ use tokio::net::TcpListener;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// As many as the server's HTTP side has.
-const WORKER_THREADS: usize = 2;
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct OrderRequest {
@@ -89,8 +86,8 @@ fn parse_args() -> Result<Args, String> {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let args = parse_args()?;
+    // As many worker threads as the server has: one for each processor.
     tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(WORKER_THREADS)
         .enable_all()
         .build()?
         .block_on(serve(args))?;

@@ -211,6 +211,9 @@ function command({ method, path, operation }) {
   return lines.join(" \\\n  ");
 }
 
+/** A route's comment is a sentence, its heading is not. */
+const titleOf = ({ id, operation }) => (operation.summary ?? id).replace(/\.$/, "");
+
 function drawOperation(one) {
   const { id, method, operation } = one;
   const body = deref(operation.requestBody);
@@ -221,7 +224,7 @@ function drawOperation(one) {
       "h3",
       {},
       h("span", { class: "method", "data-method": method }, method.toUpperCase()),
-      h("a", { href: `#${id}`, class: "doc-summary" }, operation.summary ?? operation.operationId ?? one.path),
+      h("a", { href: `#${id}`, class: "doc-summary" }, titleOf(one)),
       operation.deprecated ? h("span", { class: "chip" }, t("docs.deprecated")) : null,
     ),
     h("div", { class: "prose" }, prose(operation.description)),
@@ -251,7 +254,7 @@ function build() {
           "a",
           { href: `#${one.id}` },
           h("span", { class: "method", "data-method": one.method }, one.method.toUpperCase()),
-          h("span", {}, one.operation.summary ?? one.id),
+          h("span", {}, titleOf(one)),
         ),
       );
       return one.entry;

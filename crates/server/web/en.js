@@ -149,7 +149,7 @@ export const en = {
   "ops.held": { one: "{count} new", other: "{count} new" },
   "ops.none": "Nothing here",
   "ops.noneFiltered": "Nothing matches the filter",
-  "ops.noDead": "No dead letters. Every message was processed.",
+  "ops.noDead": "No dead letters",
   "ops.noDecisions": "Waiting for the next decision",
   "sum.products": "Products",
   "sum.waiting": "Orders waiting",

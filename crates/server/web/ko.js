@@ -143,7 +143,7 @@ export const ko = {
   "ops.held": "새 내역 {count}건",
   "ops.none": "아직 없어요",
   "ops.noneFiltered": "필터와 일치하는 항목이 없어요",
-  "ops.noDead": "데드 레터가 없어요. 모든 메시지가 처리됐어요.",
+  "ops.noDead": "데드 레터가 없어요",
   "ops.noDecisions": "다음 처리 내역을 기다리고 있어요",
   "sum.products": "상품",
   "sum.waiting": "대기 주문",

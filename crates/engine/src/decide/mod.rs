@@ -173,8 +173,8 @@ pub(crate) struct Batch {
     changes: Changes,
     now: Millis,
     limits: Limits,
-    entropy: [u8; 32],
-    draws: u64,
+    /// An endless stream of the batch's random bits.
+    entropy: blake3::OutputReader,
     last_seq: u64,
     system: (u64, Hash),
     /// Orders that this batch made, by sequence.
@@ -203,8 +203,7 @@ impl Batch {
             loaded,
             changes: Changes::default(),
             limits,
-            entropy,
-            draws: 0,
+            entropy: blake3::Hasher::new_keyed(&entropy).finalize_xof(),
             new_orders: HashMap::new(),
             new_keys: HashMap::new(),
             dirty_products: BTreeSet::new(),
@@ -311,26 +310,22 @@ impl Batch {
     }
 
     /// Random bits for one use, drawn from what came in with the batch.
-    fn draw(&mut self) -> [u8; 32] {
-        self.draws += 1;
-        *blake3::keyed_hash(&self.entropy, &self.draws.to_le_bytes()).as_bytes()
+    fn draw<const N: usize>(&mut self) -> [u8; N] {
+        let mut bits = [0; N];
+        self.entropy.fill(&mut bits);
+        bits
     }
 
     fn draw_secret(&mut self) -> Secret {
-        let bits = self.draw();
-        let mut secret = [0; SECRET_BYTES];
-        secret.copy_from_slice(&bits[..SECRET_BYTES]);
-        Secret(secret)
+        Secret(self.draw::<SECRET_BYTES>())
     }
 
     fn draw_u64(&mut self) -> u64 {
-        let bits = self.draw();
-        u64::from_le_bytes(bits[..8].try_into().expect("eight bytes"))
+        u64::from_le_bytes(self.draw())
     }
 
     fn draw_token(&mut self) -> Token {
-        let bits = self.draw();
-        Token(blake3::Hash::from_bytes(bits).to_hex().to_string())
+        Token(blake3::Hash::from_bytes(self.draw()).to_hex().to_string())
     }
 
     fn line(&mut self, sku: &Sku) -> Result<&mut Line, Refusal> {

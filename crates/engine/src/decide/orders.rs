@@ -2,12 +2,15 @@
 
 use std::borrow::Cow;
 
-use commerce::{Admission, Admitted, Email, OrderId, Sku, Verdict, commit_to_buyer};
+use commerce::{
+    Admission, Admitted, CustomerHash, Email, OrderId, ProductId, Quantity, Sku, Verdict,
+    commit_to_buyer,
+};
 
 use super::Batch;
-use crate::command::{OrderReply, PlaceOrder, Refusal, Reply};
+use crate::command::{KeyHash, OrderReply, PlaceOrder, Refusal, Reply};
 use crate::entry::{Buyer, Data, Kind, OrderRecord, OrderStatus};
-use crate::ports::OrderChange;
+use crate::ports::{Counted, OrderChange};
 
 impl Batch {
     /// In this order, which is part of the API: the key, the product, the number of keys, then
@@ -106,6 +109,11 @@ impl Batch {
             body: order.body,
         };
         self.record(&order.sku, kind, id.seq, id.seq, &data, Some(buyer));
+        let units = match admitted {
+            Admitted::Accepted { .. } | Admitted::Pending { .. } => signed(order.quantity),
+            Admitted::SoldOut { .. } => 0,
+        };
+        self.count(id.seq, order.key, order.customer.customer(), line, units);
         let pending = status == OrderStatus::Pending;
         if pending {
             self.changes.waiting_added.push((
@@ -139,6 +147,27 @@ impl Batch {
             self.new_orders.insert(id.seq, record.clone());
         }
         record
+    }
+
+    /// Notes what an entry means for the look-ups.
+    fn count(
+        &mut self,
+        order: u64,
+        key: Option<KeyHash>,
+        customer: CustomerHash,
+        product: ProductId,
+        delta: i32,
+    ) {
+        if key.is_some() || delta != 0 {
+            self.changes.counted.push(Counted {
+                order,
+                key,
+                customer,
+                product,
+                delta,
+                at: self.now,
+            });
+        }
     }
 
     fn order_reply(&self, order: OrderRecord, replay: bool) -> Reply {
@@ -266,6 +295,13 @@ impl Batch {
         }
         if !verdict.accepted {
             let customer = Email::from_stored(&waiting.customer).customer();
+            self.count(
+                waiting.order,
+                None,
+                customer,
+                line,
+                -signed(waiting.quantity),
+            );
             if let Some(bought) = self.loaded.bought.get_mut(&(sku.clone(), customer)) {
                 *bought = bought.saturating_sub(waiting.quantity.units());
             }
@@ -313,6 +349,10 @@ impl Batch {
         };
         orders.insert(order.id.seq, order.clone());
     }
+}
+
+fn signed(quantity: Quantity) -> i32 {
+    i32::try_from(quantity.get()).expect("an order is for a million units at most")
 }
 
 /// Lower-case hexadecimal on the stack: the hot path makes one for every order.

@@ -408,8 +408,7 @@ impl Batch {
 }
 
 /// A version 4 UUID (RFC 9562, 5.4) of these bits, as message ids are written.
-fn uuid(bits: [u8; 32]) -> String {
-    let mut b: [u8; 16] = bits[..16].try_into().expect("sixteen bytes");
+fn uuid(mut b: [u8; 16]) -> String {
     b[6] = (b[6] & 0x0f) | 0x40;
     b[8] = (b[8] & 0x3f) | 0x80;
     let n = u128::from_be_bytes(b);

@@ -1,0 +1,339 @@
+// The parts of the web pages that need no browser: texts, numbers, the clock, the event
+// stream, schemas. Needs no server either; `node --test web.test.mjs` runs it alone.
+
+import assert from "node:assert/strict";
+import fs from "node:fs";
+import { describe, test } from "node:test";
+
+import { Problem, problemText } from "../../crates/server/web/api.js";
+import { ServerClock } from "../../crates/server/web/clock.js";
+import * as format from "../../crates/server/web/format.js";
+import { chooseLanguage, DICTIONARIES, t, useLanguage } from "../../crates/server/web/i18n.js";
+import { backoffMs, EventParser } from "../../crates/server/web/live.js";
+import { example, fields, typeName } from "../../crates/server/web/schema.js";
+import { buyMode, stockState } from "../../crates/server/web/stock.js";
+import { describe as describeVerdict } from "../../crates/server/web/verdict.js";
+
+const WEB = new URL("../../crates/server/web/", import.meta.url);
+const files = fs.readdirSync(WEB);
+const source = (name) => fs.readFileSync(new URL(name, WEB), "utf8");
+
+describe("texts", () => {
+  const { en, ko } = DICTIONARIES;
+  const forms = (entry) => (typeof entry === "string" ? [entry] : Object.values(entry));
+  const placeholders = (text) => [...new Set(text.match(/\{\w+\}/g))].sort();
+
+  test("both languages have the same keys", () => {
+    assert.deepEqual(Object.keys(ko).sort(), Object.keys(en).sort());
+  });
+
+  test("and the same placeholders in every form", () => {
+    for (const key of Object.keys(en)) {
+      const wanted = new Set(forms(en[key]).map((text) => placeholders(text).join()));
+      assert.equal(wanted.size, 1, `${key}: its English forms differ`);
+      for (const text of forms(ko[key])) assert.ok(wanted.has(placeholders(text).join()), key);
+    }
+  });
+
+  test("no Korean text was forgotten in English", () => {
+    const same = Object.keys(en).filter((key) => en[key] === ko[key] && /[a-z]{4}/.test(String(en[key])));
+    assert.deepEqual(same.filter((key) => !["shop.title", "docs.title", "tab.none"].includes(key)), []);
+  });
+
+  test("every key that a page names exists", () => {
+    for (const name of files) {
+      const text = source(name);
+      const named = [
+        ...text.matchAll(/data-i18n="([^"]+)"/g),
+        ...text.matchAll(/data-i18n-attr="[\w-]+:(\w+\.[^";]+)/g),
+        ...text.matchAll(/\bt\(\s*"([^"]+)"/g),
+        ...text.matchAll(/label: "(col\.[^"]+)"/g),
+      ].map((match) => match[1]);
+      for (const key of named) assert.ok(key in en, `${name} names ${key}`);
+    }
+  });
+
+  test("a number decides the form", () => {
+    assert.equal(t("dead.count", { n: 1, count: "1" }, "en"), "1 message");
+    assert.equal(t("dead.count", { n: 0, count: "0" }, "en"), "0 messages");
+    assert.equal(t("dead.count", { n: 1, count: "1" }, "ko"), "메시지 1건");
+  });
+
+  test("the language: the address, then the choice, then the browser, then English", () => {
+    const check = (asked, expected) => assert.equal(chooseLanguage(asked), expected);
+    check({ query: "ko", chosen: ["en"], browser: ["en-US"] }, "ko");
+    check({ query: "xx", chosen: [null, "ko"], browser: ["en-US"] }, "ko");
+    check({ query: null, chosen: [null, null], browser: ["fr-FR", "ko-KR", "en"] }, "ko");
+    check({ query: null, browser: ["fr-FR"] }, "en");
+  });
+
+  test("a problem is said by code and field, by code, or as the server said it", () => {
+    const say = (body) => problemText(new Problem(422, body));
+    useLanguage("ko");
+    assert.equal(say({ code: "invalid_field", field: "customer" }), DICTIONARIES.ko["error.invalid_field.customer"]);
+    assert.equal(say({ code: "purchase_limit", limit: 2, bought: 1 }), "1인당 2개까지 구매하실 수 있어요. 이미 1개를 주문하셨어요.");
+    assert.equal(say({ code: "brand_new", detail: "as it is" }), "as it is");
+    useLanguage("en");
+  });
+});
+
+describe("files", () => {
+  test("the security policy holds: nothing inline, nothing from elsewhere", () => {
+    for (const name of files.filter((file) => file.endsWith(".html"))) {
+      const html = source(name);
+      assert.doesNotMatch(html, /<script(?![^>]*\bsrc=)/, name);
+      assert.doesNotMatch(html, /<style|\sstyle=|\son\w+=/, name);
+      for (const [, address] of html.matchAll(/\b(?:src|href)="([^"]+)"/g)) {
+        assert.match(address, /^(\/(?!\/)|#|data:image)/, `${name}: ${address}`);
+      }
+    }
+  });
+
+  test("every asset that is named exists, and what a module imports is loaded ahead", () => {
+    for (const name of files.filter((file) => file.endsWith(".html"))) {
+      const named = [...source(name).matchAll(/\/assets\/([\w.-]+)/g)].map((match) => match[1]);
+      const entry = /<script type="module" src="\/assets\/([^"]+)"/.exec(source(name))[1];
+      const needed = new Set();
+      const visit = (file) => {
+        if (needed.has(file)) return;
+        needed.add(file);
+        for (const [, next] of source(file).matchAll(/from "\.\/([^"]+)"/g)) visit(next);
+      };
+      visit(entry);
+      for (const file of named) assert.ok(files.includes(file), `${name} names ${file}`);
+      const modules = named.filter((file) => file.endsWith(".js"));
+      assert.deepEqual(modules.toSorted(), [...needed].toSorted(), name);
+    }
+  });
+});
+
+describe("format", () => {
+  const table = (name, act, rows) =>
+    test(name, () => {
+      for (const [input, expected] of rows) assert.equal(act(...input), expected, String(input));
+    });
+
+  table("money is made of minor units", format.money, [
+    [[19900, "KRW", "ko"], "₩19,900"],
+    [[450, "EUR", "en"], "€4.50"],
+    [[28900, "JPY", "en"], "¥28,900"],
+    [[1234, "KWD", "en"], "KWD\u00a01.234"],
+    [[5, "USD", "en"], "$0.05"],
+    [[0, "EUR", "en"], "€0.00"],
+    [[999_999_999_999_999, "USD", "en"], "$9,999,999,999,999.99"],
+    [[450, "nonsense", "en"], "4.50 nonsense"],
+  ]);
+  table("and read back without rounding", format.parseMoney, [
+    [["4.35", "EUR"], 435],
+    [["4.3", "EUR"], 430],
+    [["1,234.5", "EUR"], 123_450],
+    [["19,900", "KRW"], 19_900],
+    [["1.005", "KWD"], 1005],
+    [["19900.5", "KRW"], null],
+    [["4.355", "EUR"], null],
+    [["-1", "EUR"], null],
+    [["", "EUR"], null],
+    [["1e3", "EUR"], null],
+    [["99999999999999999", "EUR"], null],
+  ]);
+  table("a countdown shows 00:00 only when the moment has come", format.countdown, [
+    [[133_000], "02:13"],
+    [[1], "00:01"],
+    [[0], "00:00"],
+    [[-5], "00:00"],
+    [[3_600_000], "1:00:00"],
+    [[86_399_001], "24:00:00"],
+  ]);
+  table("an estimate is as exact as it deserves", format.roughly, [
+    [[59, "en"], null],
+    [[61, "en"], "2 minutes"],
+    [[1260, "en"], "20 minutes"],
+    [[2400, "en"], "40 minutes"],
+    [[2400, "ko"], "40분"],
+    [[7200, "en"], "2 hours"],
+    [[400_000, "en"], "5 days"],
+  ]);
+});
+
+describe("the server's clock", () => {
+  /** A device whose clock is wrong by hours, on a network that takes 30 ms each way. */
+  function device(serverStart) {
+    let local = 5_000;
+    const clock = new ServerClock(() => local, () => 42);
+    return {
+      clock,
+      real: () => serverStart + local,
+      pass: (ms) => (local += ms),
+      ask() {
+        const sentAt = local;
+        local += 30;
+        const date = new Date(Math.floor((serverStart + local) / 1000) * 1000).toUTCString();
+        local += 30;
+        clock.observeDate(date, sentAt, local);
+      },
+    };
+  }
+
+  test("believes the device until something is known", () => {
+    assert.equal(new ServerClock(() => 1000, () => 42).now(), 42);
+  });
+
+  test("the truth is always possible, and questions at the turn of the second sharpen it", () => {
+    for (const start of [1_700_000_000_000, 1_700_000_000_333, 1_700_000_000_999]) {
+      const one = device(start);
+      one.ask();
+      assert.ok(Math.abs(one.clock.now() - one.real()) <= 530);
+      for (let n = 0; n < 6; n += 1) {
+        one.pass(1000 - (one.clock.now() % 1000));
+        one.ask();
+      }
+      assert.ok(one.clock.uncertainty <= 130, String(one.clock.uncertainty));
+      assert.ok(Math.abs(one.clock.now() - one.real()) <= 65);
+    }
+  });
+
+  test("an event bounds it from below", () => {
+    const one = device(1_700_000_000_000);
+    one.ask();
+    one.clock.observeEvent(new Date(one.real() - 3).toISOString());
+    assert.ok(one.clock.now() >= one.real() - 3);
+  });
+
+  test("after a sleep that stopped the local clock only the newest answer counts", () => {
+    let local = 0;
+    const clock = new ServerClock(() => local, () => 0);
+    clock.observeDate(new Date(1_700_000_000_000).toUTCString(), 0, 10);
+    local = 20;
+    clock.observeDate(new Date(1_700_000_600_000).toUTCString(), 10, 20);
+    assert.ok(clock.now() >= 1_700_000_600_000);
+    clock.observeDate("not a date", 20, 20);
+    assert.ok(clock.now() >= 1_700_000_600_000);
+  });
+});
+
+describe("the event stream", () => {
+  const TEXT = [
+    ": listening\nretry: 1000\n\n",
+    "id: 7\nevent: order.accepted\ndata: {\"a\":1}\n\n",
+    "data: one\r\ndata: two\r\n\r\n",
+    "event: reset\ndata\n\n",
+    "id: 9\n\n",
+  ].join("");
+  const EVENTS = [
+    { type: "order.accepted", data: '{"a":1}', id: "7" },
+    { type: "message", data: "one\ntwo", id: "7" },
+    { type: "reset", data: "", id: "7" },
+  ];
+
+  test("is the same however the network cuts it", () => {
+    for (let size = 1; size <= TEXT.length; size += 1) {
+      const parser = new EventParser();
+      const events = [];
+      for (let at = 0; at < TEXT.length; at += size) events.push(...parser.push(TEXT.slice(at, at + size)));
+      assert.deepEqual(events, EVENTS, `pieces of ${size}`);
+      assert.equal(parser.lastId, "9");
+    }
+  });
+
+  test("waits grow to a bound and are spread", () => {
+    assert.equal(backoffMs(1, () => 1), 500);
+    assert.equal(backoffMs(3, () => 0), 1000);
+    assert.equal(backoffMs(50, () => 1), 15_000);
+  });
+});
+
+describe("what a product's numbers mean", () => {
+  const NOW = 1_000_000;
+  const product = (changes) => ({ available: 0, waiting: 0, whenSoldOut: "reject", ...changes });
+  const opensAt = new Date(NOW + 1).toISOString();
+
+  test("its state and its button", () => {
+    for (const [changes, state, mode] of [
+      [{ available: 3 }, "available", "buy"],
+      [{ available: 3, opensAt }, "opens", "closed"],
+      [{ available: 3, opensAt: new Date(NOW).toISOString() }, "available", "buy"],
+      [{}, "sold_out", "anyway"],
+      [{ replenishment: { status: "requested" } }, "restocking", "anyway"],
+      [{ whenSoldOut: "wait" }, "sold_out", "join"],
+      [{ whenSoldOut: "wait", available: 1 }, "available", "join"],
+      [{ whenSoldOut: "wait", available: 2 }, "available", "buy"],
+      [{ whenSoldOut: "wait", available: 2, waiting: 1 }, "available", "join"],
+    ]) {
+      assert.equal(stockState(product(changes), NOW), state, JSON.stringify(changes));
+      assert.equal(buyMode(product(changes), 2, NOW), mode, JSON.stringify(changes));
+    }
+  });
+});
+
+describe("the verdict", () => {
+  const order = (changes) => ({
+    id: "ord_1", sku: "A", name: "Donut", quantity: 2, unitPrice: 450, currency: "EUR", place: 17,
+    status: "accepted", ...changes,
+  });
+  const say = (changes, more = {}) => describeVerdict({ kind: "order", order: order(changes), ...more });
+
+  test("every status of an order has an answer in both languages", () => {
+    for (const language of ["en", "ko"]) {
+      useLanguage(language);
+      for (const [status, shown] of [
+        ["accepted", "accepted"],
+        ["pending", "pending"],
+        ["sold_out", "sold_out"],
+        ["rejected", "rejected"],
+        ["expired", "rejected"],
+        ["cancelled", "cancelled"],
+        ["unknown", "error"],
+      ]) {
+        const view = say({ status });
+        assert.equal(view.status, shown);
+        assert.doesNotMatch(`${view.title} ${view.text}`, /undefined|\{|verdict\./);
+      }
+    }
+    useLanguage("en");
+  });
+
+  test("a waiting order says place, those ahead and how long", () => {
+    const view = say({ status: "pending", ahead: 4, estimateSeconds: 2400 });
+    assert.deepEqual([view.place, view.ahead, view.estimate], ["17", "4", "about 40 minutes"]);
+    assert.equal(say({ status: "pending", ahead: 4 }).estimate, "not known yet");
+  });
+
+  test("too few left is not the same as none left", () => {
+    assert.match(say({ status: "sold_out" }, { available: 1 }).text, /Only 1 was left/);
+    assert.match(say({ status: "sold_out" }, { available: 0 }).text, /Everything was gone/);
+    assert.match(say({ status: "sold_out" }).text, /Everything was gone/);
+  });
+});
+
+describe("schemas", () => {
+  const api = {
+    components: {
+      schemas: {
+        Node: {
+          type: "object",
+          required: ["name"],
+          properties: {
+            name: { type: "string", minLength: 1, maxLength: 64 },
+            next: { oneOf: [{ type: "null" }, { $ref: "#/components/schemas/Node" }] },
+            tags: { type: ["array", "null"], items: { type: "string" } },
+          },
+        },
+      },
+    },
+  };
+  const node = { $ref: "#/components/schemas/Node" };
+  const words = { array: (items) => `list of ${items}` };
+
+  test("one that contains itself ends", () => {
+    assert.deepEqual(fields(api, node, words).map((one) => [one.path, one.type, one.required]), [
+      ["name", "string", true],
+      ["next", "Node", false],
+      ["tags", "list of string", false],
+    ]);
+    assert.deepEqual(example(api, { schema: node }), { name: "text", next: null, tags: ["text"] });
+  });
+
+  test("a list is named by its items", () => {
+    assert.equal(typeName(api, { type: "array", items: node }, words), "list of Node");
+  });
+});
