@@ -1,8 +1,9 @@
 //! Prices: integers in the currency's minor unit, never floats.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::text::Invalid;
 
@@ -43,8 +44,8 @@ impl From<Money> for i64 {
 }
 
 /// Three capital letters, as in ISO 4217. The list itself is not checked: it changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(try_from = "Cow<'_, str>")]
 pub struct Currency([u8; 3]);
 
 impl Currency {
@@ -60,16 +61,16 @@ impl Currency {
     }
 }
 
-impl TryFrom<String> for Currency {
+impl TryFrom<Cow<'_, str>> for Currency {
     type Error = Invalid;
-    fn try_from(text: String) -> Result<Self, Invalid> {
+    fn try_from(text: Cow<'_, str>) -> Result<Self, Invalid> {
         Self::new(&text)
     }
 }
 
-impl From<Currency> for String {
-    fn from(currency: Currency) -> Self {
-        currency.as_str().to_owned()
+impl Serialize for Currency {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
     }
 }
 

@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-
 /// Why a value was refused: a lowercase fragment that names the bound.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invalid(pub String);
@@ -26,8 +24,8 @@ impl std::error::Error for Invalid {}
 macro_rules! checked_text {
     ($(#[$doc:meta])* $name:ident, $check:path) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Deserialize)]
+        #[serde(try_from = "std::borrow::Cow<'_, str>")]
         pub struct $name(std::sync::Arc<str>);
 
         impl $name {
@@ -42,16 +40,16 @@ macro_rules! checked_text {
             }
         }
 
-        impl TryFrom<String> for $name {
+        impl TryFrom<std::borrow::Cow<'_, str>> for $name {
             type Error = $crate::text::Invalid;
-            fn try_from(text: String) -> Result<Self, Self::Error> {
+            fn try_from(text: std::borrow::Cow<'_, str>) -> Result<Self, Self::Error> {
                 Self::new(&text)
             }
         }
 
-        impl From<$name> for String {
-            fn from(value: $name) -> Self {
-                value.as_str().to_owned()
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
             }
         }
 

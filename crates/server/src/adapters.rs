@@ -50,15 +50,52 @@ impl Ids for OsIds {
     }
 }
 
+/// A moment as clients read it: RFC 3339 in UTC with milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Time(pub Millis);
+
+impl Time {
+    fn print(self, out: &mut impl jiff::fmt::Write) {
+        const PRINTER: jiff::fmt::temporal::DateTimePrinter =
+            jiff::fmt::temporal::DateTimePrinter::new().precision(Some(3));
+        let at = jiff::Timestamp::from_millisecond(self.0).unwrap_or(jiff::Timestamp::MAX);
+        PRINTER
+            .print_timestamp(&at, out)
+            .expect("there is room for what is written");
+    }
+}
+
+/// On the stack: every answer carries two of them.
+struct TimeText {
+    bytes: [u8; 40],
+    length: usize,
+}
+
+impl jiff::fmt::Write for TimeText {
+    fn write_str(&mut self, text: &str) -> Result<(), jiff::Error> {
+        let end = self.length + text.len();
+        self.bytes[self.length..end].copy_from_slice(text.as_bytes());
+        self.length = end;
+        Ok(())
+    }
+}
+
+impl serde::Serialize for Time {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut text = TimeText {
+            bytes: [0; 40],
+            length: 0,
+        };
+        self.print(&mut text);
+        let text = std::str::from_utf8(&text.bytes[..text.length]).expect("jiff writes ASCII");
+        serializer.serialize_str(text)
+    }
+}
+
 /// RFC 3339 in UTC with milliseconds.
 pub fn rfc3339(at: Millis) -> String {
-    const PRINTER: jiff::fmt::temporal::DateTimePrinter =
-        jiff::fmt::temporal::DateTimePrinter::new().precision(Some(3));
-    let at = jiff::Timestamp::from_millisecond(at).unwrap_or(jiff::Timestamp::MAX);
     let mut text = String::with_capacity(24);
-    PRINTER
-        .print_timestamp(&at, &mut text)
-        .expect("a string takes what is written");
+    Time(at).print(&mut text);
     text
 }
 
@@ -78,6 +115,15 @@ mod tests {
     #[test]
     fn times_have_three_digits_of_a_second() {
         assert_eq!(rfc3339(0), "1970-01-01T00:00:00.000Z");
+        assert_eq!(
+            serde_json::to_string(&Time(1_764_000_000_120)).unwrap(),
+            "\"2025-11-24T16:00:00.120Z\""
+        );
+        assert_eq!(
+            serde_json::to_string(&Time(Millis::MIN)).unwrap(),
+            serde_json::to_string(&Time(Millis::MAX)).unwrap(),
+            "a moment that no calendar has is shown as the last one"
+        );
         assert_eq!(rfc3339(1_764_000_000_120), "2025-11-24T16:00:00.120Z");
         assert_eq!(
             parse_rfc3339("2025-11-24T16:00:00.120Z").unwrap(),

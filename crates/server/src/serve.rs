@@ -6,6 +6,7 @@
 //!        -> the sequencer decides what it admitted -> store closed -> exit 0
 //! ```
 
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,7 +62,7 @@ pub async fn serve(mut config: Config) -> Result<(), ServeError> {
     let public_url = config
         .public_url
         .clone()
-        .unwrap_or_else(|| format!("http://{address}"));
+        .unwrap_or_else(|| format!("http://{}", callable(address)));
     let public_url = public_url.trim_end_matches('/').to_owned();
     if config.demo {
         config
@@ -104,11 +105,10 @@ pub async fn serve(mut config: Config) -> Result<(), ServeError> {
     if let Some(factory) = &reference_factory {
         tasks.spawn(factory.run(cancel.clone()));
     }
-    let (socket_layer, io) = socketio::layer(&app);
+    let (router, io) = socketio::mount(&app, http::router(app.clone(), more));
     if app.config.email_send() {
         tasks.spawn(socketio::run_email_send(app.clone(), io.clone()));
     }
-    let router = http::router(app.clone(), more).layer(socket_layer);
     tell_ready(&app, &address.to_string())?;
     tokio::spawn(cancel_on_signal(cancel.clone()));
     tokio::spawn(cancel_on_failure(engine.clone(), cancel.clone()));
@@ -122,7 +122,7 @@ pub async fn serve(mut config: Config) -> Result<(), ServeError> {
     }
 }
 
-async fn bind(config: &Config) -> Result<(TcpListener, std::net::SocketAddr), ServeError> {
+async fn bind(config: &Config) -> Result<(TcpListener, SocketAddr), ServeError> {
     let listen = |source| ServeError::Listen {
         address: config.listen.to_string(),
         source,
@@ -130,6 +130,17 @@ async fn bind(config: &Config) -> Result<(TcpListener, std::net::SocketAddr), Se
     let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
     let address = listener.local_addr().map_err(listen)?;
     Ok((listener, address))
+}
+
+/// Where this server can be called from this machine: "every address" is not an address.
+fn callable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(match address {
+            SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    address
 }
 
 fn allowed_hosts(config: &Config) -> Result<AllowedHosts, ServeError> {

@@ -5,6 +5,7 @@ use axum::body::to_bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
+use engine::KeyHash;
 use serde::de::DeserializeOwned;
 use wire::{Code, Prefer};
 
@@ -21,16 +22,70 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
 
     async fn from_request(request: Request, _: &S) -> HttpResult<Self> {
         check_content_type(request.headers())?;
-        let bytes = to_bytes(request.into_body(), BODY_BYTES_MAX)
-            .await
-            .map_err(|_| {
-                HttpError::new(
-                    Code::BodyTooLarge,
-                    format!("a body may have {BODY_BYTES_MAX} bytes"),
-                )
-            })?;
+        parse(&body(request.into_body()).await?).map(Self)
+    }
+}
+
+/// A body that may be missing; when it is there, it is JSON.
+pub struct MaybeJsonBody<T>(pub Option<T>);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for MaybeJsonBody<T> {
+    type Rejection = HttpError;
+
+    async fn from_request(request: Request, _: &S) -> HttpResult<Self> {
+        let (parts, content) = request.into_parts();
+        let bytes = body(content).await?;
+        if bytes.is_empty() {
+            return Ok(Self(None));
+        }
+        check_content_type(&parts.headers)?;
         parse(&bytes).map(Self)
     }
+}
+
+/// A JSON body with the headers that an order may carry.
+pub struct OrderRequest<T> {
+    pub body: T,
+    pub key: Option<KeyHash>,
+    pub prefer: Prefer,
+}
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for OrderRequest<T> {
+    type Rejection = HttpError;
+
+    async fn from_request(request: Request, _: &S) -> HttpResult<Self> {
+        let headers = request.headers();
+        check_content_type(headers)?;
+        let prefer = prefer(headers)?;
+        // One key is one request, of one route: a key of /orders says nothing of /buy.
+        let scope = request.uri().path();
+        let key = idempotency_key(headers)?.map(|key| key_hash(scope, key));
+        Ok(Self {
+            body: parse(&body(request.into_body()).await?)?,
+            key,
+            prefer,
+        })
+    }
+}
+
+/// The fingerprint of a key in its scope.
+fn key_hash(scope: &str, key: &str) -> KeyHash {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(scope.as_bytes());
+    hasher.update(&[0]);
+    hasher.update(key.as_bytes());
+    let mut hash = [0; 16];
+    hash.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+    KeyHash(hash)
+}
+
+async fn body(body: axum::body::Body) -> HttpResult<axum::body::Bytes> {
+    to_bytes(body, BODY_BYTES_MAX).await.map_err(|_| {
+        HttpError::new(
+            Code::BodyTooLarge,
+            format!("a body may have {BODY_BYTES_MAX} bytes"),
+        )
+    })
 }
 
 fn check_content_type(headers: &HeaderMap) -> HttpResult<()> {
@@ -155,7 +210,7 @@ fn single<'a>(headers: &'a HeaderMap, name: &'static str) -> HttpResult<Option<&
 }
 
 /// `Idempotency-Key`: 1 to 255 printable ASCII characters.
-pub fn idempotency_key(headers: &HeaderMap) -> HttpResult<Option<&str>> {
+fn idempotency_key(headers: &HeaderMap) -> HttpResult<Option<&str>> {
     const NAME: &str = "Idempotency-Key";
     let Some(key) = single(headers, "idempotency-key").map_err(|mut error| {
         error.0.field = Some(NAME.to_owned());
@@ -175,7 +230,7 @@ pub fn idempotency_key(headers: &HeaderMap) -> HttpResult<Option<&str>> {
     }
 }
 
-pub fn prefer(headers: &HeaderMap) -> HttpResult<Prefer> {
+fn prefer(headers: &HeaderMap) -> HttpResult<Prefer> {
     let mut prefer = Prefer::default();
     // The header may come several times; that is the same as one list.
     for value in headers.get_all("prefer") {

@@ -1,9 +1,7 @@
 //! What operations look at and act on.
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::{Path, State};
-use axum::http::HeaderMap;
 use engine::ports::QueueDepth;
 use engine::{Command, Reply};
 use messaging::{Message, MessageState};
@@ -15,7 +13,7 @@ use utoipa_axum::routes;
 use wire::Code;
 
 use crate::adapters::rfc3339;
-use crate::http::args::{QueryArgs, limit, parse};
+use crate::http::args::{MaybeJsonBody, QueryArgs, limit};
 use crate::http::error::{HttpError, HttpResult};
 use crate::http::views::{ProblemView, seconds_between};
 use crate::state::App;
@@ -226,14 +224,9 @@ const SEARCH_MAX: usize = 10_000;
 async fn redrive(
     State(app): State<App>,
     Path(name): Path<String>,
-    _headers: HeaderMap,
-    body: Bytes,
+    MaybeJsonBody(args): MaybeJsonBody<Option<RedriveArgs>>,
 ) -> HttpResult<Json<RedriveView>> {
-    let args: RedriveArgs = if body.is_empty() {
-        RedriveArgs::default()
-    } else {
-        parse::<Option<RedriveArgs>>(&body)?.unwrap_or_default()
-    };
+    let args = args.flatten().unwrap_or_default();
     must_exist(&app, &name).await?;
     let message = match args.message_id {
         None => None,

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::extract::{FromRequestParts, Path, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use commerce::{Email, OrderId, Quantity, Sku};
 use engine::{
-    BodyHash, Command, EngineError, KeyHash, OrderRecord, OrderReply, OrderStatus, PlaceOrder,
-    Reply,
+    BodyHash, Command, EngineError, OrderRecord, OrderReply, OrderStatus, PlaceOrder, Reply,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -17,7 +17,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use wire::{Code, Problem};
 
-use crate::http::args::{JsonBody, idempotency_key, prefer};
+use crate::http::args::OrderRequest;
 use crate::http::error::{HttpError, HttpResult};
 use crate::http::products::check_email;
 use crate::http::views::{OrderView, ProblemView, Standing};
@@ -27,6 +27,9 @@ use crate::state::App;
 /// A request that did not ask to wait, whose order stands behind others that are being decided:
 /// so long it waits for its verdict.
 const VERDICT_WAIT: Duration = Duration::from_secs(5);
+
+/// What an order's JSON usually takes.
+const ORDER_JSON_BYTES: usize = 384;
 
 pub fn public() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -54,17 +57,6 @@ struct OrderArgs {
 
 fn check_quantity(units: u32) -> HttpResult<Quantity> {
     Quantity::new(units).map_err(|invalid| HttpError::at(Code::InvalidField, "quantity", invalid.0))
-}
-
-/// The fingerprint of a key in its scope.
-fn key_hash(scope: &str, key: &str) -> KeyHash {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(scope.as_bytes());
-    hasher.update(&[0]);
-    hasher.update(key.as_bytes());
-    let mut hash = [0; 16];
-    hash.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
-    KeyHash(hash)
 }
 
 /// The fingerprint of what is asked for.
@@ -169,13 +161,15 @@ async fn wait_for_verdict(
 )]
 async fn place_order(
     State(app): State<App>,
-    headers: HeaderMap,
-    JsonBody(args): JsonBody<OrderArgs>,
+    request: OrderRequest<OrderArgs>,
 ) -> HttpResult<Response> {
-    let prefer = prefer(&headers)?;
+    let OrderRequest {
+        body: args,
+        key,
+        prefer,
+    } = request;
     let quantity = check_quantity(args.quantity)?;
     let customer = check_email("customer", &args.customer)?;
-    let key = idempotency_key(&headers)?.map(|key| key_hash("orders", key));
     let order = PlaceOrder {
         body: body_hash(&args.sku, quantity, &customer),
         sku: args.sku,
@@ -218,7 +212,7 @@ async fn answer(app: &App, reply: &OrderReply) -> HttpResult<Response> {
     let order = &reply.order;
     let view = view(app, order).await?;
     let mut response = match order.status {
-        OrderStatus::Accepted => (StatusCode::CREATED, Json(view)).into_response(),
+        OrderStatus::Accepted => accepted(&view),
         OrderStatus::Pending => {
             let location = format!("/orders/{}", order.id);
             (
@@ -239,6 +233,19 @@ async fn answer(app: &App, reply: &OrderReply) -> HttpResult<Response> {
             .insert("idempotent-replay", HeaderValue::from_static("true"));
     }
     Ok(response)
+}
+
+/// The answer there are most of: one allocation of the right size.
+fn accepted(view: &OrderView) -> Response {
+    let mut json = Vec::with_capacity(ORDER_JSON_BYTES);
+    serde_json::to_writer(&mut json, view).expect("an order has a JSON form");
+    let mut response = Response::new(axum::body::Body::from(json));
+    *response.status_mut() = StatusCode::CREATED;
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    response
 }
 
 fn sold_out(reply: &OrderReply, view: &OrderView) -> HttpError {
@@ -317,6 +324,20 @@ struct BuyView {
     order: OrderView,
 }
 
+/// Whether the client's first language is Korean.
+struct AcceptsKorean(bool);
+
+impl<S: Send + Sync> FromRequestParts<S> for AcceptsKorean {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        let first = parts.headers.get(header::ACCEPT_LANGUAGE);
+        Ok(Self(first.is_some_and(|value| {
+            value.as_bytes().trim_ascii_start().starts_with(b"ko")
+        })))
+    }
+}
+
 /// System B's compact form: in the line at once, the verdict is pushed.
 #[utoipa::path(
     post, path = "/buy", tag = "orders", request_body = BuyArgs,
@@ -330,9 +351,12 @@ struct BuyView {
 )]
 async fn buy(
     State(app): State<App>,
-    headers: HeaderMap,
-    JsonBody(args): JsonBody<BuyArgs>,
+    AcceptsKorean(korean): AcceptsKorean,
+    request: OrderRequest<BuyArgs>,
 ) -> HttpResult<Response> {
+    let OrderRequest {
+        body: args, key, ..
+    } = request;
     let quantity = check_quantity(args.quantity)?;
     let customer = check_email("email", &args.email)?;
     let sku = match args.sku {
@@ -353,7 +377,6 @@ async fn buy(
             })?
         }
     };
-    let key = idempotency_key(&headers)?.map(|key| key_hash("buy", key));
     let reply = decide(
         &app,
         PlaceOrder {
@@ -367,10 +390,6 @@ async fn buy(
     )
     .await?;
     let place = reply.order.place;
-    let korean = headers
-        .get(header::ACCEPT_LANGUAGE)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|text| text.trim_start().to_ascii_lowercase().starts_with("ko"));
     let message = if korean {
         format!("대기열 {place}번에 등록되었습니다. 결과를 곧 알려 드립니다.")
     } else {

@@ -4,7 +4,7 @@
 //! must be set to listen on anything but loopback. Factories' routes carry their own token.
 
 use axum::body::Body;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Method, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -18,7 +18,6 @@ use utoipa::openapi::{Content, OpenApi, Ref, RefOr, ResponseBuilder};
 use utoipa_axum::router::OpenApiRouter;
 use wire::{Code, Problem};
 
-use crate::http::args::BODY_BYTES_MAX;
 use crate::http::error::HttpError;
 use crate::http::{callbacks, health, live, ops, orders, pages, products, replenishments};
 use crate::state::App;
@@ -84,7 +83,6 @@ pub fn router(app: App, more: Option<OpenApiRouter<()>>) -> Router {
         .merge(pages)
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
 }
 
 /// The document alone, as it is without an operator token and without the demo's factory.

@@ -1,11 +1,13 @@
 //! What clients read: the wire forms of products, orders and the rest.
 
-use commerce::{Millis, Product, Replenishment};
+use std::sync::Arc;
+
+use commerce::{Currency, Millis, Product, Replenishment, Sku};
 use engine::OrderRecord;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::adapters::rfc3339;
+use crate::adapters::{Time, rfc3339};
 
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -100,20 +102,26 @@ impl ProductView {
 pub struct OrderView {
     #[schema(example = "ord_0000000r3k2m9q0x7d4c1v5b8n")]
     pub id: String,
-    pub sku: String,
+    #[schema(value_type = String)]
+    pub sku: Sku,
     pub quantity: u32,
-    pub customer: String,
+    #[schema(value_type = String)]
+    pub customer: Arc<str>,
     #[schema(example = "accepted")]
     pub status: &'static str,
     /// Its number in the product's line.
     pub place: u64,
     pub unit_price: i64,
-    pub currency: String,
-    pub placed_at: String,
+    #[schema(value_type = String)]
+    pub currency: Currency,
+    #[schema(value_type = String, format = "date-time")]
+    pub placed_at: Time,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub decided_at: Option<String>,
+    #[schema(value_type = Option<String>, format = "date-time")]
+    pub decided_at: Option<Time>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub cancelled_at: Option<String>,
+    #[schema(value_type = Option<String>, format = "date-time")]
+    pub cancelled_at: Option<Time>,
     /// Undecided orders before it; only while pending.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ahead: Option<u64>,
@@ -136,16 +144,16 @@ impl OrderView {
     pub fn new(order: &OrderRecord, standing: Option<Standing>) -> Self {
         Self {
             id: order.id.to_string(),
-            sku: order.sku.to_string(),
+            sku: order.sku.clone(),
             quantity: order.quantity.get(),
-            customer: order.customer.to_string(),
+            customer: Arc::clone(&order.customer),
             status: order.status.as_str(),
             place: order.place,
             unit_price: order.unit_price.minor(),
-            currency: order.currency.to_string(),
-            placed_at: rfc3339(order.placed_at),
-            decided_at: order.decided_at.map(rfc3339),
-            cancelled_at: order.cancelled_at.map(rfc3339),
+            currency: order.currency,
+            placed_at: Time(order.placed_at),
+            decided_at: order.decided_at.map(Time),
+            cancelled_at: order.cancelled_at.map(Time),
             ahead: standing.map(|standing| standing.ahead),
             ahead_units: standing.map(|standing| standing.ahead_units),
             estimate_seconds: standing.and_then(|standing| standing.estimate_s),

@@ -8,12 +8,12 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use axum::Router;
 use commerce::{OrderId, Sku};
 use engine::Kind;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use socketioxide::extract::{AckSender, SocketRef, State, TryData};
-use socketioxide::layer::SocketIoLayer;
 use socketioxide::{SendError, SocketError, SocketIo};
 use tokio_util::sync::CancellationToken;
 
@@ -97,15 +97,19 @@ impl From<WatchError> for Refused {
     }
 }
 
-/// The layer that answers `/socket.io/`, and its handle.
-pub fn layer(app: &App) -> (SocketIoLayer, SocketIo) {
-    let (layer, io) = SocketIo::builder()
+/// The path that Socket.IO clients ask for.
+const PATH: &str = "/socket.io/";
+
+/// Answers [`PATH`] beside the other routes. Not a layer around all of them: other requests
+/// need not pass through it.
+pub fn mount(app: &App, router: Router) -> (Router, SocketIo) {
+    let (service, io) = SocketIo::builder()
         .with_state(app.clone())
         .max_buffer_size(BUFFER)
         .max_payload(PAYLOAD_MAX)
-        .build_layer();
+        .build_svc();
     io.ns("/", connected);
-    (layer, io)
+    (router.route_service(PATH, service), io)
 }
 
 async fn connected(socket: SocketRef) {

@@ -34,6 +34,8 @@ pub(super) struct Replenisher {
 #[derive(Deserialize)]
 struct Notice {
     r#type: String,
+    /// The entry it tells of.
+    seq: u64,
     data: NoticeData,
 }
 
@@ -59,6 +61,12 @@ impl Replenisher {
         let Some(id) = id.and_then(|id| ReplenishmentId::parse(id).ok()) else {
             return Ok(None);
         };
+        // To open a request again is told in the same words. Whoever did it holds the message
+        // and goes on with it; a second message would open the request again when the first
+        // one has failed, and so on for ever.
+        if notice.seq != id.seq {
+            return Ok(None);
+        }
         let found = self
             .app
             .engine
@@ -78,6 +86,23 @@ impl Replenisher {
             change,
         };
         Ok(self.app.engine.decide(command).await?.map(|_| ()))
+    }
+
+    /// The factory has taken it.
+    async fn start(&self, replenishment: &Replenishment) -> Result<(), EngineError> {
+        let started = self.change(replenishment, ReplenishmentChange::Started);
+        if started.await?.is_ok() {
+            return Ok(());
+        }
+        // The timer gave it up while the factory was asked. Refused once more when the goods
+        // came faster than this, or when the next request is open: all the better.
+        let reopened = self.change(replenishment, ReplenishmentChange::Reopen);
+        if reopened.await?.is_ok() {
+            let _ = self
+                .change(replenishment, ReplenishmentChange::Started)
+                .await?;
+        }
+        Ok(())
     }
 
     /// Calls the factory in system D's form. A repeat is safe: the callback URL names the
@@ -159,10 +184,7 @@ impl Worker for Replenisher {
             ReplenishmentStatus::Requested => {}
         }
         let Err((reason, detail)) = self.call(&replenishment).await else {
-            // Refused when the goods came faster than this: all the better.
-            let _ = self
-                .change(&replenishment, ReplenishmentChange::Started)
-                .await?;
+            self.start(&replenishment).await?;
             return Ok(Outcome::Done);
         };
         tracing::warn!(
