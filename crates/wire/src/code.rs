@@ -29,6 +29,7 @@ pub enum Code {
     ReferenceReused,
     ReplenishmentClosed,
     ReplenishmentNotFound,
+    RequestTimeout,
     SoldOut,
     TooMany,
     TooManyKeys,
@@ -64,6 +65,7 @@ impl Code {
         Self::ReferenceReused,
         Self::ReplenishmentClosed,
         Self::ReplenishmentNotFound,
+        Self::RequestTimeout,
         Self::SoldOut,
         Self::TooMany,
         Self::TooManyKeys,
@@ -100,6 +102,7 @@ impl Code {
             Self::ReferenceReused => "reference_reused",
             Self::ReplenishmentClosed => "replenishment_closed",
             Self::ReplenishmentNotFound => "replenishment_not_found",
+            Self::RequestTimeout => "request_timeout",
             Self::SoldOut => "sold_out",
             Self::TooMany => "too_many",
             Self::TooManyKeys => "too_many_keys",
@@ -119,6 +122,7 @@ impl Code {
             | Self::QueueNotFound
             | Self::ReplenishmentNotFound => 404,
             Self::MethodNotAllowed => 405,
+            Self::RequestTimeout => 408,
             Self::AnotherReplenishmentOpen
             | Self::NoDeadLetterQueue
             | Self::NoOpenReplenishment
@@ -169,6 +173,7 @@ impl Code {
             Self::ReferenceReused => "The reference was used for another quantity",
             Self::ReplenishmentClosed => "The replenishment is closed",
             Self::ReplenishmentNotFound => "There is no such replenishment",
+            Self::RequestTimeout => "The body did not arrive in time",
             Self::SoldOut => "Sold out",
             Self::TooMany => "A bound of this server is reached",
             Self::TooManyKeys => "The customer holds too many idempotency keys",
@@ -182,7 +187,11 @@ impl Code {
     pub const fn retry_may_help(self) -> bool {
         matches!(
             self,
-            Self::NotOpenYet | Self::OutcomeUnknown | Self::Overloaded | Self::TooManyKeys
+            Self::NotOpenYet
+                | Self::OutcomeUnknown
+                | Self::Overloaded
+                | Self::RequestTimeout
+                | Self::TooManyKeys
         )
     }
 

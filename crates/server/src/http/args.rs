@@ -1,6 +1,8 @@
 //! What comes in: bodies, path parts, queries and headers, checked before a handler sees them,
 //! each refusal with the name of the field.
 
+use std::time::Duration;
+
 use axum::body::to_bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
@@ -13,6 +15,10 @@ use crate::http::error::{HttpError, HttpResult};
 
 /// The largest body there is, in bytes.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// How long a client may take to send one. A client that sends nothing must not hold its
+/// connection for ever.
+const BODY_WITHIN: Duration = Duration::from_secs(30);
 
 /// A JSON body.
 pub struct JsonBody<T>(pub T);
@@ -80,12 +86,18 @@ fn key_hash(scope: &str, key: &str) -> KeyHash {
 }
 
 async fn body(body: axum::body::Body) -> HttpResult<axum::body::Bytes> {
-    to_bytes(body, BODY_BYTES_MAX).await.map_err(|_| {
-        HttpError::new(
+    let collected = tokio::time::timeout(BODY_WITHIN, to_bytes(body, BODY_BYTES_MAX));
+    match collected.await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(_)) => Err(HttpError::new(
             Code::BodyTooLarge,
             format!("a body may have {BODY_BYTES_MAX} bytes"),
-        )
-    })
+        )),
+        Err(_) => Err(HttpError::new(
+            Code::RequestTimeout,
+            format!("a body must arrive within {} s", BODY_WITHIN.as_secs()),
+        )),
+    }
 }
 
 fn check_content_type(headers: &HeaderMap) -> HttpResult<()> {

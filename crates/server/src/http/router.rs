@@ -120,6 +120,7 @@ fn common_answers(operation: &mut Operation, takes_body: bool) {
         "Over the bounds of this server; try again shortly",
     );
     if takes_body {
+        add_problem(operation, "408", "The body did not arrive in time");
         add_problem(operation, "413", "The body is over 64 KiB");
         add_problem(operation, "415", "The body is not application/json");
         add_problem(operation, "422", "A field is wrong, missing or not known");
