@@ -245,8 +245,14 @@ pub fn load(file: Option<&PathBuf>, flags: &Flags) -> Result<Config, ConfigError
             .map(|metadata| format!(" (from {})", metadata.name))
             .unwrap_or_default();
         let name = match &error.kind {
-            figment::error::Kind::UnknownField(field, _) if path.is_empty() => field.clone(),
-            figment::error::Kind::UnknownField(field, _) => format!("{path}.{field}"),
+            // Where the path comes from the environment it ends in the field already.
+            figment::error::Kind::UnknownField(field, _)
+                if error.path.last().is_none_or(|last| last != field) =>
+            {
+                let mut path = error.path.clone();
+                path.push(field.clone());
+                path.join(".")
+            }
             _ => path,
         };
         ConfigError {
@@ -330,6 +336,8 @@ fn check(config: &Config) -> Result<(), ConfigError> {
         Sku::new(name)
             .map_err(|error| ConfigError::new(&format!("factories.{name}"), error.to_string()))?;
     }
+    outgoing::AllowedHosts::new(&config.outgoing.allowed_hosts)
+        .map_err(|error| ConfigError::new("outgoing.allowed_hosts", error.to_string()))?;
     if !["error", "warn", "info", "debug", "trace"].contains(&config.log.level.as_str()) {
         return Err(ConfigError::new(
             "log.level",
@@ -403,6 +411,10 @@ mod tests {
             ("listen = \"0.0.0.0:3000\"", "auth.operator_token"),
             ("[auth]\noperator_token = \"short\"", "auth.operator_token"),
             ("[log]\nlevel = \"loud\"", "log.level"),
+            (
+                "[outgoing]\nallowed_hosts = [\"http://x/y\"]",
+                "outgoing.allowed_hosts",
+            ),
             ("[buy]\nsku = \"a b\"", "buy.sku"),
         ] {
             let error = from_toml(text).unwrap_err();

@@ -57,8 +57,9 @@ pub async fn serve(
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(HEADER_TIMEOUT)
+                // Without `pipeline_flush`: with it hyper buffers for a client that does not read
+                // without any bound, and a slow listener is never seen to be slow.
                 .max_buf_size(HEADER_BYTES_MAX)
-                .pipeline_flush(true)
                 .serve_connection(TokioIo::new(stream), service)
                 .with_upgrades();
             tokio::pin!(connection);

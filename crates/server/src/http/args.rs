@@ -130,6 +130,13 @@ fn wrong_type(why: &str) -> HttpError {
 
 /// Reads JSON. The way to an error reads it again, to name the field.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> HttpResult<T> {
+    // Serde reads an array as the fields in their order, which no caller can have meant.
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        return Err(HttpError::new(
+            Code::InvalidField,
+            "the body must be an object",
+        ));
+    }
     serde_json::from_slice(bytes).map_err(|_| explain::<T>(bytes))
 }
 

@@ -162,6 +162,23 @@ async fn must_exist(app: &App, name: &str) -> HttpResult<()> {
     }
 }
 
+async fn must_take_dead_letters(app: &App, name: &str) -> HttpResult<()> {
+    must_exist(app, name).await?;
+    let now = app.engine.now();
+    let depths = app.engine.read(move |reader| reader.queues(now)).await?;
+    if depths
+        .iter()
+        .any(|depth| dead_letter_queue(depth) == Some(name))
+    {
+        Ok(())
+    } else {
+        Err(HttpError::new(
+            Code::NoDeadLetterQueue,
+            "no queue sends its dead letters here, so there is nowhere to send them back to",
+        ))
+    }
+}
+
 /// A look at messages without receiving them.
 #[utoipa::path(
     get, path = "/ops/queues/{name}/messages", tag = "operations",
@@ -227,7 +244,7 @@ async fn redrive(
     MaybeJsonBody(args): MaybeJsonBody<Option<RedriveArgs>>,
 ) -> HttpResult<Json<RedriveView>> {
     let args = args.flatten().unwrap_or_default();
-    must_exist(&app, &name).await?;
+    must_take_dead_letters(&app, &name).await?;
     let message = match args.message_id {
         None => None,
         Some(id) => {

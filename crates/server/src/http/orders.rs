@@ -227,12 +227,16 @@ async fn answer(app: &App, reply: &OrderReply) -> HttpResult<Response> {
             sold_out(reply, &view).into_response()
         }
     };
+    mark_replay(&mut response, reply);
+    Ok(response)
+}
+
+fn mark_replay(response: &mut Response, reply: &OrderReply) {
     if reply.replay {
         response
             .headers_mut()
             .insert("idempotent-replay", HeaderValue::from_static("true"));
     }
-    Ok(response)
 }
 
 /// The answer there are most of: one allocation of the right size.
@@ -397,10 +401,12 @@ async fn buy(
     };
     let location = format!("/orders/{}", reply.order.id);
     let order = view(&app, &reply.order).await?;
-    Ok((
+    let mut response = (
         StatusCode::ACCEPTED,
         [(header::LOCATION, location)],
         Json(BuyView { message, order }),
     )
-        .into_response())
+        .into_response();
+    mark_replay(&mut response, &reply);
+    Ok(response)
 }

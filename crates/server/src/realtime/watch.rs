@@ -77,7 +77,8 @@ impl Watch {
             return Ok(watch);
         };
         let newest = app.engine.feed().last_seq();
-        if newest.saturating_sub(since) > BACKLOG_MAX {
+        // A sequence that was never given out is from before the store was restored.
+        if since > newest || newest - since > BACKLOG_MAX {
             watch.tell_reset(newest);
             return Ok(watch);
         }
@@ -105,6 +106,11 @@ impl Watch {
         let Some(since) = since else {
             return Ok(watch);
         };
+        let newest = app.engine.feed().last_seq();
+        if since > newest {
+            watch.tell_reset(newest);
+            return Ok(watch);
+        }
         let sku = sku.clone();
         let limit = usize::try_from(BACKLOG_MAX).expect("a small bound") + 1;
         let (newest, mut missed) = app
