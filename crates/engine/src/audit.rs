@@ -5,6 +5,7 @@
 //! a live server; entries that arrive while it runs are included.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use commerce::{Email, Hash, Millis, ProductId, chain, commit_to_buyer, genesis};
 
@@ -82,17 +83,26 @@ struct Audit<'a> {
     orders: HashMap<u64, (OrderStatus, u64)>,
     /// When each idempotency key was last used for an order.
     keys: HashMap<[u8; 16], Millis>,
+    key_retention: Millis,
     /// Replenishments by their sequence, and whether their goods were counted.
     replenishments: HashMap<u64, bool>,
     last_seq: u64,
     last_at: Millis,
 }
 
-/// Checks everything there is.
+/// Checks everything there is, on a store whose keys were kept as long as by default.
 ///
 /// # Errors
 /// When the store cannot be read; a rule that is broken is in the report.
 pub fn audit(reader: &dyn Reader) -> Result<Report, StoreError> {
+    audit_with(reader, Limits::default().key_retention)
+}
+
+/// Checks everything there is. An idempotency key may come again once it was kept this long.
+///
+/// # Errors
+/// As [`audit()`].
+pub fn audit_with(reader: &dyn Reader, key_retention: Duration) -> Result<Report, StoreError> {
     let mut audit = Audit {
         reader,
         report: Report::default(),
@@ -100,6 +110,7 @@ pub fn audit(reader: &dyn Reader) -> Result<Report, StoreError> {
         system: (0, genesis(SYSTEM_LINE)),
         orders: HashMap::new(),
         keys: HashMap::new(),
+        key_retention: Millis::try_from(key_retention.as_millis()).unwrap_or(Millis::MAX),
         replenishments: HashMap::new(),
         last_seq: 0,
         last_at: Millis::MIN,
@@ -306,10 +317,8 @@ impl Audit<'_> {
     /// Rule 6: a key makes one order as long as it is kept. Rule 11: an order is whose it was.
     fn buyer(&mut self, entry: &Entry, data: &Data<'_>, buyer: &Buyer) {
         if let Some(key) = buyer.key {
-            let kept = Limits::default().key_retention.as_millis();
-            let kept = Millis::try_from(kept).expect("a day in milliseconds");
             let before = self.keys.insert(key.0, entry.at);
-            if before.is_some_and(|before| entry.at - before <= kept) {
+            if before.is_some_and(|before| entry.at - before <= self.key_retention) {
                 self.broken(6, entry, "has the idempotency key of an earlier order");
             }
         }

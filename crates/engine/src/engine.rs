@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
 
 use crate::command::{Command, Refusal, Reply};
 use crate::feed::Feed;
@@ -40,6 +40,10 @@ impl Default for Limits {
         }
     }
 }
+
+/// Reads at once: more would only share the same processors, each with a connection of its own.
+/// One more waits its turn.
+const READS_MAX: usize = 16;
 
 /// Why a command has no decision.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -76,6 +80,7 @@ struct Inner {
     sender: mpsc::Sender<Job>,
     shared: Arc<Shared>,
     reader: Arc<dyn Reader>,
+    reads: Semaphore,
     clock: Arc<dyn Clock>,
     feed: Feed,
     limits: Limits,
@@ -144,6 +149,7 @@ impl Engine {
                 sender,
                 shared,
                 reader,
+                reads: Semaphore::new(READS_MAX),
                 clock,
                 feed,
                 limits,
@@ -187,6 +193,12 @@ impl Engine {
         T: Send + 'static,
         F: FnOnce(&dyn Reader) -> Result<T, StoreError> + Send + 'static,
     {
+        let _permit = self
+            .inner
+            .reads
+            .acquire()
+            .await
+            .expect("the semaphore is never closed");
         let reader = Arc::clone(&self.inner.reader);
         match tokio::task::spawn_blocking(move || read(&*reader)).await {
             Ok(result) => result.map_err(EngineError::from),

@@ -242,7 +242,10 @@ pub fn load(file: Option<&PathBuf>, flags: &Flags) -> Result<Config, ConfigError
         let from = error
             .metadata
             .as_ref()
-            .map(|metadata| format!(" (from {})", metadata.name))
+            .map(|metadata| match &metadata.source {
+                Some(source) => format!(" (from {} {source})", metadata.name),
+                None => format!(" (from {})", metadata.name),
+            })
             .unwrap_or_default();
         let name = match &error.kind {
             // Where the path comes from the environment it ends in the field already.
@@ -253,6 +256,8 @@ pub fn load(file: Option<&PathBuf>, flags: &Flags) -> Result<Config, ConfigError
                 path.push(field.clone());
                 path.join(".")
             }
+            // The file as a whole: it is not TOML.
+            _ if path.is_empty() => "--config".to_owned(),
             _ => path,
         };
         ConfigError {

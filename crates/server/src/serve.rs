@@ -65,10 +65,12 @@ pub async fn serve(mut config: Config) -> Result<(), ServeError> {
         .unwrap_or_else(|| format!("http://{}", callable(address)));
     let public_url = public_url.trim_end_matches('/').to_owned();
     if config.demo {
-        config
-            .factories
-            .entry(demo::FACTORY.to_owned())
-            .or_insert_with(|| format!("{public_url}/api/manufactures"));
+        // A factory that the settings name stands before the one in the house.
+        let name = commerce::Sku::new(demo::FACTORY).expect("a valid name");
+        if config.factory_url(&name).is_none() {
+            let url = format!("{public_url}/api/manufactures");
+            config.factories.insert(demo::FACTORY.to_owned(), url);
+        }
         config.buy.sku.get_or_insert_with(|| demo::DONUT.to_owned());
     }
     let clock = Arc::new(SystemClock);

@@ -221,6 +221,13 @@ impl Batch {
     /// The customer has fewer units of a limited product than before.
     fn gave_back(&mut self, order: &OrderRecord) {
         let customer = Email::from_stored(&order.customer).customer();
+        self.count(
+            order.id.seq,
+            None,
+            customer,
+            order.product,
+            -signed(order.quantity),
+        );
         if let Some(bought) = self.loaded.bought.get_mut(&(order.sku.clone(), customer)) {
             *bought = bought.saturating_sub(order.quantity.units());
         }

@@ -193,6 +193,7 @@ impl Batch {
         let loaded = self.queue(name)?;
         let (queue_id, config) = (loaded.queue.id, loaded.queue.config.clone());
         let candidates = loaded.visible.clone();
+        let config = self.with_reachable_dead_letters(config);
         let mut receipts = || self.draw_u64();
         let received = messaging::receive(&config, candidates, &request, &mut receipts, now);
         if !(received.expired.is_empty() && received.dead.is_empty()) {
@@ -213,6 +214,18 @@ impl Batch {
             queue_id,
             messages: received.delivered,
         })
+    }
+
+    /// A redrive policy whose dead-letter queue is not there moves nothing: the messages stay.
+    fn with_reachable_dead_letters(&self, mut config: QueueConfig) -> QueueConfig {
+        let reachable = config
+            .redrive
+            .as_ref()
+            .is_some_and(|redrive| self.loaded.queues.contains_key(&redrive.dead_letter_queue));
+        if !reachable {
+            config.redrive = None;
+        }
+        config
     }
 
     pub(super) fn delete_message(

@@ -238,6 +238,13 @@ fn idempotency_key(headers: &HeaderMap) -> HttpResult<Option<&str>> {
     else {
         return Ok(None);
     };
+    if let Some(other) = key.bytes().find(|byte| !matches!(byte, 0x20..=0x7e)) {
+        return Err(HttpError::at(
+            Code::InvalidHeader,
+            NAME,
+            format!("it must be printable ASCII, has the byte {other:#04x}"),
+        ));
+    }
     if (1..=255).contains(&key.len()) {
         Ok(Some(key))
     } else {
@@ -282,5 +289,20 @@ pub fn limit(limit: Option<u32>) -> HttpResult<usize> {
             "limit",
             format!("must be 1 to {PAGE_MAX}"),
         ))
+    }
+}
+
+/// The largest sequence there can be: stores keep them as signed 64-bit integers.
+const SEQUENCE_MAX: u64 = u64::MAX >> 1;
+
+/// The `next` of the page before.
+pub fn cursor(name: &'static str, value: Option<u64>) -> HttpResult<Option<u64>> {
+    match value {
+        Some(value) if value > SEQUENCE_MAX => Err(HttpError::at(
+            Code::InvalidParameter,
+            name,
+            format!("must be 0 to {SEQUENCE_MAX}"),
+        )),
+        Some(_) | None => Ok(value),
     }
 }

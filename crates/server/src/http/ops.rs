@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 use wire::Code;
 
 use crate::adapters::rfc3339;
-use crate::http::args::{MaybeJsonBody, QueryArgs, limit};
+use crate::http::args::{MaybeJsonBody, QueryArgs, cursor, limit};
 use crate::http::error::{HttpError, HttpResult};
 use crate::http::views::{ProblemView, seconds_between};
 use crate::state::App;
@@ -195,7 +195,7 @@ async fn messages(
 ) -> HttpResult<Json<MessageList>> {
     let limit = limit(page.limit)?;
     must_exist(&app, &name).await?;
-    let after = page.after.unwrap_or(0).min(u64::MAX >> 1);
+    let after = cursor("after", page.after)?.unwrap_or(0);
     let mut found = app
         .engine
         .read(move |reader| reader.messages(&name, after, limit + 1))

@@ -17,7 +17,7 @@ use utoipa_axum::routes;
 use wire::Code;
 
 use crate::adapters::{parse_rfc3339, rfc3339};
-use crate::http::args::{JsonBody, QueryArgs, limit};
+use crate::http::args::{JsonBody, QueryArgs, cursor, limit};
 use crate::http::error::{HttpError, HttpResult};
 use crate::http::views::{ProblemView, ProductView};
 use crate::state::App;
@@ -74,8 +74,8 @@ struct NewProductArgs {
     #[schema(minimum = 1, maximum = 1_000_000)]
     purchase_limit: Option<u32>,
     #[serde(default)]
-    #[schema(value_type = Option<String>, example = "wait")]
-    when_sold_out: Option<WhenSoldOut>,
+    #[schema(pattern = "^(reject|wait)$", example = "wait")]
+    when_sold_out: Option<String>,
     #[serde(default)]
     #[schema(format = "date-time")]
     opens_at: Option<String>,
@@ -95,6 +95,18 @@ fn check_limit(limit: Option<u32>) -> HttpResult<Option<u32>> {
             format!("must be 1 to {PURCHASE_LIMIT_MAX}"),
         )),
         Some(_) | None => Ok(limit),
+    }
+}
+
+fn check_when(text: &str) -> HttpResult<WhenSoldOut> {
+    match text {
+        "reject" => Ok(WhenSoldOut::Reject),
+        "wait" => Ok(WhenSoldOut::Wait),
+        _ => Err(HttpError::at(
+            Code::InvalidField,
+            "whenSoldOut",
+            "must be reject or wait",
+        )),
     }
 }
 
@@ -129,7 +141,9 @@ impl NewProductArgs {
             currency: self.currency,
             stock: self.stock,
             purchase_limit: check_limit(self.purchase_limit)?,
-            when_sold_out: self.when_sold_out.unwrap_or_default(),
+            when_sold_out: self
+                .when_sold_out
+                .map_or(Ok(WhenSoldOut::default()), |text| check_when(&text))?,
             opens_at: check_time(self.opens_at.as_deref())?,
             reorder: self.reorder.map(ReorderArgs::check).transpose()?,
             ad_manager: ad_manager
@@ -137,6 +151,15 @@ impl NewProductArgs {
                 .transpose()?,
         })
     }
+}
+
+/// A field that may be left out, but not be null: there is nothing to remove.
+fn given<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    T::deserialize(deserializer).map(Some)
 }
 
 /// A field that may be left out, be null, or have a value.
@@ -151,18 +174,18 @@ where
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct ProductChangeArgs {
-    #[serde(default)]
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = String, required = false, min_length = 1, max_length = 200)]
     name: Option<Name>,
-    #[serde(default)]
-    #[schema(value_type = Option<i64>, minimum = 0, maximum = 1_000_000_000_000_000_i64)]
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = i64, required = false, minimum = 0, maximum = 1_000_000_000_000_000_i64)]
     price: Option<Money>,
     #[serde(default, deserialize_with = "maybe")]
     #[schema(value_type = Option<u32>, minimum = 1, maximum = 1_000_000)]
     purchase_limit: Option<Option<u32>>,
-    #[serde(default)]
-    #[schema(value_type = Option<String>, example = "wait")]
-    when_sold_out: Option<WhenSoldOut>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = String, required = false, pattern = "^(reject|wait)$", example = "wait")]
+    when_sold_out: Option<String>,
     #[serde(default, deserialize_with = "maybe")]
     #[schema(value_type = Option<String>, format = "date-time")]
     opens_at: Option<Option<String>>,
@@ -185,7 +208,10 @@ impl ProductChangeArgs {
             name: self.name,
             price: self.price,
             purchase_limit: self.purchase_limit.map(check_limit).transpose()?,
-            when_sold_out: self.when_sold_out,
+            when_sold_out: self
+                .when_sold_out
+                .map(|text| check_when(&text))
+                .transpose()?,
             opens_at: self
                 .opens_at
                 .map(|text| check_time(text.as_deref()))
@@ -553,10 +579,11 @@ async fn list_movements(
     QueryArgs(page): QueryArgs<MovementPage>,
 ) -> HttpResult<Json<MovementList>> {
     let limit = limit(page.limit)?;
+    let before = cursor("before", page.before)?;
     let product = find(&app, &sku_of(&sku)?).await?;
     let list = app
         .engine
-        .read(move |reader| movements(reader, &product, page.before, limit))
+        .read(move |reader| movements(reader, &product, before, limit))
         .await?;
     Ok(Json(list))
 }

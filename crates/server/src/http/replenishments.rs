@@ -10,7 +10,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use wire::Code;
 
-use crate::http::args::{JsonBody, QueryArgs, limit};
+use crate::http::args::{JsonBody, QueryArgs, cursor, limit};
 use crate::http::error::{HttpError, HttpResult};
 use crate::http::products::{check_units, find as find_product, sku_of};
 use crate::http::views::{ProblemView, ReplenishmentView};
@@ -63,8 +63,7 @@ async fn list(
         Some(sku) => Some(find_product(&app, &sku_of(&sku)?).await?.id),
         None => None,
     };
-    // A sequence past what a store can hold is after everything.
-    let before = page.before.map(|before| before.min(u64::MAX >> 1));
+    let before = cursor("before", page.before)?;
     let mut found = app
         .engine
         .read(move |reader| reader.replenishments(product, before, limit + 1))

@@ -1,0 +1,245 @@
+//! `cargo xtask test`: the project's one test command.
+//!
+//! The Rust tests need nothing but Rust. The end-to-end suites ask the real binary the
+//! way its users do, from Node, Python and a browser; one whose tools are missing is
+//! listed as not run, with the reason, and `--install` fetches the tools instead.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::time::Duration;
+
+use crate::steps::{Outcome, Steps};
+use crate::tools::Tools;
+use crate::{openapi, process, root, server, usage_error};
+
+/// Compiling everything and running it, on two cores; past this it hangs.
+const RUST_LIMIT: Duration = Duration::from_secs(40 * 60);
+/// The longest suite takes about three minutes; past this it hangs.
+const SUITE_LIMIT: Duration = Duration::from_secs(12 * 60);
+
+#[derive(Default)]
+pub(crate) struct Options {
+    /// Fetch what is missing, and count a step that was not run as failed.
+    pub(crate) install: bool,
+    /// Names of steps; empty for all of them.
+    pub(crate) only: Vec<String>,
+    /// Ask a release build, as it is shipped, instead of one with debug assertions.
+    pub(crate) release: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Needs {
+    Node,
+    /// Node, and Chromium to drive.
+    Browser,
+    Python,
+    /// Nothing but the binary.
+    Nothing,
+}
+
+struct Suite {
+    name: &'static str,
+    what: &'static str,
+    needs: Needs,
+    /// In tests/e2e.
+    file: &'static str,
+}
+
+const RUST: [(&str, &str); 2] = [
+    ("unit", "the tests of every crate"),
+    ("doc", "the examples in the documentation of every crate"),
+];
+const SUITES: [Suite; 9] = [
+    Suite {
+        name: "contract",
+        what: "docs/openapi.json is what the server answers",
+        needs: Needs::Nothing,
+        file: "",
+    },
+    Suite {
+        name: "web",
+        what: "the modules of the pages, without a browser",
+        needs: Needs::Node,
+        file: "web.test.mjs",
+    },
+    Suite {
+        name: "socketio",
+        what: "the Socket.IO client, subscriptions and e-mail answers",
+        needs: Needs::Node,
+        file: "socketio.test.mjs",
+    },
+    Suite {
+        name: "sse",
+        what: "event streams that are cut and resumed",
+        needs: Needs::Node,
+        file: "sse.test.mjs",
+    },
+    Suite {
+        name: "restock",
+        what: "a factory that is killed while orders wait",
+        needs: Needs::Node,
+        file: "restock.test.mjs",
+    },
+    Suite {
+        name: "crash",
+        what: "a sale with the server killed again and again",
+        needs: Needs::Node,
+        file: "crash.test.mjs",
+    },
+    Suite {
+        name: "browser",
+        what: "the pages in Chromium, two windows at a time",
+        needs: Needs::Browser,
+        file: "browser.test.mjs",
+    },
+    Suite {
+        name: "bad-input",
+        what: "bytes that no client should send",
+        needs: Needs::Python,
+        file: "test_bad_input.py",
+    },
+    Suite {
+        name: "schema",
+        what: "requests generated from openapi.json",
+        needs: Needs::Python,
+        file: "test_schema.py",
+    },
+];
+
+pub(crate) fn main(args: &[String]) -> ExitCode {
+    let mut options = Options::default();
+    let mut args = args.iter();
+    while let Some(arg) = args.next() {
+        match arg.as_str() {
+            "--install" => options.install = true,
+            "--release" => options.release = true,
+            "--list" => return list(),
+            "--only" => match args.next() {
+                Some(name) if names().any(|known| known == name) => {
+                    options.only.push(name.clone());
+                }
+                Some(name) => return usage_error(&format!("there is no step `{name}`")),
+                None => return usage_error("--only needs a name; --list shows them"),
+            },
+            unknown => return usage_error(&format!("test does not know `{unknown}`")),
+        }
+    }
+    let mut steps = Steps::default();
+    run(&mut steps, &options);
+    steps.finish(options.install)
+}
+
+/// Adds every wanted step to `steps`.
+pub(crate) fn run(steps: &mut Steps, options: &Options) {
+    let wanted =
+        |name: &str| options.only.is_empty() || options.only.iter().any(|only| only == name);
+    if wanted("unit") {
+        steps.step("unit", || unit_tests().into());
+    }
+    if wanted("doc") {
+        steps.step("doc", || {
+            process::run(
+                &mut process::cargo(["test", "--workspace", "--doc", "--quiet"]),
+                RUST_LIMIT,
+            )
+            .into()
+        });
+    }
+    let suites: Vec<&Suite> = SUITES.iter().filter(|suite| wanted(suite.name)).collect();
+    if suites.is_empty() {
+        return;
+    }
+    let mut binary = PathBuf::new();
+    let built = steps.step("build", || {
+        server::build(options.release)
+            .map(|path| binary = path)
+            .into()
+    });
+    let tools = Tools::new(options.install);
+    for suite in suites {
+        steps.step(suite.name, || {
+            if !built {
+                return Outcome::NotRun("the binary was not built".into());
+            }
+            run_suite(suite, &tools, &binary)
+        });
+    }
+}
+
+/// With nextest a test that hangs or takes the process down fails alone.
+fn unit_tests() -> Result<(), String> {
+    let mut tests = if process::works("cargo", &["nextest", "--version"]) {
+        process::cargo(["nextest", "run", "--workspace", "--no-fail-fast"])
+    } else {
+        println!("cargo-nextest is not installed; plain `cargo test` runs the same tests");
+        process::cargo([
+            "test",
+            "--workspace",
+            "--all-targets",
+            "--quiet",
+            "--no-fail-fast",
+        ])
+    };
+    process::run(&mut tests, RUST_LIMIT)
+}
+
+fn run_suite(suite: &Suite, tools: &Tools, binary: &Path) -> Outcome {
+    if suite.needs == Needs::Nothing {
+        return openapi::check(binary).into();
+    }
+    let mut command = match suite_command(suite, tools) {
+        Ok(command) => command,
+        Err(why) => return Outcome::NotRun(why),
+    };
+    command
+        .env("FIRSTCOME_BIN", binary)
+        .current_dir(root().join("tests/e2e"));
+    process::run(&mut command, SUITE_LIMIT).into()
+}
+
+/// The command of a suite, or what it lacks.
+fn suite_command(suite: &Suite, tools: &Tools) -> Result<Command, String> {
+    let node = || {
+        tools.node().map(|()| {
+            let mut node = Command::new("node");
+            // A test that failed may leave a connection open; the run must end all the same.
+            node.args([
+                "--test",
+                "--test-force-exit",
+                "--test-reporter=spec",
+                suite.file,
+            ]);
+            node
+        })
+    };
+    match suite.needs {
+        Needs::Node => node(),
+        Needs::Browser => {
+            let mut node = node()?;
+            node.env("CHROMIUM_BIN", tools.chromium()?);
+            Ok(node)
+        }
+        Needs::Python => {
+            let mut python = Command::new(tools.python()?);
+            python.args(["-m", "pytest", "-q", "-p", "no:cacheprovider", suite.file]);
+            Ok(python)
+        }
+        Needs::Nothing => Err("it is not a program of its own".into()),
+    }
+}
+
+fn names() -> impl Iterator<Item = &'static str> {
+    RUST.iter()
+        .map(|(name, _)| *name)
+        .chain(SUITES.iter().map(|suite| suite.name))
+}
+
+fn list() -> ExitCode {
+    for (name, what) in RUST {
+        println!("{name:<10} {what}");
+    }
+    for suite in &SUITES {
+        println!("{:<10} {}", suite.name, suite.what);
+    }
+    ExitCode::SUCCESS
+}

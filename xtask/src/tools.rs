@@ -1,0 +1,173 @@
+//! What the end-to-end suites need besides Rust: Node packages, Python packages,
+//! Chromium.
+//!
+//! Each function answers with the tool or with the reason why it is missing, as the
+//! person who reads the summary can act on it. Nothing is installed outside of the
+//! workspace except Debian packages, and those only as root with `--install`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use crate::{process, root};
+
+/// The oldest Node whose test runner the suites are written for.
+const NODE_MAJOR_MIN: u32 = 20;
+/// The oldest Python that the pinned packages support, 3.x.
+const PYTHON_MINOR_MIN: u32 = 11;
+/// A package registry that takes longer does not answer at all.
+const INSTALL_LIMIT: Duration = Duration::from_secs(10 * 60);
+/// Names under which distributions ship Chromium, best first.
+const CHROMIUM_NAMES: [&str; 4] = [
+    "chromium",
+    "chromium-browser",
+    "google-chrome-stable",
+    "google-chrome",
+];
+
+pub(crate) struct Tools {
+    install: bool,
+}
+
+impl Tools {
+    pub(crate) fn new(install: bool) -> Self {
+        Self { install }
+    }
+
+    /// Node and the packages of tests/e2e/package-lock.json.
+    pub(crate) fn node(&self) -> Result<(), String> {
+        let version = process::read(Command::new("node").arg("--version"))
+            .map_err(|_| format!("Node.js {NODE_MAJOR_MIN} or newer is not installed"))?;
+        let major = version.trim().trim_start_matches('v').split('.').next();
+        if major.and_then(|m| m.parse().ok()) < Some(NODE_MAJOR_MIN) {
+            return Err(format!(
+                "Node.js {NODE_MAJOR_MIN} or newer is needed, this is {}",
+                version.trim()
+            ));
+        }
+        let folder = root().join("tests/e2e");
+        let stamp = folder.join("node_modules/.installed-lock.json");
+        self.packages(
+            "the npm packages",
+            &folder.join("package-lock.json"),
+            &stamp,
+            || {
+                let mut npm = Command::new("npm");
+                npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
+                    .current_dir(&folder);
+                process::run(&mut npm, INSTALL_LIMIT)
+            },
+        )
+    }
+
+    /// A Python interpreter with the packages of tests/e2e/requirements.txt.
+    pub(crate) fn python(&self) -> Result<PathBuf, String> {
+        let supported = format!("import sys; sys.exit(sys.version_info < (3, {PYTHON_MINOR_MIN}))");
+        if !process::works("python3", &["-c", &supported]) {
+            return Err(format!(
+                "Python 3.{PYTHON_MINOR_MIN} or newer is not installed"
+            ));
+        }
+        let venv = root().join("target/venv");
+        let python = venv.join("bin/python");
+        let wanted = root().join("tests/e2e/requirements.txt");
+        self.packages(
+            "the Python packages",
+            &wanted,
+            &venv.join("installed-requirements.txt"),
+            || {
+                make_venv(&venv)?;
+                let mut pip = Command::new(&python);
+                pip.args(["-m", "pip", "install", "--quiet", "--no-input", "-r"])
+                    .arg(&wanted);
+                process::run(&mut pip, INSTALL_LIMIT)
+            },
+        )?;
+        Ok(python)
+    }
+
+    /// A Chromium to drive: the one named by `CHROMIUM_BIN`, or one on the path.
+    pub(crate) fn chromium(&self) -> Result<PathBuf, String> {
+        if let Some(path) = std::env::var_os("CHROMIUM_BIN") {
+            return Ok(path.into());
+        }
+        if let Some(path) = find_on_path(&CHROMIUM_NAMES) {
+            return Ok(path);
+        }
+        if !self.install {
+            return Err(
+                "Chromium is not installed (CHROMIUM_BIN names one elsewhere); --install fetches it"
+                    .into(),
+            );
+        }
+        // Without fonts a fresh system shows boxes; the pages are photographed in Korean too.
+        apt_install(&["chromium", "fonts-liberation", "fonts-nanum"])?;
+        find_on_path(&CHROMIUM_NAMES).ok_or_else(|| "Chromium is not on the path".into())
+    }
+
+    /// Packages are up to date when the stamp left by the last installation equals what
+    /// is wanted today.
+    fn packages(
+        &self,
+        what: &str,
+        wanted: &Path,
+        stamp: &Path,
+        install: impl FnOnce() -> Result<(), String>,
+    ) -> Result<(), String> {
+        let read = |path: &Path| fs::read_to_string(path).ok();
+        let text = read(wanted).ok_or_else(|| format!("{} is missing", wanted.display()))?;
+        if read(stamp).as_ref() == Some(&text) {
+            return Ok(());
+        }
+        if !self.install {
+            return Err(format!(
+                "{what} are not installed or out of date; --install fetches them"
+            ));
+        }
+        install()?;
+        fs::write(stamp, text).map_err(|e| format!("{}: {e}", stamp.display()))
+    }
+}
+
+/// Debian splits the part of Python that makes environments into a package of its own.
+fn make_venv(venv: &Path) -> Result<(), String> {
+    let make = || {
+        let mut python = Command::new("python3");
+        python.args(["-m", "venv", "--clear"]).arg(venv);
+        process::run(&mut python, INSTALL_LIMIT)
+    };
+    if process::works("python3", &["-c", "import ensurepip, venv"]) {
+        return make();
+    }
+    apt_install(&["python3-venv"])?;
+    make()
+}
+
+fn find_on_path(names: &[&str]) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    names.iter().find_map(|name| {
+        std::env::split_paths(&path)
+            .map(|folder| folder.join(name))
+            .find(|candidate| candidate.is_file())
+    })
+}
+
+fn apt_install(packages: &[&str]) -> Result<(), String> {
+    let root_user = process::read(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
+    if !root_user || !Path::new("/etc/debian_version").exists() {
+        return Err(format!(
+            "{} can only be installed as root on Debian; install it by hand",
+            packages.join(", ")
+        ));
+    }
+    let apt = |args: &[&str]| {
+        let mut apt = Command::new("apt-get");
+        apt.args(args).env("DEBIAN_FRONTEND", "noninteractive");
+        process::run(&mut apt, INSTALL_LIMIT)
+    };
+    apt(&["update", "-qq"])?;
+    let mut install = vec!["install", "-y", "-qq", "--no-install-recommends"];
+    install.extend(packages);
+    apt(&install)
+}
