@@ -35,7 +35,7 @@ enum Commands {
     Factory(ServeArgs),
     /// Prove the rules on a store, stopped or running; exit code 1 when one is broken
     Audit(AuditArgs),
-    /// Print the OpenAPI document
+    /// Print the `OpenAPI` document
     Openapi,
 }
 
@@ -44,7 +44,7 @@ struct ServeArgs {
     /// Settings, TOML
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Where to listen; anything but loopback needs auth.operator_token [default: 127.0.0.1:3000]
+    /// Where to listen; anything but loopback needs `auth.operator_token` [default: 127.0.0.1:3000]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
     /// Where AWS SDKs will connect [default: 127.0.0.1:9324]
@@ -83,7 +83,7 @@ struct AuditArgs {
     /// The directory of the store
     #[arg(long, value_name = "DIR", default_value = "data")]
     data: PathBuf,
-    /// What the server's limits.key_retention_hours is: a key may come again after it
+    /// What the server's `limits.key_retention_hours` is: a key may come again after it
     #[arg(long, value_name = "HOURS", default_value_t = 24)]
     key_retention_hours: u64,
     /// Print JSON

@@ -1,10 +1,11 @@
 //! The stores that keep what the engine decides, and the suite that every store passes.
 //!
 //! A store is an implementation of `engine::ports::{Store, Reader}`. It may cache as it likes;
-//! it never decides. [`conformance`] is the contract as tests: a new store is one folder that
+//! it never decides. `conformance` is the contract as tests: a new store is one folder that
 //! passes it.
 
-pub mod conformance;
+#[cfg(test)]
+mod conformance;
 mod lookups;
 pub mod memory;
 pub mod sqlite;

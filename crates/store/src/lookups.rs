@@ -11,7 +11,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use commerce::{CustomerHash, Millis, ProductId};
+use commerce::{CustomerHash, ProductId};
 use engine::KeyHash;
 use hashbrown::HashTable;
 
@@ -31,15 +31,11 @@ pub(crate) struct Keys {
     /// Positions since the beginning, truncated to 32 bits: never more than 2^32 live keys.
     table: HashTable<u32>,
     holders: HashMap<u64, u32>,
-    /// (first order after it, time): for expiry in steps.
-    times: VecDeque<(u64, Millis)>,
 }
 
-/// Keys expire in steps of this many.
-const TIME_EVERY: usize = 1_024;
-
+/// Never 0, which stands for no key where look-ups are stored.
 pub(crate) fn half(key: KeyHash) -> u64 {
-    u64::from_be_bytes(key.0[..8].try_into().expect("eight of sixteen bytes"))
+    u64::from_be_bytes(key.0[..8].try_into().expect("eight of sixteen bytes")).max(1)
 }
 
 fn low(position: u64) -> u32 {
@@ -47,20 +43,13 @@ fn low(position: u64) -> u32 {
 }
 
 impl Keys {
-    #[cfg(test)]
-    pub(crate) fn len(&self) -> usize {
-        self.ring.len()
-    }
-
     fn held(&self, position: u32) -> &Held {
         let offset = position.wrapping_sub(low(self.gone));
         &self.ring[offset as usize]
     }
 
-    pub(crate) fn insert(&mut self, key: u64, customer: CustomerHash, order: u64, at: Millis) {
-        if self.ring.len() % TIME_EVERY == 0 {
-            self.times.push_back((order, at));
-        }
+    /// Orders come in rising sequence.
+    pub(crate) fn insert(&mut self, key: u64, customer: CustomerHash, order: u64) {
         let position = low(self.gone + self.ring.len() as u64);
         self.ring.push_back(Held {
             key,
@@ -87,16 +76,10 @@ impl Keys {
         self.holders.get(&customer.0).copied().unwrap_or(0)
     }
 
-    /// Forgets keys whose step is older than `since` as a whole.
-    pub(crate) fn forget_before(&mut self, since: Millis) {
-        while let Some(&(boundary, at)) = self.times.get(1) {
-            if at >= since {
-                return;
-            }
-            self.times.pop_front();
-            while self.ring.front().is_some_and(|held| held.order < boundary) {
-                self.forget_first();
-            }
+    /// Forgets the keys of the orders before this one.
+    pub(crate) fn forget_before(&mut self, order: u64) {
+        while self.ring.front().is_some_and(|held| held.order < order) {
+            self.forget_first();
         }
     }
 
@@ -166,22 +149,20 @@ mod tests {
     proptest! {
         /// Against a list that is searched from the front.
         #[test]
-        fn keys_are_found_until_they_are_forgotten(keys in prop::collection::vec((0u64..50, 0u64..5), 0..3000), forget in prop::collection::vec(0i64..3000, 0..4)) {
+        fn keys_are_found_until_they_are_forgotten(keys in prop::collection::vec((0u64..50, 0u64..5), 0..3000), forget in prop::collection::vec(0usize..3000, 0..4)) {
             let mut window = Keys::default();
             let mut model: Vec<(u64, u64, u64)> = Vec::new();
-            for (i, (key, customer)) in keys.iter().enumerate() {
-                let order = i as u64 + 1;
-                window.insert(*key, CustomerHash(*customer), order, i64::try_from(order).unwrap());
-                model.push((*key, *customer, order));
-            }
-            for since in forget {
-                window.forget_before(since);
-                // Steps go as a whole: nothing at or after `since` may be gone.
-                let kept = window.len();
-                prop_assert!(kept <= model.len());
-                let gone = model.len() - kept;
-                for (_, _, order) in model.drain(..gone) {
-                    prop_assert!(i64::try_from(order).unwrap() < since);
+            let mut keys = keys.into_iter().zip(1u64..);
+            // Some come, some are forgotten, and so on: positions wrap around holes.
+            for come in forget.into_iter().chain([usize::MAX]) {
+                for ((key, customer), order) in keys.by_ref().take(come) {
+                    window.insert(key, CustomerHash(customer), order);
+                    model.push((key, customer, order));
+                }
+                if come < usize::MAX {
+                    let before = come as u64;
+                    window.forget_before(before);
+                    model.retain(|(_, _, order)| *order >= before);
                 }
             }
             for key in 0..50 {

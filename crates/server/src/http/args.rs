@@ -143,10 +143,9 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> HttpResult<T> {
 #[cold]
 fn explain<T: DeserializeOwned>(bytes: &[u8]) -> HttpError {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let error = match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
-        Err(error) => error,
+    let Err(error) = serde_path_to_error::deserialize::<_, T>(&mut deserializer) else {
         // The value is whole and something follows it.
-        Ok(_) => return HttpError::new(Code::InvalidJson, "something follows the JSON value"),
+        return HttpError::new(Code::InvalidJson, "something follows the JSON value");
     };
     let path = error.path().to_string();
     let inner = error.into_inner();

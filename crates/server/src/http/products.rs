@@ -143,7 +143,9 @@ impl NewProductArgs {
             purchase_limit: check_limit(self.purchase_limit)?,
             when_sold_out: self
                 .when_sold_out
-                .map_or(Ok(WhenSoldOut::default()), |text| check_when(&text))?,
+                .map(|text| check_when(&text))
+                .transpose()?
+                .unwrap_or_default(),
             opens_at: check_time(self.opens_at.as_deref())?,
             reorder: self.reorder.map(ReorderArgs::check).transpose()?,
             ad_manager: ad_manager

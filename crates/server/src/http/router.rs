@@ -102,11 +102,12 @@ fn for_each_operation(api: &mut OpenApi, change: impl Fn(&mut Operation, bool)) 
             &mut item.patch,
             &mut item.delete,
             &mut item.put,
-        ] {
-            if let Some(operation) = operation {
-                let takes_body = operation.request_body.is_some();
-                change(operation, takes_body);
-            }
+        ]
+        .into_iter()
+        .flatten()
+        {
+            let takes_body = operation.request_body.is_some();
+            change(operation, takes_body);
         }
     }
 }

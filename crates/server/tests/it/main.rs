@@ -1,1 +1,23 @@
+//! The whole server over real HTTP: the real binary, started, stopped and killed.
+//!
+//! One binary of tests. What every test has in common is in `harness`; each module is one part
+//! of what the server promises.
 
+#[cfg(test)]
+mod access;
+#[cfg(test)]
+mod bounds;
+#[cfg(test)]
+mod harness;
+#[cfg(test)]
+mod live;
+#[cfg(test)]
+mod observing;
+#[cfg(test)]
+mod restock;
+#[cfg(test)]
+mod rush;
+#[cfg(test)]
+mod selling;
+#[cfg(test)]
+mod starting;

@@ -1,1 +1,110 @@
+//! The contract of a store, as tests: every store passes all of them.
+//!
+//! They are written against `engine::ports` only. A store says how it is opened and how it is
+//! opened again after a crash ([`Harness`]), and `suite!` makes one test of each check. What
+//! is committed is told by a [`script::Script`], which fills in what an entry needs to be one;
+//! no rule of selling is applied here, a store does not know any.
+//!
+//! Not checked here: that a commit survives a power failure, which no test in a process can
+//! see; each store says how it makes sure.
 
+mod contention;
+mod lines;
+mod log;
+mod lookups;
+mod queues;
+pub(crate) mod script;
+mod stock;
+mod topics;
+
+use engine::ports::{Loaded, Opened, Touch};
+
+pub(crate) use contention::{
+    a_reader_never_sees_half_a_commit, many_readers_do_not_disturb_the_writer,
+};
+pub(crate) use lines::{
+    a_head_is_loaded_when_it_is_asked_for, a_head_is_never_longer_than_one_call_decides,
+    orders_carry_what_became_of_them, products_are_found_by_sku, the_line_is_read_in_place_order,
+    unsettled_products_are_those_that_may_be_owed_something,
+};
+pub(crate) use log::{an_empty_store_has_nothing, entries_come_back_as_they_were_written};
+pub(crate) use lookups::{
+    customers_hold_the_keys_that_are_still_live, keys_are_found_until_they_expire,
+    keys_that_share_their_first_half_are_told_apart, purchases_count_what_was_not_given_back,
+    purchases_from_before_the_limit_count,
+};
+pub(crate) use queues::{
+    dead_letters_bring_the_queue_they_came_from, depths_tell_visible_from_in_flight_and_delayed,
+    messages_are_changed_and_removed, queues_are_loaded_with_those_beside_them,
+    the_oldest_visible_message_comes_first,
+};
+pub(crate) use stock::{references_are_known_per_product, replenishments_are_found_and_listed};
+pub(crate) use topics::{
+    a_probe_writes_and_changes_nothing, subscriptions_bring_their_queues, the_relay_cursor_is_kept,
+};
+
+/// How a store is opened.
+pub(crate) trait Harness {
+    /// A new store with nothing in it.
+    fn open(&self) -> Opened;
+
+    /// The newest store of this harness as a new process finds it. The old one gets no chance to
+    /// say goodbye; where a store can also be closed in order, the two ways take turns.
+    fn reopen(&self, opened: Opened) -> Opened;
+}
+
+/// One test for each check of the suite, on the stores of this harness.
+macro_rules! suite {
+    ($harness:expr) => {
+        $crate::conformance::suite! { $harness,
+            an_empty_store_has_nothing,
+            entries_come_back_as_they_were_written,
+            products_are_found_by_sku,
+            orders_carry_what_became_of_them,
+            a_head_is_loaded_when_it_is_asked_for,
+            a_head_is_never_longer_than_one_call_decides,
+            the_line_is_read_in_place_order,
+            unsettled_products_are_those_that_may_be_owed_something,
+            keys_are_found_until_they_expire,
+            keys_that_share_their_first_half_are_told_apart,
+            customers_hold_the_keys_that_are_still_live,
+            purchases_count_what_was_not_given_back,
+            purchases_from_before_the_limit_count,
+            references_are_known_per_product,
+            replenishments_are_found_and_listed,
+            the_oldest_visible_message_comes_first,
+            messages_are_changed_and_removed,
+            depths_tell_visible_from_in_flight_and_delayed,
+            queues_are_loaded_with_those_beside_them,
+            dead_letters_bring_the_queue_they_came_from,
+            subscriptions_bring_their_queues,
+            the_relay_cursor_is_kept,
+            a_probe_writes_and_changes_nothing,
+            a_reader_never_sees_half_a_commit,
+            many_readers_do_not_disturb_the_writer,
+        }
+    };
+    ($harness:expr, $($check:ident,)*) => {
+        $(
+            #[test]
+            fn $check() {
+                $crate::conformance::$check(&$harness);
+            }
+        )*
+    };
+}
+pub(crate) use suite;
+
+/// What holds now must hold after a crash, and after another one.
+fn always(harness: &dyn Harness, mut opened: Opened, mut check: impl FnMut(&mut Opened)) -> Opened {
+    check(&mut opened);
+    for _ in 0..2 {
+        opened = harness.reopen(opened);
+        check(&mut opened);
+    }
+    opened
+}
+
+fn load(opened: &mut Opened, touch: &Touch) -> Loaded {
+    opened.store.load(touch).unwrap()
+}

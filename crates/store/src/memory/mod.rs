@@ -127,20 +127,6 @@ impl State {
             let Some(queue) = self.queues.get(&touched.name) else {
                 continue;
             };
-            for other in self.queues.values() {
-                let target_of = |a: &Queue, b: &Queue| {
-                    a.config
-                        .redrive
-                        .as_ref()
-                        .is_some_and(|redrive| redrive.dead_letter_queue == b.name)
-                };
-                if target_of(queue, other) || target_of(other, queue) {
-                    loaded
-                        .queues
-                        .entry(other.name.clone())
-                        .or_insert_with(|| Self::loaded_queue(other));
-                }
-            }
             let mut visible: Vec<Message> = self
                 .messages_of(queue.id)
                 .filter(|message| message.visible_at_ms <= touch.now)
@@ -148,16 +134,34 @@ impl State {
                 .collect();
             visible.sort_by_key(|message| (message.visible_at_ms, message.seq));
             visible.truncate(touched.visible);
-            let first = self
+            let first: Vec<Message> = self
                 .messages_of(queue.id)
                 .take(touched.first)
                 .cloned()
                 .collect();
-            let messages = touched
+            let messages: HashMap<u64, Message> = touched
                 .messages
                 .iter()
                 .filter_map(|seq| Some((*seq, self.messages.get(&(queue.id, *seq))?.clone())))
                 .collect();
+            for other in self.queues.values() {
+                let target_of = |a: &Queue, b: &Queue| {
+                    a.config
+                        .redrive
+                        .as_ref()
+                        .is_some_and(|redrive| redrive.dead_letter_queue == b.name)
+                };
+                let died = first.iter().chain(messages.values());
+                let is_source = died
+                    .filter_map(|message| message.dead.as_ref())
+                    .any(|dead| dead.source_queue == other.name);
+                if target_of(queue, other) || target_of(other, queue) || is_source {
+                    loaded
+                        .queues
+                        .entry(other.name.clone())
+                        .or_insert_with(|| Self::loaded_queue(other));
+                }
+            }
             loaded.queues.insert(
                 touched.name.clone(),
                 LoadedQueue {
@@ -451,3 +455,6 @@ impl Reader for Memory {
         Ok(self.read().order_changes.get(&order).cloned())
     }
 }
+
+#[cfg(test)]
+mod tests;

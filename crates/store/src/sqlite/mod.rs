@@ -1,4 +1,4 @@
-//! The embedded default: one SQLite file, one writer, readers beside it.
+//! The embedded default: one `SQLite` file, one writer, readers beside it.
 //!
 //! What always holds here:
 //! - `commit` returns after the write-ahead log was synced (`synchronous=FULL`);
@@ -22,6 +22,9 @@ use std::sync::Arc;
 
 use engine::ports::{Opened, Reader, StoreError};
 use rusqlite::{Connection, OpenFlags};
+
+use self::checkpoint::Pace;
+use self::write::SqliteStore;
 
 pub use read::SqliteReader;
 pub use schema::VERSION;
@@ -64,6 +67,14 @@ pub enum OpenError {
 /// # Errors
 /// See [`OpenError`]; each names the directory and what to do.
 pub fn open(directory: &Path) -> Result<Opened, OpenError> {
+    let (store, reader) = open_at(directory, Pace::default())?;
+    Ok(Opened {
+        store: Box::new(store),
+        reader: Arc::new(reader),
+    })
+}
+
+fn open_at(directory: &Path, pace: Pace) -> Result<(SqliteStore, SqliteReader), OpenError> {
     let shown = directory.display().to_string();
     let io = |source| OpenError::Io {
         path: shown.clone(),
@@ -73,13 +84,14 @@ pub fn open(directory: &Path) -> Result<Opened, OpenError> {
         path: shown.clone(),
         source,
     };
-    std::fs::create_dir_all(directory).map_err(io)?;
+    make_directory(directory).map_err(io)?;
     let lock = take_lock(directory, &shown)?;
     let file = directory.join(FILE);
+    make_private(&file).map_err(io)?;
     let connection = Connection::open(&file).map_err(sqlite)?;
     // An old store keeps the page size it was made with.
     connection
-        .pragma_update(None, "page_size", 8192)
+        .pragma_update(None, "page_size", 4096)
         .map_err(sqlite)?;
     connection
         .pragma_update(None, "journal_mode", "WAL")
@@ -105,18 +117,13 @@ pub fn open(directory: &Path) -> Result<Opened, OpenError> {
     }
     schema::migrate(&connection, found).map_err(sqlite)?;
     sync_directory(directory).map_err(io)?;
-    let checkpointer = checkpoint::Checkpointer::start(&file).map_err(io)?;
-    let store = write::SqliteStore::new(connection, lock, checkpointer).map_err(|source| {
-        OpenError::Store {
+    let checkpointer = checkpoint::Checkpointer::start(&file, pace).map_err(io)?;
+    let store =
+        SqliteStore::new(connection, lock, checkpointer).map_err(|source| OpenError::Store {
             path: shown.clone(),
             source,
-        }
-    })?;
-    let reader = SqliteReader::new(file);
-    Ok(Opened {
-        store: Box::new(store),
-        reader: Arc::new(reader),
-    })
+        })?;
+    Ok((store, SqliteReader::new(file)))
 }
 
 /// Opens the store in a directory for reading only, beside whoever writes.
@@ -193,6 +200,31 @@ fn take_lock(directory: &Path, shown: &str) -> Result<File, OpenError> {
     file.rewind().map_err(io)?;
     writeln!(file, "{}", std::process::id()).map_err(io)?;
     Ok(file)
+}
+
+/// A new directory is durable only when the one that holds it is.
+fn make_directory(directory: &Path) -> std::io::Result<()> {
+    let directory = std::path::absolute(directory)?;
+    let missing = directory.ancestors().take_while(|at| !at.exists()).count();
+    std::fs::create_dir_all(&directory)?;
+    for holder in directory.ancestors().skip(1).take(missing) {
+        sync_directory(holder)?;
+    }
+    Ok(())
+}
+
+/// Addresses and callback tokens are in it: only its owner reads it. `SQLite` gives the files it
+/// makes beside it the same mode.
+fn make_private(file: &Path) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(file) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// A new file is durable only when its directory is.

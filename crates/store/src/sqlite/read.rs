@@ -13,11 +13,17 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 /// Connections kept open when nobody reads.
-const POOL_MAX: usize = 8;
+const POOL_MAX: usize = 16;
 
-/// SQLite's integers are signed; ours are sequences and counts far below 2^63.
+/// `SQLite`'s integers are signed; ours are sequences and counts far below 2^63.
 pub(super) fn stored(number: u64) -> i64 {
     i64::try_from(number).expect("sequences and counts stay below 2^63")
+}
+
+/// A number to look for, which may come from a request: beyond what can be stored, nothing is
+/// found.
+fn sought(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 pub(super) fn u64_at(row: &Row<'_>, column: usize) -> Result<u64, rusqlite::Error> {
@@ -54,7 +60,7 @@ fn json_at<T: serde::de::DeserializeOwned>(
     serde_json::from_str(text).map_err(|error| damaged(column, Type::Text, error))
 }
 
-/// Turns SQLite's error into the port's, with what was being read.
+/// Turns `SQLite`'s error into the port's, with what was being read.
 fn reading<T>(what: &'static str, result: Result<T, rusqlite::Error>) -> Result<T, StoreError> {
     result.map_err(|source| StoreError::new(format!("cannot read {what} from SQLite"), source))
 }
@@ -124,7 +130,7 @@ fn one<T>(
     reading(what, row)
 }
 
-/// A limit as SQLite takes it.
+/// A limit as `SQLite` takes it.
 fn rows(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }
@@ -134,7 +140,7 @@ pub(super) fn entry(connection: &Connection, seq: u64) -> Result<Option<Entry>, 
         connection,
         "an entry",
         &format!("{ENTRY} WHERE seq = ?1"),
-        params![stored(seq)],
+        params![sought(seq)],
         entry_of,
     )
 }
@@ -147,6 +153,33 @@ pub(super) fn last_entry(connection: &Connection) -> Result<Option<Entry>, Store
         [],
         entry_of,
     )
+}
+
+/// The first sequence whose entry was made at this time or later; one past the log's end when
+/// there is none. Time never runs backwards in the log, so halving finds it.
+pub(super) fn first_since(
+    connection: &Connection,
+    since: Millis,
+    last_seq: u64,
+) -> Result<u64, StoreError> {
+    let (mut first, mut beyond) = (1, last_seq + 1);
+    while first < beyond {
+        let middle = first + (beyond - first) / 2;
+        // A damaged log may have gaps; what comes behind one tells as well.
+        let at: Option<Millis> = one(
+            connection,
+            "the time of an entry",
+            "SELECT at FROM log WHERE seq >= ?1 ORDER BY seq LIMIT 1",
+            params![sought(middle)],
+            |row| row.get(0),
+        )?;
+        if at.is_some_and(|at| at < since) {
+            first = middle + 1;
+        } else {
+            beyond = middle;
+        }
+    }
+    Ok(first)
 }
 
 pub(super) fn newest_system_entry(
@@ -170,7 +203,7 @@ pub(super) fn entries(
         connection,
         "the log",
         &format!("{ENTRY} WHERE seq > ?1 ORDER BY seq LIMIT ?2"),
-        params![stored(after), rows(limit)],
+        params![sought(after), rows(limit)],
         entry_of,
     )
 }
@@ -224,7 +257,7 @@ pub(super) fn waiting(
         "a waiting line",
         "SELECT place, order_seq, quantity, customer FROM waiting
          WHERE product = ?1 AND place > ?2 ORDER BY place LIMIT ?3",
-        params![product.0, stored(after_place), rows(limit)],
+        params![product.0, sought(after_place), rows(limit)],
         |row| {
             let customer: String = row.get(3)?;
             Ok(Waiting {
@@ -246,7 +279,7 @@ pub(super) fn order_change(
         connection,
         "an order",
         "SELECT status, decided_at, cancelled_at, last_seq FROM order_changes WHERE order_seq = ?1",
-        params![stored(order)],
+        params![sought(order)],
         |row| {
             let number: u8 = row.get(0)?;
             Ok(OrderChange {
@@ -299,7 +332,7 @@ pub(super) fn replenishment(
         connection,
         "a replenishment",
         "SELECT state FROM replenishments WHERE seq = ?1",
-        params![stored(seq)],
+        params![sought(seq)],
         |row| json_at(row, 0),
     )
 }
@@ -348,7 +381,7 @@ pub(super) fn message(
         connection,
         "a message",
         "SELECT state FROM messages WHERE queue = ?1 AND seq = ?2",
-        params![queue, stored(seq)],
+        params![queue, sought(seq)],
         |row| json_at(row, 0),
     )
 }
@@ -366,7 +399,7 @@ pub(super) fn messages(
         connection,
         "messages",
         "SELECT state FROM messages WHERE queue = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3",
-        params![queue, stored(after), rows(limit)],
+        params![queue, sought(after), rows(limit)],
         |row| json_at(row, 0),
     )
 }
@@ -426,6 +459,19 @@ impl SqliteReader {
         }
         result
     }
+
+    /// Several statements that must see the same commit.
+    fn with_snapshot<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.with(|connection| {
+            let snapshot = connection
+                .unchecked_transaction()
+                .map_err(|source| StoreError::new("cannot begin to read from SQLite", source))?;
+            read(&snapshot)
+        })
+    }
 }
 
 impl Reader for SqliteReader {
@@ -442,7 +488,7 @@ impl Reader for SqliteReader {
     }
 
     fn order(&self, seq: u64) -> Result<Option<OrderRecord>, StoreError> {
-        self.with(|connection| order(connection, seq))
+        self.with_snapshot(|connection| order(connection, seq))
     }
 
     fn ahead(&self, product: ProductId, place: u64) -> Result<(u64, u64), StoreError> {
@@ -452,7 +498,7 @@ impl Reader for SqliteReader {
                 "a waiting line",
                 "SELECT count(*), coalesce(sum(quantity), 0) FROM waiting
                  WHERE product = ?1 AND place < ?2",
-                params![product.0, stored(place)],
+                params![product.0, sought(place)],
                 |row| Ok((u64_at(row, 0)?, u64_at(row, 1)?)),
             )?;
             Ok(found.unwrap_or((0, 0)))
@@ -486,7 +532,7 @@ impl Reader for SqliteReader {
         before: Option<u64>,
         limit: usize,
     ) -> Result<Vec<Replenishment>, StoreError> {
-        let before = before.map_or(i64::MAX, stored);
+        let before = before.map_or(i64::MAX, sought);
         self.with(|connection| match product {
             Some(product) => many(
                 connection,
@@ -534,7 +580,7 @@ impl Reader for SqliteReader {
     }
 
     fn queues(&self, now: Millis) -> Result<Vec<QueueDepth>, StoreError> {
-        self.with(|connection| {
+        self.with_snapshot(|connection| {
             let mut depths = Vec::new();
             for (queue, total) in queue_rows(connection)? {
                 let hidden = one(

@@ -1,7 +1,7 @@
 //! The writer: what a batch touches comes from memory where it can, what it changes goes out in
 //! one transaction.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::fs::File;
 use std::sync::atomic::Ordering;
 
@@ -9,17 +9,22 @@ use commerce::{
     CustomerHash, DRAIN_MAX, Email, Hash, Line, Millis, Product, ProductId, Sku, WhenSoldOut,
 };
 use engine::ports::{
-    Changes, Loaded, LoadedQueue, Queue, QueueTouch, Store, StoreError, Subscription, Touch,
+    Changes, Counted, Loaded, LoadedQueue, Queue, QueueTouch, Store, StoreError, Subscription,
+    Touch,
 };
 use engine::{Entry, Kind};
 use rusqlite::{Connection, params};
 
-use super::checkpoint::{Checkpointer, checkpoint};
+use super::checkpoint::{Checkpointer, restart_log};
 use super::read;
 use crate::lookups::{Bought, Keys, half};
 
 /// Look-ups are written in blocks of this many.
 pub(super) const BLOCK_ROWS: usize = 16_384;
+
+/// How often keys that are too old are forgotten. Until then they are not found either, but
+/// they count among those that a customer holds.
+const FORGET_EVERY_MS: Millis = 1_000;
 
 /// One look-up as stored: order 8, key half 8 (0 for none), customer 8, product 4, units 4;
 /// little endian.
@@ -85,10 +90,20 @@ impl Row {
     }
 }
 
+impl From<&Counted> for Row {
+    fn from(counted: &Counted) -> Self {
+        Self {
+            order: counted.order,
+            key: counted.key.map_or(0, half),
+            customer: counted.customer,
+            product: counted.product,
+            delta: counted.delta,
+        }
+    }
+}
+
 pub(super) struct SqliteStore {
     connection: Connection,
-    /// Held as long as the store is open.
-    _lock: File,
     checkpointer: Checkpointer,
     last_seq: u64,
     last_at: Millis,
@@ -102,6 +117,10 @@ pub(super) struct SqliteStore {
     bought: Bought,
     /// Look-ups that are not in a block yet.
     open_block: Vec<u8>,
+    /// Keys older than this have been forgotten.
+    forgot_before: Option<Millis>,
+    /// Held as long as the store is open, and let go last.
+    _lock: File,
 }
 
 fn failed(what: &'static str) -> impl Fn(rusqlite::Error) -> StoreError {
@@ -126,13 +145,22 @@ impl SqliteStore {
             keys: Keys::default(),
             bought: Bought::default(),
             open_block: Vec::new(),
+            forgot_before: None,
             connection,
-            _lock: lock,
             checkpointer,
+            _lock: lock,
         };
         store.read_small_tables()?;
         store.read_lookups()?;
         Ok(store)
+    }
+
+    /// Asks the connection that writes for one of its settings.
+    #[cfg(test)]
+    pub(super) fn pragma<T: rusqlite::types::FromSql>(&self, name: &str) -> T {
+        self.connection
+            .pragma_query_value(None, name, |row| row.get(0))
+            .expect("the setting has this type")
     }
 
     fn read_small_tables(&mut self) -> Result<(), StoreError> {
@@ -164,18 +192,17 @@ impl SqliteStore {
         {
             let mut statement = self
                 .connection
-                .prepare("SELECT last_seq, newest_at, entries FROM lookups ORDER BY last_seq")
+                .prepare("SELECT last_seq, entries FROM lookups ORDER BY last_seq")
                 .map_err(&error)?;
             let mut rows = statement.query([]).map_err(&error)?;
             while let Some(row) = rows.next().map_err(&error)? {
                 last = read::u64_at(row, 0).map_err(&error)?;
-                let at: Millis = row.get(1).map_err(&error)?;
-                let bytes = row.get_ref(2).map_err(&error)?;
+                let bytes = row.get_ref(1).map_err(&error)?;
                 let bytes = bytes
                     .as_blob()
                     .map_err(|e| StoreError::new("a block of look-ups is not a blob", e))?;
                 for chunk in bytes.chunks_exact(ROW_BYTES) {
-                    apply(&mut self.keys, &mut self.bought, &Row::read(chunk), at);
+                    apply(&mut self.keys, &mut self.bought, &Row::read(chunk));
                 }
             }
         }
@@ -194,7 +221,7 @@ impl SqliteStore {
     fn look_up(&mut self, entry: &Entry) {
         if let Some(row) = Row::of(entry) {
             row.write(&mut self.open_block);
-            apply(&mut self.keys, &mut self.bought, &row, entry.at);
+            apply(&mut self.keys, &mut self.bought, &row);
         }
     }
 
@@ -202,30 +229,24 @@ impl SqliteStore {
     fn count_bought(&mut self, product: ProductId) -> Result<(), StoreError> {
         let error = failed("cannot read the look-ups");
         self.bought.count(product);
-        let mut only = Bought::default();
-        only.count(product);
-        let mut unused = Keys::default();
         let mut statement = self
             .connection
             .prepare("SELECT entries FROM lookups ORDER BY last_seq")
             .map_err(&error)?;
         let mut rows = statement.query([]).map_err(&error)?;
-        let mut count = |bytes: &[u8]| {
+        let mut count_rows = |bytes: &[u8]| {
             for chunk in bytes.chunks_exact(ROW_BYTES) {
-                let row = Row {
-                    key: 0,
-                    ..Row::read(chunk)
-                };
+                let row = Row::read(chunk);
                 if row.product == product {
-                    apply(&mut unused, &mut self.bought, &row, 0);
+                    count(&mut self.bought, &row);
                 }
             }
         };
         while let Some(row) = rows.next().map_err(&error)? {
             let bytes: Vec<u8> = row.get(0).map_err(&error)?;
-            count(&bytes);
+            count_rows(&bytes);
         }
-        count(&self.open_block);
+        count_rows(&self.open_block);
         Ok(())
     }
 
@@ -251,8 +272,17 @@ impl SqliteStore {
         let Some((queue, _)) = self.queues.get(&touch.name) else {
             return Ok(());
         };
-        // Where its messages may go to in this batch: its dead-letter queue, and the queues
-        // whose dead-letter queue it is.
+        let connection = &self.connection;
+        let visible = read::visible_messages(connection, queue.id, now, touch.visible)?;
+        let first = read::messages(connection, queue.id, 0, touch.first)?;
+        let mut messages = HashMap::new();
+        for seq in &touch.messages {
+            if let Some(message) = read::message(connection, queue.id, *seq)? {
+                messages.insert(*seq, message);
+            }
+        }
+        // Where its messages may go to in this batch: its dead-letter queue, the queues whose
+        // dead-letter queue it is, and those whose it was when these messages came.
         let mut beside: BTreeSet<&str> = BTreeSet::new();
         if let Some(redrive) = &queue.config.redrive {
             beside.insert(&redrive.dead_letter_queue);
@@ -267,6 +297,12 @@ impl SqliteStore {
                 beside.insert(&other.name);
             }
         }
+        let died = first.iter().chain(messages.values());
+        beside.extend(
+            died.filter_map(|message| message.dead.as_ref())
+                .map(|dead| dead.source_queue.as_str())
+                .filter(|source| *source != touch.name),
+        );
         for name in beside {
             if let Some((queue, _)) = self.queues.get(name) {
                 loaded
@@ -278,15 +314,6 @@ impl SqliteStore {
                         first: Vec::new(),
                         messages: HashMap::new(),
                     });
-            }
-        }
-        let connection = &self.connection;
-        let visible = read::visible_messages(connection, queue.id, now, touch.visible)?;
-        let first = read::messages(connection, queue.id, 0, touch.first)?;
-        let mut messages = HashMap::new();
-        for seq in &touch.messages {
-            if let Some(message) = read::message(connection, queue.id, *seq)? {
-                messages.insert(*seq, message);
             }
         }
         loaded.queues.insert(
@@ -301,16 +328,28 @@ impl SqliteStore {
         Ok(())
     }
 
+    fn forget_keys(&mut self, since: Millis) -> Result<(), StoreError> {
+        let due = self
+            .forgot_before
+            .is_none_or(|before| since - before >= FORGET_EVERY_MS);
+        if due {
+            let first = read::first_since(&self.connection, since, self.last_seq)?;
+            self.keys.forget_before(first);
+            self.forgot_before = Some(since);
+        }
+        Ok(())
+    }
+
     fn load_keys(&mut self, loaded: &mut Loaded, touch: &Touch) -> Result<(), StoreError> {
-        self.keys.forget_before(touch.keys_since);
+        self.forget_keys(touch.keys_since)?;
         for key in &touch.keys {
             let candidates: Vec<u64> = self.keys.candidates(half(*key)).collect();
             for order in candidates {
                 let Some(record) = read::order(&self.connection, order)? else {
                     continue;
                 };
-                // Half of the fingerprint matched; the row has all of it.
-                if record.key == Some(*key) {
+                // Half of the fingerprint matched; the row has all of it, and its time.
+                if record.key == Some(*key) && record.placed_at >= touch.keys_since {
                     loaded.keys.insert(*key, order);
                     loaded.orders.insert(order, record);
                 }
@@ -345,11 +384,10 @@ impl SqliteStore {
         if let Some(at) = changes.probe {
             put_meta(connection, "probe", at)?;
         }
-        for entry in &changes.entries {
-            if let Some(row) = Row::of(entry) {
-                row.write(&mut self.open_block);
-                apply(&mut self.keys, &mut self.bought, &row, entry.at);
-            }
+        for counted in &changes.counted {
+            let row = Row::from(counted);
+            row.write(&mut self.open_block);
+            apply(&mut self.keys, &mut self.bought, &row);
         }
         if self.open_block.len() >= BLOCK_ROWS * ROW_BYTES
             && let Some(newest) = changes.entries.last()
@@ -394,10 +432,14 @@ impl SqliteStore {
     }
 }
 
-fn apply(keys: &mut Keys, bought: &mut Bought, row: &Row, at: Millis) {
+fn apply(keys: &mut Keys, bought: &mut Bought, row: &Row) {
     if row.key != 0 {
-        keys.insert(row.key, row.customer, row.order, at);
+        keys.insert(row.key, row.customer, row.order);
     }
+    count(bought, row);
+}
+
+fn count(bought: &mut Bought, row: &Row) {
     if row.delta != 0 && bought.is_counted(row.product) {
         bought.add(row.product, row.customer, i64::from(row.delta));
     }
@@ -414,8 +456,9 @@ impl Store for SqliteStore {
             relay_cursor: self.relay_cursor,
             ..Loaded::default()
         };
+        let mut with_head: HashSet<Sku> = touch.heads.iter().cloned().collect();
         for sku in &touch.products {
-            let head = touch.heads.contains(sku);
+            let head = with_head.contains(sku);
             if let Some(line) = self.load_line(sku, head)? {
                 loaded.products.insert(sku.clone(), line);
             }
@@ -441,7 +484,10 @@ impl Store for SqliteStore {
             };
             // A cancellation touches the order's line, which only the order names, and gives
             // units back to the customer's count.
-            if let Some(line) = self.load_line(&order.sku, true)? {
+            let has_head =
+                with_head.contains(&order.sku) && loaded.products.contains_key(&order.sku);
+            if !has_head && let Some(line) = self.load_line(&order.sku, true)? {
+                with_head.insert(order.sku.clone());
                 loaded.products.insert(order.sku.clone(), line);
             }
             if self.bought.is_counted(order.product) {
@@ -500,7 +546,7 @@ impl Store for SqliteStore {
         }
         self.remember(changes);
         if self.checkpointer.restart.swap(false, Ordering::Relaxed)
-            && let Err(error) = checkpoint(&self.connection, "RESTART")
+            && let Err(error) = restart_log(&self.connection)
         {
             // A reader is in the way; the next round tries again.
             tracing::debug!(%error, "the log could not be started over");

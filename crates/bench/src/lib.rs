@@ -1,0 +1,33 @@
+//! Measures the server against the floor of its own HTTP stack, in one run on one machine.
+//!
+//! What always holds here: every answer is checked and a wrong one is an error that fails the
+//! run; a system's own count of what it took must equal what was answered to the generator;
+//! only loopback addresses are ever loaded; every run is bounded in requests and in time; the
+//! warm-up is not counted. A comparison is made of cells that ran next to each other in the
+//! same round, and the median of those ratios is what is reported.
+//!
+//! What it does not know: the server's crates. It speaks to programs over sockets, so that the
+//! same generator loads the server, the echo and Redis, and nothing is measured from inside.
+//!
+//! - [`template`], [`http`], [`resp`]: the bytes of a request and of an answer
+//! - [`load`]: the closed-loop generator
+//! - [`process`], [`clock`], [`probe`]: what `/proc`, the clock and the disk say
+//! - [`rows`]: what is measured, as data; [`systems`]: the programs that are measured
+//! - [`suite`], [`memory`]: the two measurements; [`report`]: their tables
+
+pub mod clock;
+pub mod error;
+pub mod http;
+pub mod load;
+pub mod memory;
+pub mod probe;
+pub mod process;
+pub mod report;
+pub mod resp;
+pub mod rows;
+pub mod suite;
+pub mod systems;
+pub mod template;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,344 @@
+//! `firstcome-bench`: the command line of the measurements.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use bench::error::BenchError;
+use bench::load::{Expect, Outcome, Plan, Protocol};
+use bench::rows::{self, Row};
+use bench::systems::Programs;
+use bench::template::REQUESTS_MAX;
+use bench::{http, load, memory, report, suite};
+use clap::{Args, Parser, Subcommand};
+use serde::Serialize;
+
+#[derive(Parser)]
+#[command(
+    name = "firstcome-bench",
+    about = "Load generator and measurements of Firstcome; loopback addresses only"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Load one address with one request, repeated.
+    Load(LoadArgs),
+    /// Measure rows side by side: the echo, orders, the sold-out answer.
+    Suite(SuiteArgs),
+    /// A million orders: memory as they come in, and the time to start again.
+    Memory(MemoryArgs),
+}
+
+#[derive(Args)]
+struct LoadArgs {
+    /// The address that is loaded, such as 127.0.0.1:3000.
+    target: SocketAddr,
+    #[arg(long, default_value = "POST")]
+    method: String,
+    #[arg(long, default_value = "/orders")]
+    path: String,
+    /// The body; {conn}, {n}, {number} and {key} are replaced in each request.
+    #[arg(long, default_value = rows::ORDER_BODY)]
+    body: String,
+    /// Send no Idempotency-Key.
+    #[arg(long)]
+    without_key: bool,
+    #[arg(long, default_value_t = 201)]
+    expect_status: u16,
+    /// What the body of every answer must contain.
+    #[arg(long, default_value = r#""status":"accepted""#)]
+    expect_body: String,
+    #[arg(long, default_value_t = 64)]
+    connections: u16,
+    /// The window that is counted, in seconds.
+    #[arg(long, default_value_t = 5.0)]
+    seconds: f64,
+    /// Seconds before the window.
+    #[arg(long, default_value_t = 1.0)]
+    warmup: f64,
+    /// The most requests, the warm-up among them.
+    #[arg(long, default_value_t = REQUESTS_MAX)]
+    requests: u64,
+    /// The processes whose CPU time is counted.
+    #[arg(long, value_delimiter = ',')]
+    pid: Vec<u32>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+struct ProgramArgs {
+    /// The server.
+    #[arg(long, default_value = "target/release/firstcome")]
+    firstcome: PathBuf,
+    /// The echo of the same HTTP stack.
+    #[arg(long, default_value = "target/release/examples/echo_floor")]
+    echo: PathBuf,
+    #[arg(long, default_value = "redis-server")]
+    redis: PathBuf,
+    #[arg(long, default_value = "node")]
+    node: PathBuf,
+    /// The folder of the Express + Bull program, after `npm ci` in it.
+    #[arg(long, default_value = "crates/bench/bull")]
+    bull: PathBuf,
+    /// Where the stores of the run are put; choose the disk that is meant.
+    #[arg(long, default_value = "target/bench")]
+    dir: PathBuf,
+    /// Write everything that was measured to this file.
+    #[arg(long)]
+    json: Option<PathBuf>,
+}
+
+impl ProgramArgs {
+    fn programs(&self) -> Programs {
+        Programs {
+            firstcome: self.firstcome.clone(),
+            echo: self.echo.clone(),
+            redis: self.redis.clone(),
+            node: self.node.clone(),
+            bull: self.bull.clone(),
+        }
+    }
+}
+
+#[derive(Args)]
+struct SuiteArgs {
+    #[command(flatten)]
+    programs: ProgramArgs,
+    /// Rows to measure instead of the usual ones.
+    #[arg(long, value_delimiter = ',', value_parser = parse_row)]
+    rows: Vec<&'static Row>,
+    /// Rows to measure besides.
+    #[arg(long, value_delimiter = ',', value_parser = parse_row)]
+    with: Vec<&'static Row>,
+    #[arg(long, value_delimiter = ',', default_value = "1,64,256")]
+    connections: Vec<u16>,
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=i64::from(suite::ROUNDS_MAX)))]
+    rounds: u16,
+    /// How often to take a cell at most, when something else keeps the machine busy.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=i64::from(suite::ATTEMPTS_MAX)))]
+    attempts: u16,
+    /// How long to wait before each attempt for a machine that is not busy, in seconds.
+    #[arg(long, default_value_t = 10.0)]
+    quiet_wait: f64,
+    #[arg(long, default_value_t = 3.0)]
+    seconds: f64,
+    #[arg(long, default_value_t = 1.0)]
+    warmup: f64,
+}
+
+#[derive(Args)]
+struct MemoryArgs {
+    #[command(flatten)]
+    programs: ProgramArgs,
+    #[arg(long, default_value_t = 1_000_000)]
+    orders: u64,
+    #[arg(long, default_value_t = 128)]
+    connections: u16,
+    /// How long the orders of one series may take, in seconds.
+    #[arg(long, default_value_t = 300.0)]
+    seconds: f64,
+}
+
+fn parse_row(name: &str) -> Result<&'static Row, String> {
+    rows::find(name).ok_or_else(|| {
+        let names: Vec<&str> = rows::ROWS.iter().map(|row| row.name).collect();
+        format!("not a row; there are {}", names.join(", "))
+    })
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Load(args) => run_load(&args),
+        Command::Suite(args) => run_suite(&args),
+        Command::Memory(args) => run_memory(&args),
+    };
+    match done {
+        Ok(problems) if problems.is_empty() => ExitCode::SUCCESS,
+        Ok(problems) => {
+            for problem in problems {
+                note(&format!("FAILED {problem}"));
+            }
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            note(&describe(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run_load(args: &LoadArgs) -> Result<Vec<String>, BenchError> {
+    let headers = if args.without_key {
+        rows::UNKEYED
+    } else {
+        rows::KEYED
+    };
+    let plan = Plan {
+        target: args.target,
+        protocol: Protocol::Http,
+        request: http::request(&args.method, &args.path, args.target, headers, &args.body),
+        expect: Expect {
+            status: args.expect_status,
+            body_contains: &args.expect_body,
+        },
+        connections: args.connections,
+        warmup: seconds("warmup", args.warmup)?,
+        window: seconds("seconds", args.seconds)?,
+        requests_max: args.requests,
+        server_pids: args.pid.clone(),
+    };
+    let outcome = load::run(&plan, None)?;
+    if args.json {
+        print(&to_json(&outcome));
+    } else {
+        print(&load_text(&outcome));
+    }
+    let mut problems = Vec::new();
+    if outcome.errors.total() > 0 {
+        problems.push(format!("{:?}", outcome.errors));
+    }
+    if outcome.answered == 0 {
+        problems.push("nothing was answered in the window".to_owned());
+    }
+    Ok(problems)
+}
+
+fn load_text(outcome: &Outcome) -> String {
+    format!(
+        "{:.0} requests/s on {} connections ({} in {:.2} s)\n\
+         latency ms: p50 {:.3}, p99 {:.3}, p99.9 {:.3}, max {:.3}\n\
+         CPU us a request: server {:.2}, generator {:.2} (busy {:.0} %); others busy {:.0} %\n\
+         errors: {}",
+        outcome.rate,
+        outcome.connections,
+        outcome.answered,
+        outcome.window_s,
+        outcome.latency_ms_p50,
+        outcome.latency_ms_p99,
+        outcome.latency_ms_p999,
+        outcome.latency_ms_max,
+        outcome.server_cpu_us,
+        outcome.generator_cpu_us,
+        outcome.generator_busy * 100.0,
+        outcome.others_busy * 100.0,
+        outcome.errors.total(),
+    )
+}
+
+fn run_suite(args: &SuiteArgs) -> Result<Vec<String>, BenchError> {
+    let mut rows: Vec<&'static Row> = if args.rows.is_empty() {
+        rows::ROWS.iter().filter(|row| row.usual).collect()
+    } else {
+        args.rows.clone()
+    };
+    for row in &args.with {
+        if !rows.iter().any(|known| known.name == row.name) {
+            rows.push(row);
+        }
+    }
+    let options = suite::Options {
+        rows,
+        connections: args.connections.clone(),
+        rounds: args.rounds,
+        attempts: args.attempts,
+        quiet_wait: seconds("quiet-wait", args.quiet_wait)?,
+        warmup: seconds("warmup", args.warmup)?,
+        window: seconds("seconds", args.seconds)?,
+        programs: args.programs.programs(),
+        dir: args.programs.dir.clone(),
+    };
+    let report = suite::run(&options, &mut |cell| {
+        note(&format!(
+            "round {} {:>14} {:>4} connections {:>8.0} requests/s, others busy {:>3.0} %{}",
+            cell.round + 1,
+            cell.row,
+            cell.outcome.connections,
+            cell.outcome.rate,
+            cell.outcome.others_busy * 100.0,
+            cell.problem()
+                .map_or_else(String::new, |problem| format!("  {problem}")),
+        ));
+    })?;
+    print(&report::suite_table(&report));
+    print(&report::parts_table(&report));
+    write_json(args.programs.json.as_ref(), &report)?;
+    Ok(report.problems())
+}
+
+fn run_memory(args: &MemoryArgs) -> Result<Vec<String>, BenchError> {
+    let options = memory::Options {
+        orders: args.orders,
+        connections: args.connections,
+        limit: seconds("seconds", args.seconds)?,
+        programs: args.programs.programs(),
+        dir: args.programs.dir.clone(),
+    };
+    let report = memory::run(&options, &mut |keyed, sample| {
+        note(&format!(
+            "{} {:>8} orders {:>6.1} s {:>8.1} MiB",
+            if keyed { "keyed  " } else { "unkeyed" },
+            sample.orders,
+            sample.elapsed_s,
+            sample.resident_bytes as f64 / f64::from(1 << 20),
+        ));
+    })?;
+    print(&report::memory_table(&report));
+    write_json(args.programs.json.as_ref(), &report)?;
+    Ok(report.problems())
+}
+
+/// The most seconds that a phase may be asked to last.
+const SECONDS_MAX: f64 = 3_600.0;
+
+fn seconds(field: &'static str, value: f64) -> Result<Duration, BenchError> {
+    if (0.0..=SECONDS_MAX).contains(&value) {
+        Ok(Duration::from_secs_f64(value))
+    } else {
+        Err(BenchError::Option {
+            field,
+            problem: format!("{value} is not in 0 to {SECONDS_MAX} seconds"),
+        })
+    }
+}
+
+fn to_json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("plain structs of numbers and strings")
+}
+
+fn write_json(path: Option<&PathBuf>, value: &impl Serialize) -> Result<(), BenchError> {
+    let Some(path) = path else {
+        return Ok(());
+    };
+    fs::write(path, to_json(value)).map_err(|source| BenchError::Io {
+        what: format!("writing {}", path.display()),
+        source,
+    })
+}
+
+fn describe(error: &BenchError) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(inner) = source {
+        text.push_str(&format!(": {inner}"));
+        source = inner.source();
+    }
+    text
+}
+
+#[expect(clippy::print_stdout, reason = "the result of a command line")]
+fn print(text: &str) {
+    println!("{text}");
+}
+
+#[expect(clippy::print_stderr, reason = "the progress of a command line")]
+fn note(text: &str) {
+    eprintln!("{text}");
+}

@@ -1,0 +1,305 @@
+//! Live streams: nothing missed, nothing twice, nobody waited for.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::harness::client::Connection;
+use crate::harness::sse::{Event, Events};
+use crate::harness::wait::{eventually, within};
+use crate::harness::{Settings, Shop};
+
+/// Behind by more than this, a listener is told to fetch again.
+const BACKLOG_MAX: u64 = 10_000;
+
+async fn shop(stock: u64) -> Shop {
+    let shop = Shop::start(Settings::new()).await;
+    shop.offer("A-1", json!({"stock": stock, "whenSoldOut": "wait"}))
+        .await;
+    shop
+}
+
+/// So many orders of one product, over several connections at once.
+async fn flood(shop: &Shop, sku: &str, orders: usize) {
+    const CONNECTIONS: usize = 32;
+    let body = json!({"sku": sku, "customer": "many@example.com"}).to_string();
+    let senders = (0..CONNECTIONS).map(async |n| {
+        let mut connection = shop.connect().await;
+        for _ in 0..orders / CONNECTIONS + usize::from(n < orders % CONNECTIONS) {
+            let answer = connection.send("POST", "/orders", &[], Some(&body)).await;
+            let status = answer.unwrap().status;
+            assert!([201, 202, 409].contains(&status), "{status}");
+        }
+    });
+    futures_util::future::join_all(senders).await;
+}
+
+async fn resume(shop: &Shop, path: &str, after: u64) -> Events {
+    let after = after.to_string();
+    Events::open(shop.connect().await, path, &[("last-event-id", &after)]).await
+}
+
+#[tokio::test]
+async fn events_tell_what_happened_and_nobody_s_name() {
+    let shop = shop(1).await;
+    shop.offer("B-1", json!({"stock": 1})).await;
+    let mut all = shop.events("/events?since=0").await;
+    let mut line = shop.events("/products/A-1/events?since=0").await;
+    assert_eq!(all.head.header("x-accel-buffering"), Some("no"));
+    let first = shop.place("A-1", "secret@example.com", 1).await;
+    shop.place("B-1", "secret@example.com", 1).await;
+    let second = shop.place("A-1", "secret@example.com", 1).await;
+    let path = format!("/orders/{}", first["id"].as_str().unwrap());
+    shop.send("DELETE", &path, &[], None).await.expect(200);
+    shop.receive("A-1", 1, "d-1").await;
+
+    let expected = [
+        ("product.created", "A-1", json!(null), [1, 1, 0, 0]),
+        ("product.created", "B-1", json!(null), [1, 1, 0, 0]),
+        ("order.accepted", "A-1", json!(1), [1, 0, 0, 0]),
+        ("order.accepted", "B-1", json!(1), [1, 0, 0, 0]),
+        ("order.placed", "A-1", json!(2), [1, 0, 1, 1]),
+        ("order.cancelled", "A-1", json!(1), [1, 1, 1, 1]),
+        ("order.accepted", "A-1", json!(2), [1, 0, 0, 0]),
+        ("stock.received", "A-1", json!(null), [2, 1, 0, 0]),
+    ];
+    let mut last = 0;
+    for (name, sku, place, [on_hand, available, waiting, waiting_units]) in expected {
+        let event = all.next().await.unwrap();
+        assert_eq!(event.name, name, "{event:?}");
+        assert!(event.id > last, "in order");
+        last = event.id;
+        assert_eq!(event.data["seq"], event.id);
+        assert_eq!(event.data["type"], name);
+        assert!(event.data["at"].is_string());
+        assert_eq!(event.data["sku"], sku);
+        assert_eq!(event.data["place"], place);
+        let stock = &event.data["stock"];
+        assert_eq!(stock["onHand"], on_hand, "{event:?}");
+        assert_eq!(stock["available"], available, "{event:?}");
+        assert_eq!(stock["waiting"], waiting, "{event:?}");
+        assert_eq!(stock["waitingUnits"], waiting_units, "{event:?}");
+        let text = event.data.to_string();
+        for private in [&first["customer"], &first["id"], &second["id"]] {
+            assert!(!text.contains(private.as_str().unwrap()), "{text}");
+        }
+        if sku == "A-1" {
+            let same = line.next().await.unwrap();
+            assert_eq!((same.id, same.data), (event.id, event.data));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_listener_resumes_and_misses_nothing_and_sees_nothing_twice() {
+    let mut shop = shop(0).await;
+    let paths = ["/events", "/products/A-1/events"];
+    for (round, path) in paths.into_iter().enumerate() {
+        let mut seen: Vec<Event> = Vec::new();
+        let mut events = shop.events(&format!("{path}?since=0")).await;
+        // Cut off while orders flow, again and again; once the server dies as well.
+        for cut in 1..=4 {
+            let wanted = seen.len() + 20;
+            let (_, ()) = tokio::join!(flood(&shop, "A-1", 50), async {
+                while seen.len() < wanted {
+                    seen.push(events.next().await.unwrap());
+                }
+            });
+            if cut == 2 {
+                shop.kill();
+                shop.restart().await;
+            }
+            events = resume(&shop, path, seen.last().unwrap().id).await;
+        }
+        let product = shop.product("A-1").await;
+        let last_place = product["lastPlace"].as_u64().unwrap();
+        assert_eq!(last_place, 200 * (round as u64 + 1));
+        while seen.last().unwrap().data["place"] != last_place {
+            seen.push(events.next().await.unwrap());
+        }
+        assert!(seen.is_sorted_by(|a, b| a.id < b.id), "in order, once each");
+        let places = seen.iter().filter_map(|event| event.data["place"].as_u64());
+        assert!(places.eq(1..=last_place), "every place, once");
+    }
+}
+
+#[tokio::test]
+async fn without_a_sequence_a_listener_hears_what_comes() {
+    let mut shop = shop(5).await;
+    shop.place("A-1", "a@example.com", 1).await;
+    // What was committed a moment ago may still be on its way; after a start nothing is.
+    shop.stop().await;
+    shop.restart().await;
+    let mut events = shop.events("/events").await;
+    shop.place("A-1", "a@example.com", 1).await;
+    assert_eq!(events.next().await.unwrap().data["place"], 2);
+}
+
+#[tokio::test]
+async fn a_sequence_that_was_never_given_out_is_answered_with_a_reset() {
+    let shop = shop(5).await;
+    for path in ["/events", "/products/A-1/events"] {
+        for since in [1_000, u64::MAX] {
+            let mut events = resume(&shop, path, since).await;
+            let reset = events.next().await.unwrap();
+            assert_eq!(reset.name, "reset");
+            shop.receive("A-1", 1, &format!("{path} {since}")).await;
+            assert_eq!(events.next().await.unwrap().id, reset.id + 1);
+        }
+    }
+}
+
+#[tokio::test]
+async fn far_behind_a_listener_is_told_to_fetch_again_and_a_slow_one_is_dropped() {
+    let shop = shop(0).await;
+    // What it is told is read by nobody, and little of it fits on the way.
+    let mut slow = Connection::open_narrow(shop.address).await.unwrap();
+    slow.ask("GET", "/events", &[], None).await.unwrap();
+    assert_eq!(slow.head().await.unwrap().status, 200);
+    let mut brisk = shop.events("/events").await;
+    let listeners = async || {
+        let summary = shop.get("/ops/summary").await.expect(200);
+        summary["listeners"].as_u64().unwrap()
+    };
+    eventually("both listen", async || {
+        (listeners().await == 2).then_some(())
+    })
+    .await;
+
+    let orders = BACKLOG_MAX + 500;
+    let heard = async {
+        for place in 1..=orders {
+            let event = brisk.next_named("order.placed").await;
+            assert_eq!(event.data["place"], place);
+        }
+    };
+    let count = usize::try_from(orders).unwrap();
+    tokio::join!(flood(&shop, "A-1", count), heard);
+
+    for path in ["/events", "/products/A-1/events"] {
+        let mut behind = resume(&shop, path, 1).await;
+        let event = behind.next().await.unwrap();
+        assert_eq!(event.name, "reset");
+        assert_eq!(event.data, json!({"seq": event.id, "type": "reset"}));
+        // It goes on from there.
+        shop.receive("A-1", 1, path).await;
+        let event_after = behind.next().await.unwrap();
+        assert_eq!(event_after.id, event.id + 1, "{path}");
+        // Just near enough: everything.
+        let newest = event.id + 2;
+        let mut near = resume(&shop, path, newest - BACKLOG_MAX).await;
+        assert_eq!(near.next().await.unwrap().id, newest - BACKLOG_MAX + 1);
+    }
+
+    // More than fits anywhere, until it is dropped.
+    eventually("the slow listener is dropped", async || {
+        flood(&shop, "A-1", 500).await;
+        let metrics = shop.get("/metrics").await.body;
+        let dropped = metrics
+            .lines()
+            .find_map(|line| line.strip_prefix("firstcome_feed_dropped_total "));
+        dropped.filter(|count| *count != "0").map(|_| ())
+    })
+    .await;
+    // What was on its way arrives, and then the stream ends.
+    let mut bytes = 0;
+    while let Some(chunk) = slow.chunk().await.unwrap() {
+        bytes += chunk.len();
+    }
+    assert!(bytes > 0);
+}
+
+#[tokio::test]
+async fn an_order_s_stream_begins_with_the_order_and_ends_with_its_verdict() {
+    let shop = shop(0).await;
+    let before = shop.place("A-1", "a@example.com", 2).await;
+    let order = shop.place("A-1", "b@example.com", 1).await;
+    let path = format!("/orders/{}/events", order["id"].as_str().unwrap());
+    let mut events = shop.events(&path).await;
+    let with_order = |event: &Event| {
+        assert_eq!(event.name, "order");
+        assert_eq!(event.data["seq"], event.id);
+        assert_eq!(event.data["type"], "order");
+        let mut data = event.data.clone();
+        for name in ["seq", "type", "at"] {
+            data.as_object_mut().unwrap().remove(name).unwrap();
+        }
+        data
+    };
+    let first = events.next().await.unwrap();
+    assert_eq!(
+        with_order(&first),
+        order,
+        "the whole order, as GET gives it"
+    );
+    assert_eq!(first.data["ahead"], 1);
+
+    let cancel = format!("/orders/{}", before["id"].as_str().unwrap());
+    shop.send("DELETE", &cancel, &[], None).await.expect(200);
+    let moved = events.next().await.unwrap();
+    assert_eq!(moved.data["ahead"], 0);
+    assert_eq!(moved.data["aheadUnits"], 0);
+    assert!(moved.id > first.id);
+
+    shop.receive("A-1", 1, "d-1").await;
+    let accepted = events.next().await.unwrap();
+    assert_eq!(accepted.data["status"], "accepted");
+    assert_eq!(accepted.data["ahead"], Value::Null);
+    assert_eq!(with_order(&accepted), shop.order_of(&order).await);
+
+    // The stream of a final order stays open for its cancellation, and begins with it anew.
+    let mut again = shop.events(&path).await;
+    assert_eq!(again.next().await.unwrap().data["status"], "accepted");
+    let cancel = format!("/orders/{}", order["id"].as_str().unwrap());
+    shop.send("DELETE", &cancel, &[], None).await.expect(200);
+    for events in [&mut events, &mut again] {
+        assert_eq!(events.next().await.unwrap().data["status"], "cancelled");
+    }
+}
+
+#[tokio::test]
+async fn a_quiet_stream_stays_open() {
+    let shop = shop(1).await;
+    let mut events = shop.events("/events?since=0").await;
+    assert_eq!(events.next().await.unwrap().name, "product.created");
+    events.heartbeat().await;
+    shop.place("A-1", "a@example.com", 1).await;
+    assert_eq!(events.next().await.unwrap().name, "order.accepted");
+}
+
+#[tokio::test]
+async fn there_are_only_so_many_listeners() {
+    let shop = Shop::start(Settings::new().set("LIMITS__LISTENERS_MAX", 2)).await;
+    let first = shop.events("/events").await;
+    let _second = shop.events("/events").await;
+    let third = shop.get("/events").await;
+    third.problem(503, "overloaded");
+    assert!(third.header("retry-after").is_some());
+    drop(first);
+    eventually("there is room again", async || {
+        let mut connection = shop.connect().await;
+        connection.ask("GET", "/events", &[], None).await.unwrap();
+        (connection.head().await.unwrap().status == 200).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn streams_end_when_the_server_stops() {
+    let mut shop = shop(0).await;
+    let order = shop.place("A-1", "a@example.com", 1).await;
+    let path = format!("/orders/{}/events", order["id"].as_str().unwrap());
+    let mut streams = Vec::new();
+    for path in ["/events", "/products/A-1/events", &path] {
+        for _ in 0..20 {
+            streams.push(shop.events(path).await);
+        }
+    }
+    shop.terminate();
+    for events in &mut streams {
+        events.drain().await;
+    }
+    // Far sooner than the deadline at which they would be cut off.
+    let status = within(Duration::from_secs(5), "it ends", async || shop.try_ended()).await;
+    assert_eq!(status.code(), Some(0));
+}

@@ -1,0 +1,157 @@
+//! Readers beside the writer.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use commerce::ProductId;
+use engine::ports::{Opened, Reader, Touch};
+use engine::{Kind, OrderStatus};
+
+use super::script::{Ordered, START, Script, message, new_product, queue, sku};
+use super::{Harness, always, load};
+
+/// Entries, and everything else that a commit of [`write`] adds one of.
+const ENTRIES: u64 = 4;
+const COMMITS: u64 = 150;
+const READERS: usize = 3;
+
+/// Commit number n makes entries up to `2 + 4 n`, an order that is placed and one that decides
+/// the order of the commit before, a message, a larger stock, and a later cursor.
+fn write(opened: &mut Opened, committed: &AtomicU64) -> Script {
+    let mut script = Script::new();
+    let mut line = queue(1, "q", None);
+    script.product(new_product(1, "A"));
+    script.changes.queues.push(line.clone());
+    script.entry(ProductId(0), Kind::MessageDeadLettered, Some(0), "{}", None);
+    script.commit(opened);
+    let mut waits = None;
+    for n in 1..=COMMITS {
+        script.at += 1;
+        let placed = script.order(&Ordered {
+            kind: Kind::OrderPlaced,
+            ..Ordered::default()
+        });
+        if let Some(order) = waits.replace(placed) {
+            script.later(order, Kind::OrderAccepted);
+        } else {
+            script.entry(ProductId(0), Kind::MessageDeadLettered, Some(0), "{}", None);
+        }
+        script.entry(ProductId(0), Kind::MessageDeadLettered, Some(0), "{}", None);
+        script.change("A", |product| product.grant_rate = n);
+        script.send(&mut line, [message(n, START)]);
+        script.changes.relay_cursor = Some(n);
+        script.commit(opened);
+        committed.store(n, Ordering::SeqCst);
+    }
+    script
+}
+
+/// Which commit a reader's last look saw, by everything that tells.
+fn look(reader: &dyn Reader, at_least: u64) -> u64 {
+    let whole = |last: u64| {
+        assert!(
+            last == 0 || (last - 2).is_multiple_of(ENTRIES),
+            "half a commit at {last}"
+        );
+        last.saturating_sub(2) / ENTRIES
+    };
+    let mut seen = at_least;
+    let mut later = |n: u64, what: &str| {
+        assert!(
+            n >= seen,
+            "{what} shows commit {n} after commit {seen} was seen"
+        );
+        seen = n;
+    };
+    later(whole(reader.last_seq().unwrap()), "the end of the log");
+    let log = reader.entries(0, usize::MAX >> 1).unwrap();
+    assert!(
+        log.iter().zip(1..).all(|(entry, seq)| entry.seq == seq),
+        "a gap in the log"
+    );
+    later(whole(log.len() as u64), "the log");
+    if let Some(product) = reader.product(&sku("A")).unwrap() {
+        later(product.grant_rate, "a product");
+        let n = product.grant_rate;
+        assert_eq!(product.last_place, n);
+        assert_eq!(product.waiting, n.min(1));
+    }
+    let depths = reader.queues(START).unwrap();
+    if let [depth] = &depths[..] {
+        let n = depth.queue.next_seq - 1;
+        later(n, "a queue");
+        assert_eq!((depth.visible, depth.in_flight, depth.delayed), (n, 0, 0));
+    }
+    let line = reader.waiting(ProductId(1), 0, 10).unwrap();
+    assert!(line.len() <= 1, "{line:?}");
+    if let [waiting] = &line[..] {
+        later(waiting.place, "the line");
+        let order = reader.order(waiting.order).unwrap().unwrap();
+        match order.status {
+            OrderStatus::Pending => assert_eq!(order.last_seq, order.id.seq),
+            _ => assert!(order.last_seq > order.id.seq && order.decided_at.is_some()),
+        }
+    }
+    later(reader.relay_cursor().unwrap(), "the cursor");
+    seen
+}
+
+pub(crate) fn a_reader_never_sees_half_a_commit(harness: &dyn Harness) {
+    let mut opened = harness.open();
+    let committed = AtomicU64::new(0);
+    let reader = opened.reader.clone();
+    std::thread::scope(|scope| {
+        let read = scope.spawn(|| {
+            let mut seen = 0;
+            while seen < COMMITS {
+                // What was committed before the look began is there.
+                seen = look(&*reader, seen.max(committed.load(Ordering::SeqCst)));
+            }
+        });
+        write(&mut opened, &committed);
+        read.join().unwrap();
+    });
+    always(harness, opened, |opened| {
+        assert_eq!(look(&*opened.reader, COMMITS), COMMITS);
+    });
+}
+
+pub(crate) fn many_readers_do_not_disturb_the_writer(harness: &dyn Harness) {
+    let mut opened = harness.open();
+    let committed = AtomicU64::new(0);
+    let done = AtomicBool::new(false);
+    let reader = opened.reader.clone();
+    let script = std::thread::scope(|scope| {
+        let readers: Vec<_> = (0..READERS)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut seen = 0;
+                    loop {
+                        seen = look(&*reader, seen);
+                        if done.load(Ordering::SeqCst) {
+                            break;
+                        }
+                    }
+                })
+            })
+            .collect();
+        let script = write(&mut opened, &committed);
+        done.store(true, Ordering::SeqCst);
+        for reader in readers {
+            reader.join().unwrap();
+        }
+        script
+    });
+    always(harness, opened, |opened| {
+        assert_eq!(opened.reader.entries(0, 10_000).unwrap(), script.log);
+        let touch = Touch {
+            products: vec![sku("A")],
+            ..Touch::default()
+        };
+        let loaded = load(opened, &touch);
+        assert_eq!(
+            loaded.products[&sku("A")].product,
+            script.products[&sku("A")]
+        );
+        assert_eq!(loaded.last_seq, script.seq);
+    });
+}

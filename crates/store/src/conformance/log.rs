@@ -1,0 +1,139 @@
+//! The log: nothing at first, then what was written, in order.
+
+use commerce::{Email, ProductId};
+use engine::Kind;
+use engine::ports::Touch;
+
+use super::script::{START, Script, customer, key, new_product, reference, sku, touch_queue};
+use super::{Harness, always, load};
+
+pub(crate) fn an_empty_store_has_nothing(harness: &dyn Harness) {
+    let opened = harness.open();
+    always(harness, opened, |opened| {
+        let loaded = load(
+            opened,
+            &Touch {
+                products: vec![sku("A")],
+                heads: vec![sku("A")],
+                keys: vec![key(1, 1)],
+                key_holders: vec![customer("ada@example.com")],
+                bought: vec![(sku("A"), customer("ada@example.com"))],
+                orders: vec![0, 1, u64::MAX],
+                references: vec![(sku("A"), reference("r"))],
+                replenishments: vec![0, 1, u64::MAX],
+                queues: vec![touch_queue("q")],
+                topics: true,
+                keys_since: START - 1_000,
+                now: START,
+            },
+        );
+        assert_eq!(loaded.last_seq, 0);
+        assert_eq!(loaded.last_at, 0);
+        assert_eq!(loaded.system, (0, None));
+        assert_eq!(loaded.next_product, 1);
+        assert_eq!(loaded.next_queue, 1);
+        assert!(loaded.products.is_empty());
+        assert!(loaded.keys.is_empty());
+        assert!(loaded.key_holders.is_empty());
+        assert!(loaded.bought.is_empty());
+        assert!(loaded.orders.is_empty());
+        assert!(loaded.references.is_empty());
+        assert!(loaded.replenishments.is_empty());
+        assert!(loaded.queues.is_empty());
+        assert!(loaded.subscriptions.is_empty());
+        assert_eq!(loaded.relay_cursor, 0);
+
+        let reader = &opened.reader;
+        assert_eq!(reader.last_seq().unwrap(), 0);
+        assert_eq!(reader.product(&sku("A")).unwrap(), None);
+        assert_eq!(reader.products(None, 10).unwrap(), []);
+        assert_eq!(reader.ahead(ProductId(1), u64::MAX).unwrap(), (0, 0));
+        assert_eq!(reader.waiting(ProductId(1), 0, 10).unwrap(), []);
+        // Numbers beyond anything stored come from requests: they are not found, no more.
+        for seq in [0, 1, u64::MAX] {
+            assert_eq!(reader.order(seq).unwrap(), None);
+            assert_eq!(reader.order_change(seq).unwrap(), None);
+            assert_eq!(reader.entry(seq).unwrap(), None);
+            assert_eq!(reader.entries(seq, 10).unwrap(), []);
+            assert_eq!(reader.replenishment(seq).unwrap(), None);
+            assert_eq!(reader.replenishments(None, Some(seq), 10).unwrap(), []);
+            assert_eq!(reader.waiting(ProductId(1), seq, 10).unwrap(), []);
+            assert_eq!(reader.messages("q", seq, 10).unwrap(), []);
+        }
+        assert_eq!(reader.replenishments(None, None, 10).unwrap(), []);
+        assert_eq!(reader.open_replenishments(10).unwrap(), []);
+        assert_eq!(reader.unsettled_products(10).unwrap(), []);
+        assert_eq!(reader.queues(START).unwrap(), []);
+        assert_eq!(reader.subscriptions().unwrap(), []);
+        assert_eq!(reader.relay_cursor().unwrap(), 0);
+    });
+}
+
+pub(crate) fn entries_come_back_as_they_were_written(harness: &dyn Harness) {
+    let mut opened = harness.open();
+    let mut script = Script::new();
+    script.product(new_product(1, "A"));
+    let order = script.order(&super::script::Ordered {
+        // As it was given: only the fingerprint folds it.
+        customer: "Ärgerlich@Example.COM",
+        key: Some(key(u64::MAX, 0)),
+        ..Default::default()
+    });
+    script.commit(&mut opened);
+
+    // Every kind, system entries and lines in turn, bytes that need care in texts and in JSON.
+    script.at += 5;
+    for (i, kind) in (0u32..).zip(Kind::ALL) {
+        let data = format!(r#"{{"reference":"{i} \" \\ é 🍩 \u0001 "}}"#);
+        script.entry(ProductId(i % 3), *kind, Some(0), &data, None);
+    }
+    script.later(order, Kind::OrderCancelled);
+    script.commit(&mut opened);
+
+    let folded = Email::new("ärgerlich@example.com").unwrap().customer();
+    assert_eq!(
+        Email::from_stored(&script.log[1].buyer.as_ref().unwrap().customer).customer(),
+        folded
+    );
+
+    let mut opened = always(harness, opened, |opened| {
+        let log = &script.log;
+        let reader = &opened.reader;
+        assert_eq!(reader.entries(0, usize::MAX >> 1).unwrap(), *log);
+        assert_eq!(reader.entries(3, 2).unwrap(), log[3..5]);
+        assert_eq!(
+            reader.entries(log.len() as u64 - 1, 5).unwrap(),
+            log[log.len() - 1..]
+        );
+        assert_eq!(reader.entries(log.len() as u64, 5).unwrap(), []);
+        assert_eq!(reader.entries(0, 0).unwrap(), []);
+        for entry in log {
+            assert_eq!(reader.entry(entry.seq).unwrap().as_ref(), Some(entry));
+        }
+        assert_eq!(reader.last_seq().unwrap(), script.seq);
+
+        let loaded = load(opened, &Touch::default());
+        let newest_system = log
+            .iter()
+            .rev()
+            .find(|entry| entry.line == ProductId(0))
+            .unwrap();
+        assert_eq!(loaded.last_seq, script.seq);
+        assert_eq!(loaded.last_at, START + 5);
+        assert_eq!(loaded.system, (newest_system.seq, Some(newest_system.hash)));
+        assert!(loaded.products.is_empty(), "nothing was asked for");
+        assert!(loaded.orders.is_empty(), "nothing was asked for");
+    });
+
+    // It goes on where it stopped.
+    script.at += 1;
+    let system = script.entry(ProductId(0), Kind::MessageDeadLettered, Some(0), "{}", None);
+    script.commit(&mut opened);
+    always(harness, opened, |opened| {
+        assert_eq!(opened.reader.entries(0, 1_000).unwrap(), script.log);
+        let loaded = load(opened, &Touch::default());
+        assert_eq!(loaded.last_seq, system);
+        assert_eq!(loaded.last_at, START + 6);
+        assert_eq!(loaded.system.0, system);
+    });
+}

@@ -1,0 +1,103 @@
+//! The write-ahead log is kept short, and never at the price of a commit.
+
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
+
+use engine::ports::{Changes, Store as _};
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::super::checkpoint::Pace;
+use super::super::{FILE, open_at};
+use crate::conformance::script::{START, Script, message, queue};
+
+/// Looks all the time, and finds a log of 32 pages too long.
+const EAGER: Pace = Pace {
+    every: Duration::from_millis(1),
+    restart_pages: 32,
+};
+
+/// Some 128 KiB that are not the same as those before.
+fn some_changes(n: u64) -> Changes {
+    let mut script = Script::new();
+    let mut line = queue(1, "q", None);
+    let mut large = message(n, START);
+    large.body = format!("{n:4}").repeat(32_768);
+    script.send(&mut line, [large]);
+    if n > 1 {
+        script.changes.messages_removed.push((1, n - 1));
+    }
+    script.changes
+}
+
+fn log_bytes(directory: &TempDir) -> u64 {
+    let file = directory.path().join(format!("{FILE}-wal"));
+    std::fs::metadata(file).unwrap().len()
+}
+
+#[test]
+fn the_log_stays_short_while_it_is_written() {
+    let directory = TempDir::new().unwrap();
+    let (mut store, _) = open_at(directory.path(), EAGER).unwrap();
+    let mut written = 0;
+    for n in 1..=400 {
+        store.commit(&some_changes(n)).unwrap();
+        written += 131_072;
+    }
+    let log = log_bytes(&directory);
+    assert!(
+        log < written / 4,
+        "{log} bytes of log for {written} written"
+    );
+}
+
+#[test]
+fn a_reader_that_stays_holds_up_the_log_and_not_the_commits() {
+    let directory = TempDir::new().unwrap();
+    let (mut store, _) = open_at(directory.path(), EAGER).unwrap();
+    store.commit(&some_changes(1)).unwrap();
+    let shell = Connection::open(directory.path().join(FILE)).unwrap();
+    let snapshot = shell.unchecked_transaction().unwrap();
+    let count = |snapshot: &Connection| -> u32 {
+        let count = "SELECT max(seq) FROM messages";
+        snapshot.query_row(count, [], |row| row.get(0)).unwrap()
+    };
+    assert_eq!(count(&snapshot), 1);
+
+    let (done, is_done) = channel();
+    let writer = std::thread::spawn(move || {
+        for n in 2..=100 {
+            store.commit(&some_changes(n)).unwrap();
+        }
+        done.send(()).unwrap();
+        store
+    });
+    // Waiting for the reader at each commit would take minutes.
+    let waited = is_done.recv_timeout(Duration::from_secs(20));
+    assert_ne!(
+        waited,
+        Err(RecvTimeoutError::Timeout),
+        "a reader holds up the writer"
+    );
+    let mut store = writer.join().unwrap();
+    assert_eq!(
+        count(&snapshot),
+        1,
+        "the reader still sees what it began with"
+    );
+    let grown = log_bytes(&directory);
+    assert!(
+        grown > 99 * 131_072,
+        "the log could not be started over: {grown}"
+    );
+
+    drop(snapshot);
+    assert_eq!(count(&shell), 100);
+    for n in 101..=300 {
+        store.commit(&some_changes(n)).unwrap();
+    }
+    assert!(
+        log_bytes(&directory) < grown + 100 * 131_072,
+        "the log goes on growing"
+    );
+}

@@ -1,0 +1,270 @@
+//! Overload, stopping, and a store that fails.
+
+use commerce::WhenSoldOut;
+use engine::{Command, EngineError, Limits, OrderStatus, Reply};
+
+use crate::rig::{
+    Answer, Asked, Fail, Place, Rig, create, deferred, order_of, reply_order, runtime, within,
+};
+
+fn order(name: &str) -> Command {
+    Command::PlaceOrder(order_of(name))
+}
+
+/// Holds the store up, with one batch in its hands that changes nothing.
+async fn held(rig: &Rig) -> Asked {
+    let mut is_held = rig.steering.hold();
+    let mut plug = Asked::of(
+        rig.engine(),
+        Command::Settle {
+            sku: crate::rig::sku("no-such-product"),
+        },
+    );
+    plug.admitted().await;
+    within(is_held.changed()).await.unwrap();
+    plug
+}
+
+fn small() -> Limits {
+    Limits {
+        queue_max: 6,
+        batch_max: 4,
+        ..Limits::default()
+    }
+}
+
+fn is_store_error(answer: &Answer, what: &str) -> bool {
+    matches!(answer, Err(EngineError::Store(text)) if text.contains(what))
+}
+
+#[test]
+fn one_more_than_may_wait_is_told_at_once_and_nothing_is_done_for_it() {
+    runtime().block_on(async {
+        for place in Place::both() {
+            let rig = Rig::with_limits(place, small());
+            rig.done(create("A", 100, WhenSoldOut::Reject)).await;
+            let plug = held(&rig).await;
+            let mut waiting = Vec::new();
+            for _ in 0..6 {
+                let mut asked = Asked::of(rig.engine(), order("A"));
+                assert!(asked.admitted().await);
+                waiting.push(asked);
+            }
+            assert_eq!(rig.engine().depth(), 6);
+            for _ in 0..20 {
+                // At once: the store is still held up.
+                let refused = rig.decide(order("A")).await;
+                assert!(
+                    matches!(refused, Err(EngineError::Overloaded)),
+                    "{refused:?}"
+                );
+            }
+            assert_eq!(rig.engine().depth(), 6);
+            rig.steering.release();
+            plug.answer().await.unwrap().unwrap_err();
+            for (place, asked) in (1..).zip(waiting) {
+                assert_eq!(reply_order(&asked.answer().await).order.place, place);
+            }
+            assert_eq!(rig.order(order_of("A")).await.order.place, 7);
+            assert_eq!(rig.engine().depth(), 0);
+            assert_eq!(rig.audit_clean().orders, 7);
+        }
+    });
+}
+
+#[test]
+fn stopping_answers_everybody_who_was_admitted_and_nobody_else() {
+    runtime().block_on(async {
+        for place in Place::both() {
+            let mut rig = Rig::with_limits(place, small());
+            rig.done(create("A", 2, WhenSoldOut::Reject)).await;
+            let plug = held(&rig).await;
+            let mut admitted = Vec::new();
+            for number in 0..6 {
+                let next = if number % 2 == 0 {
+                    order_of("A")
+                } else {
+                    deferred("A")
+                };
+                let mut asked = Asked::of(rig.engine(), Command::PlaceOrder(next));
+                // The queue is full: the stop itself has to wait for room.
+                assert!(asked.admitted().await);
+                admitted.push(asked);
+            }
+            let engine = rig.engine().clone();
+            let stop = tokio::spawn(async move { engine.stop().await });
+            let late = loop {
+                match rig.decide(Command::Probe).await {
+                    Err(EngineError::Overloaded) => tokio::task::yield_now().await,
+                    other => break other,
+                }
+            };
+            assert!(matches!(late, Err(EngineError::Stopping)), "{late:?}");
+            assert!(!stop.is_finished());
+            rig.steering.release();
+            plug.answer().await.unwrap().unwrap_err();
+            let mut orders = Vec::new();
+            for asked in admitted {
+                orders.push(reply_order(&asked.answer().await).order.id);
+            }
+            within(stop).await.unwrap();
+            within(rig.engine().stopped()).await;
+            // The deferred ones have had their verdicts, too.
+            for (number, id) in orders.iter().enumerate() {
+                let expected = match number < 2 {
+                    true => OrderStatus::Accepted,
+                    false => OrderStatus::SoldOut,
+                };
+                assert_eq!(rig.order_now(*id).status, expected, "{number}");
+            }
+            let later = rig.decide(order("A")).await;
+            assert!(matches!(later, Err(EngineError::Stopping)), "{later:?}");
+            // Stopping again is no different.
+            rig.stop_and_start().await;
+            rig.audit_clean();
+        }
+    });
+}
+
+#[test]
+fn a_caller_who_goes_away_changes_nothing() {
+    runtime().block_on(async {
+        let rig = Rig::new(Place::memory());
+        rig.done(create("A", 10, WhenSoldOut::Reject)).await;
+        let plug = held(&rig).await;
+        let mut impatient = Asked::of(rig.engine(), order("A"));
+        assert!(impatient.admitted().await);
+        let mut patient = Asked::of(rig.engine(), order("A"));
+        assert!(patient.admitted().await);
+        drop(impatient);
+        rig.steering.release();
+        plug.answer().await.unwrap().unwrap_err();
+        assert_eq!(reply_order(&patient.answer().await).order.place, 2);
+        assert_eq!(rig.audit_clean().accepted, 2);
+    });
+}
+
+#[test]
+fn a_commit_that_fails_is_told_to_everybody_and_nobody_sees_half_of_it() {
+    runtime().block_on(async {
+        for place in Place::both() {
+            let mut rig = Rig::with_limits(place, small());
+            rig.done(create("A", 2, WhenSoldOut::Wait)).await;
+            let before = rig.reader().entries(0, 100).unwrap();
+            let product = rig.reader().product(&crate::rig::sku("A")).unwrap();
+            let mut tail = rig.engine().feed().tail(1, rig.reader());
+
+            let plug = held(&rig).await;
+            rig.steering.fail_next(Fail::CommitLost);
+            let mut asked = Vec::new();
+            // More than one batch: those behind the one that fails hear of it as well.
+            for _ in 0..6 {
+                let mut order = Asked::of(rig.engine(), order("A"));
+                assert!(order.admitted().await);
+                asked.push(order);
+            }
+            rig.steering.release();
+            plug.answer().await.unwrap().unwrap_err();
+            for asked in asked {
+                let answer = asked.answer().await;
+                assert!(is_store_error(&answer, "the disk is gone"), "{answer:?}");
+            }
+            within(rig.engine().stopped()).await;
+            for command in [order("A"), Command::Probe] {
+                let later = rig.decide(command).await;
+                assert!(is_store_error(&later, "the disk is gone"), "{later:?}");
+            }
+            assert!(rig.engine().failure().is_some());
+            assert_eq!(rig.engine().depth(), 0);
+            assert_eq!(rig.engine().feed().last_seq(), 1);
+            let unchanged = |rig: &Rig| {
+                assert_eq!(rig.reader().entries(0, 100).unwrap(), before);
+                assert_eq!(
+                    rig.reader().product(&crate::rig::sku("A")).unwrap(),
+                    product
+                );
+                assert_eq!(rig.reader().last_seq().unwrap(), 1);
+            };
+            unchanged(&rig);
+            rig.stop_and_start().await;
+            unchanged(&rig);
+            // The feed of the old engine ends, and told nobody of anything.
+            assert!(within(tail.next()).await.unwrap().is_none());
+            assert_eq!(rig.order(order_of("A")).await.order.place, 1);
+            rig.audit_clean();
+        }
+    });
+}
+
+#[test]
+fn a_load_that_fails_is_told_and_forgotten() {
+    runtime().block_on(async {
+        for place in Place::both() {
+            let rig = Rig::new(place);
+            rig.done(create("A", 1, WhenSoldOut::Reject)).await;
+            rig.steering.fail_next(Fail::Load);
+            let answer = rig.decide(order("A")).await;
+            assert!(
+                is_store_error(&answer, "the disk cannot be read"),
+                "{answer:?}"
+            );
+            assert!(rig.engine().failure().is_none());
+            assert_eq!(rig.order(order_of("A")).await.order.place, 1);
+        }
+    });
+}
+
+#[test]
+fn a_deferred_order_is_not_forgotten_when_its_turn_comes_at_a_bad_moment() {
+    runtime().block_on(async {
+        for place in Place::both() {
+            let rig = Rig::new(place);
+            rig.done(create("A", 1, WhenSoldOut::Wait)).await;
+            let plug = held(&rig).await;
+            let mut asked = Asked::of(rig.engine(), Command::PlaceOrder(deferred("A")));
+            assert!(asked.admitted().await);
+            // The plug has passed the point where it could fail; the order's batch is loaded,
+            // and the batch of its verdict is not.
+            rig.steering.fail_load_after(1);
+            rig.steering.release();
+            plug.answer().await.unwrap().unwrap_err();
+            let reply = asked.answer().await;
+            let id = reply_order(&reply).order.id;
+            // Whatever is asked next, the store can be read again.
+            while matches!(rig.decide(Command::Probe).await, Err(EngineError::Store(_))) {}
+            rig.settled().await;
+            assert!(!rig.steering.forgive(), "the load did fail");
+            assert_eq!(rig.order_now(id).status, OrderStatus::Accepted);
+        }
+    });
+}
+
+#[test]
+fn what_was_committed_and_not_answered_is_answered_by_its_key() {
+    runtime().block_on(async {
+        for place in Place::both() {
+            let mut rig = Rig::new(place);
+            rig.done(create("A", 1, WhenSoldOut::Reject)).await;
+            let keyed = || engine::PlaceOrder {
+                key: Some(crate::rig::key(1)),
+                ..order_of("A")
+            };
+            for (fail, replay) in [(Fail::CommitLost, false), (Fail::CommitKept, true)] {
+                rig.steering.fail_next(fail);
+                rig.decide(Command::PlaceOrder(keyed())).await.unwrap_err();
+                rig.stop_and_start().await;
+                if replay {
+                    let again = rig.order(keyed()).await;
+                    assert!(again.replay);
+                    assert_eq!(again.order.place, 1);
+                    assert_eq!(again.order.status, OrderStatus::Accepted);
+                } else {
+                    assert_eq!(rig.audit_clean().orders, 0);
+                }
+            }
+            let reply = rig.done(Command::PlaceOrder(order_of("A"))).await;
+            assert!(matches!(reply, Reply::Order(reply) if reply.order.place == 2));
+            rig.audit_clean();
+        }
+    });
+}

@@ -1,0 +1,26 @@
+//! The engine over real stores: what it answers, what it leaves behind, and what becomes of
+//! both when it is killed in between.
+//!
+//! `sale` and `letters` run random workloads against models that are written straight from the
+//! rules; the other modules look at one promise each.
+
+#[cfg(test)]
+mod crowd;
+#[cfg(test)]
+mod damage;
+#[cfg(test)]
+mod failure;
+#[cfg(test)]
+mod feed;
+#[cfg(test)]
+mod letters;
+#[cfg(test)]
+mod lines;
+#[cfg(test)]
+mod mailbox;
+#[cfg(test)]
+mod relay;
+#[cfg(test)]
+mod rig;
+#[cfg(test)]
+mod sale;

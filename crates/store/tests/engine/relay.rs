@@ -1,0 +1,338 @@
+//! From the log to the queues: every entry once, whatever is killed when.
+
+use std::sync::Arc;
+
+use commerce::WhenSoldOut;
+use engine::ports::Reader;
+use engine::{
+    Command, Engine, EngineError, Entry, Kind, Reply, TOPIC_OPERATIONS, TOPIC_ORDERS, TOPIC_STOCK,
+    run_relay,
+};
+use messaging::{Message, QueueConfig};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::rig::{
+    Fail, Place, Rig, create, deferred, order_of, queue_spec, receive, runtime, send, within,
+};
+
+struct Relay {
+    cancel: CancellationToken,
+    task: JoinHandle<Result<(), EngineError>>,
+}
+
+impl Relay {
+    fn start(engine: &Engine) -> Self {
+        let cancel = CancellationToken::new();
+        let task = tokio::spawn(run_relay(engine.clone(), cancel.clone()));
+        Self { cancel, task }
+    }
+
+    async fn stop(self) -> Result<(), EngineError> {
+        self.cancel.cancel();
+        within(self.task).await.unwrap()
+    }
+}
+
+async fn subscribe(rig: &Rig, subscriptions: &[(&str, &str)]) {
+    rig.done(Command::EnsureQueues {
+        queues: subscriptions
+            .iter()
+            .map(|(_, queue)| queue_spec(queue, QueueConfig::default()))
+            .collect(),
+        subscriptions: subscriptions
+            .iter()
+            .map(|(topic, queue)| ((*topic).to_owned(), (*queue).to_owned()))
+            .collect(),
+    })
+    .await;
+}
+
+/// What each message of a queue tells of.
+fn told(reader: &dyn Reader, queue: &str) -> Vec<u64> {
+    let messages = reader.messages(queue, 0, usize::MAX >> 1).unwrap();
+    messages
+        .iter()
+        .map(|message| body(message)["seq"].as_u64().unwrap())
+        .collect()
+}
+
+fn body(message: &Message) -> serde_json::Value {
+    serde_json::from_str(&message.body).unwrap()
+}
+
+/// The messages are there: waits for them to be as many as that.
+async fn arrived(rig: &Rig, queue: &str, count: usize) {
+    let nudge = rig.engine().nudge(queue);
+    let all = async {
+        loop {
+            let nudged = nudge.notified();
+            if told(&*rig.reader(), queue).len() >= count {
+                return;
+            }
+            nudged.await;
+        }
+    };
+    within(all).await;
+}
+
+fn of(log: &[Entry], which: fn(Kind) -> bool) -> Vec<u64> {
+    let entries = log.iter().filter(|entry| which(entry.kind));
+    entries.map(|entry| entry.seq).collect()
+}
+
+const ORDERS: fn(Kind) -> bool = |kind| kind.is_order();
+const STOCK: fn(Kind) -> bool = |kind| kind == Kind::StockReceived;
+const BOTH: fn(Kind) -> bool = |kind| ORDERS(kind) || STOCK(kind);
+
+/// Sells, in the background of whatever the test does: two commands a round.
+async fn sell(rig: &Rig, rounds: u32, name: &str) {
+    for round in 0..rounds {
+        let order = if round % 2 == 0 {
+            order_of("A")
+        } else {
+            deferred("A")
+        };
+        let _ = rig.decide(Command::PlaceOrder(order)).await;
+        let _ = rig
+            .decide(receive("A", 1, &format!("{name} {round}")))
+            .await;
+    }
+}
+
+#[test]
+fn every_entry_reaches_every_subscriber_once_across_restarts() {
+    runtime().block_on(async {
+        for place in Place::both() {
+            let mut rig = Rig::new(place);
+            rig.done(create("A", 3, WhenSoldOut::Wait)).await;
+            subscribe(
+                &rig,
+                &[
+                    (TOPIC_ORDERS, "orders"),
+                    (TOPIC_STOCK, "stock"),
+                    (TOPIC_ORDERS, "both"),
+                    (TOPIC_STOCK, "both"),
+                ],
+            )
+            .await;
+            for (life, fail) in [
+                None,
+                Some(Fail::CommitLost),
+                Some(Fail::CommitKept),
+                None,
+                Some(Fail::CommitKept),
+                Some(Fail::CommitLost),
+            ]
+            .into_iter()
+            .enumerate()
+            {
+                // Two of them, as when an old server has not quite gone.
+                let relays = [Relay::start(rig.engine()), Relay::start(rig.engine())];
+                sell(&rig, 10, &format!("life {life}, first")).await;
+                arrived(&rig, "orders", 1).await;
+                let Some(fail) = fail else {
+                    // Killed in the middle of whatever it is doing.
+                    sell(&rig, 5, &format!("life {life}, second")).await;
+                    for relay in relays {
+                        relay.stop().await.unwrap();
+                    }
+                    rig.restart().await;
+                    continue;
+                };
+                // Some commit fails, of an order or of the relay.
+                rig.steering.fail_next(fail);
+                sell(&rig, 5, &format!("life {life}, second")).await;
+                for relay in relays {
+                    // It may or may not have been told before it was stopped.
+                    let _ = relay.stop().await;
+                }
+                rig.stop_and_start().await;
+            }
+            let relay = Relay::start(rig.engine());
+            rig.settled().await;
+            let log = rig.reader().entries(0, usize::MAX >> 1).unwrap();
+            for (queue, which) in [("orders", ORDERS), ("stock", STOCK), ("both", BOTH)] {
+                let expected = of(&log, which);
+                arrived(&rig, queue, expected.len()).await;
+                assert_eq!(told(&*rig.reader(), queue), expected, "{queue}");
+            }
+            relay.stop().await.unwrap();
+            assert!(of(&log, ORDERS).len() > 50, "there was something to tell");
+            rig.audit_clean();
+        }
+    });
+}
+
+#[test]
+fn a_message_carries_what_the_entry_says() {
+    runtime().block_on(async {
+        let rig = Rig::new(Place::disk());
+        rig.done(create("A", 3, WhenSoldOut::Wait)).await;
+        subscribe(&rig, &[(TOPIC_STOCK, "stock")]).await;
+        let relay = Relay::start(rig.engine());
+        rig.done(receive("A", 7, "a \"delivery\" \\ 🍩")).await;
+        arrived(&rig, "stock", 1).await;
+        relay.stop().await.unwrap();
+        let message = &rig.reader().messages("stock", 0, 10).unwrap()[0];
+        let entry = rig.reader().entry(2).unwrap().unwrap();
+        let body = body(message);
+        assert_eq!(body["type"], "stock.received");
+        assert_eq!(body["at"], entry.at);
+        assert_eq!(
+            body["data"],
+            serde_json::from_str::<serde_json::Value>(&entry.data).unwrap()
+        );
+        assert_eq!(body["data"]["quantity"], 7);
+        assert_eq!(message.attributes["type"].value.bytes(), b"stock.received");
+    });
+}
+
+#[test]
+fn nothing_that_may_be_written_stops_the_relay() {
+    runtime().block_on(async {
+        let rig = Rig::new(Place::memory());
+        rig.done(create("A", 3, WhenSoldOut::Wait)).await;
+        subscribe(&rig, &[(TOPIC_STOCK, "stock")]).await;
+        let relay = Relay::start(rig.engine());
+        let references = [
+            // Allowed in a reference, and not in a message.
+            "\u{fffe}\u{ffff} \\ufffe \u{fffd}".to_owned(),
+            // The longest in bytes, and as long again in JSON.
+            "🍩".repeat(128),
+            "\"".repeat(128),
+            "plain".to_owned(),
+        ];
+        for reference in &references {
+            rig.done(receive("A", 1, reference)).await;
+        }
+        arrived(&rig, "stock", references.len()).await;
+        relay.stop().await.unwrap();
+        let messages = rig.reader().messages("stock", 0, 10).unwrap();
+        for (message, reference) in messages.iter().zip(&references) {
+            assert_eq!(body(message)["data"]["reference"], **reference);
+        }
+    });
+}
+
+#[test]
+fn a_new_subscriber_hears_everything_from_then_on() {
+    runtime().block_on(async {
+        for place in Place::both() {
+            let rig = Rig::new(place);
+            rig.done(create("A", 3, WhenSoldOut::Wait)).await;
+            subscribe(&rig, &[(TOPIC_ORDERS, "orders")]).await;
+            let relay = Relay::start(rig.engine());
+            rig.order(order_of("A")).await;
+            arrived(&rig, "orders", 1).await;
+            // The relay has just looked who is there. What comes next is heard all the same.
+            subscribe(&rig, &[(TOPIC_STOCK, "late")]).await;
+            rig.done(receive("A", 1, "first")).await;
+            rig.order(order_of("A")).await;
+            arrived(&rig, "orders", 2).await;
+            rig.done(receive("A", 1, "second")).await;
+            arrived(&rig, "late", 2).await;
+            let log = rig.reader().entries(0, 100).unwrap();
+            assert_eq!(told(&*rig.reader(), "late"), of(&log, STOCK));
+            relay.stop().await.unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_relay_that_is_refused_has_sent_nothing() {
+    runtime().block_on(async {
+        let rig = Rig::new(Place::memory());
+        subscribe(&rig, &[("t", "a"), ("t", "b")]).await;
+        let publication = |body: &str| engine::Publication {
+            topic: "t",
+            seq: 1,
+            body: body.to_owned(),
+            attributes: Vec::new(),
+        };
+        let relay = |from, bodies: &[&str]| Command::Relay {
+            from,
+            to: from + 1,
+            publications: bodies.iter().map(|body| publication(body)).collect(),
+        };
+        // The second cannot be a message; the cursor is elsewhere.
+        rig.refused(relay(0, &["fine", "\u{ffff}"])).await;
+        rig.refused(relay(5, &["fine"])).await;
+        for queue in ["a", "b"] {
+            assert_eq!(rig.reader().messages(queue, 0, 10).unwrap(), []);
+        }
+        assert_eq!(rig.reader().relay_cursor().unwrap(), 0);
+        rig.done(relay(0, &["fine", "too"])).await;
+        let reader: Arc<dyn Reader> = rig.reader();
+        for queue in ["a", "b"] {
+            let messages = reader.messages(queue, 0, 10).unwrap();
+            let bodies: Vec<&str> = messages.iter().map(|m| m.body.as_str()).collect();
+            assert_eq!(bodies, ["fine", "too"]);
+        }
+    });
+}
+
+#[test]
+fn operations_hears_of_dead_letters() {
+    runtime().block_on(async {
+        let rig = Rig::new(Place::memory());
+        let config = QueueConfig {
+            redrive: Some(messaging::RedrivePolicy {
+                dead_letter_queue: "dead".to_owned(),
+                max_receive_count: 1,
+            }),
+            ..QueueConfig::default()
+        };
+        // The smallest messages there are.
+        let small = QueueConfig {
+            message_bytes_max: 1_024,
+            ..QueueConfig::default()
+        };
+        rig.done(Command::EnsureQueues {
+            queues: vec![
+                queue_spec("q", config),
+                queue_spec("dead", QueueConfig::default()),
+                queue_spec("ops", small),
+            ],
+            subscriptions: vec![(TOPIC_OPERATIONS.to_owned(), "ops".to_owned())],
+        })
+        .await;
+        let relay = Relay::start(rig.engine());
+        let receive = |visibility_s| Command::ReceiveMessages {
+            queue: "q".to_owned(),
+            max: 1,
+            visibility_timeout_s: Some(visibility_s),
+        };
+        rig.done(send("q", "a")).await;
+        rig.done(receive(0)).await;
+        rig.done(receive(0)).await;
+        rig.done(send("q", "b")).await;
+        let Reply::Messages { queue_id, messages } = rig.done(receive(30)).await else {
+            panic!("messages were asked for");
+        };
+        // Longer than a message of that queue may be, and told all the same.
+        let reason = "because ".repeat(200);
+        rig.done(Command::DeadLetter {
+            queue: "q".to_owned(),
+            handle: messaging::ReceiptHandle {
+                queue_id,
+                seq: messages[0].seq,
+                receipt: messages[0].receipt.unwrap(),
+            },
+            reason: reason.clone(),
+        })
+        .await;
+        arrived(&rig, "ops", 2).await;
+        relay.stop().await.unwrap();
+        let messages = rig.reader().messages("ops", 0, 10).unwrap();
+        let first = body(&messages[0]);
+        assert_eq!(first["type"], "message.dead_lettered");
+        assert_eq!(first["data"]["queue"], "q");
+        assert_eq!(first["data"]["deadLetterQueue"], "dead");
+        assert_eq!(first["data"]["receiveCount"], 1);
+        assert_eq!(body(&messages[1])["data"]["reason"], reason);
+        // A producer is held to the bound.
+        let refusal = rig.refused(send("ops", &"x".repeat(1_025))).await;
+        assert_eq!(refusal.code(), "queue_refusal");
+    });
+}

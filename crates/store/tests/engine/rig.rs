@@ -1,0 +1,495 @@
+//! An engine on a store that can be held up, made to fail, and opened again.
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::task::Poll;
+use std::time::Duration;
+
+use commerce::{
+    Currency, Email, Millis, Money, Name, NewProduct, OrderId, Quantity, Reference, Sku,
+    WhenSoldOut,
+};
+use engine::audit::{Report, audit_with};
+use engine::ports::{Changes, Clock, Ids, Loaded, Opened, Reader, Store, StoreError, Touch};
+use engine::{
+    BodyHash, Command, Engine, EngineError, KeyHash, Limits, OrderRecord, OrderReply, PlaceOrder,
+    QueueSpec, Refusal, Reply,
+};
+use messaging::QueueConfig;
+use store::memory::Memory;
+use store::sqlite;
+use tempfile::TempDir;
+use tokio::sync::watch;
+
+pub(crate) type Answer = Result<Result<Reply, Refusal>, EngineError>;
+
+/// When everything begins.
+pub(crate) const START: Millis = 1_700_000_000_000;
+
+/// Nothing here takes longer, or it has gone wrong.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A clock that stands until it is set.
+pub(crate) struct ManualClock(AtomicI64);
+
+impl ManualClock {
+    pub(crate) fn advance(&self, by: Millis) {
+        self.0.fetch_add(by, Ordering::SeqCst);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Millis {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// The same bits again for the same seed.
+pub(crate) struct SeededIds(AtomicU64);
+
+impl Ids for SeededIds {
+    fn entropy(&self) -> [u8; 32] {
+        let drawn = self.0.fetch_add(1, Ordering::SeqCst);
+        *blake3::hash(&drawn.to_le_bytes()).as_bytes()
+    }
+}
+
+/// How the next call of the store goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fail {
+    Load,
+    /// The commit fails and nothing of it was written.
+    CommitLost,
+    /// The commit is durable, and the process dies before it hears so.
+    CommitKept,
+}
+
+#[derive(Default)]
+struct Orders {
+    hold: bool,
+    fail: Option<Fail>,
+    /// Loads that go well before one fails.
+    loads_first: u64,
+}
+
+/// What a test does to a store while the engine uses it.
+pub(crate) struct Steering {
+    orders: Mutex<Orders>,
+    changed: Condvar,
+    /// How many loads have been held up so far.
+    held: watch::Sender<u64>,
+    closed: watch::Sender<bool>,
+}
+
+impl Steering {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            orders: Mutex::default(),
+            changed: Condvar::new(),
+            held: watch::Sender::new(0),
+            closed: watch::Sender::new(false),
+        })
+    }
+
+    /// Batches stop before they are loaded. What is returned changes when the first has.
+    pub(crate) fn hold(&self) -> watch::Receiver<u64> {
+        self.orders.lock().unwrap().hold = true;
+        let mut held = self.held.subscribe();
+        held.borrow_and_update();
+        held
+    }
+
+    pub(crate) fn release(&self) {
+        self.orders.lock().unwrap().hold = false;
+        self.changed.notify_all();
+    }
+
+    pub(crate) fn fail_next(&self, fail: Fail) {
+        self.orders.lock().unwrap().fail = Some(fail);
+    }
+
+    /// The store can be read so many times more, then once it cannot. One that is held up
+    /// already does not count.
+    pub(crate) fn fail_load_after(&self, loads: u64) {
+        let mut orders = self.orders.lock().unwrap();
+        orders.fail = Some(Fail::Load);
+        orders.loads_first = loads;
+    }
+
+    /// Takes the order back; true if it was still to be carried out.
+    pub(crate) fn forgive(&self) -> bool {
+        self.orders.lock().unwrap().fail.take().is_some()
+    }
+
+    fn wait_while_held(&self) -> bool {
+        let orders = self.orders.lock().unwrap();
+        let is_held = orders.hold;
+        if is_held {
+            self.held.send_modify(|held| *held += 1);
+            let waited = self
+                .changed
+                .wait_timeout_while(orders, PATIENCE, |orders| orders.hold)
+                .unwrap();
+            assert!(!waited.1.timed_out(), "nobody released the store");
+        }
+        is_held
+    }
+
+    fn fails(&self, which: &[Fail]) -> Option<Fail> {
+        let mut orders = self.orders.lock().unwrap();
+        if orders.fail.is_some_and(|fail| which.contains(&fail)) {
+            if orders.loads_first > 0 {
+                orders.loads_first -= 1;
+                return None;
+            }
+            orders.fail.take()
+        } else {
+            None
+        }
+    }
+}
+
+struct Steered {
+    store: Option<Box<dyn Store>>,
+    steering: Arc<Steering>,
+}
+
+impl Steered {
+    fn store(&mut self) -> &mut dyn Store {
+        self.store.as_deref_mut().unwrap()
+    }
+}
+
+impl Store for Steered {
+    fn load(&mut self, touch: &Touch) -> Result<Loaded, StoreError> {
+        let was_held = self.steering.wait_while_held();
+        if !was_held && self.steering.fails(&[Fail::Load]).is_some() {
+            return Err(StoreError::text("the disk cannot be read"));
+        }
+        self.store().load(touch)
+    }
+
+    fn commit(&mut self, changes: &Changes) -> Result<(), StoreError> {
+        let fail = self.steering.fails(&[Fail::CommitLost, Fail::CommitKept]);
+        if fail == Some(Fail::CommitLost) {
+            return Err(StoreError::text("the disk is gone"));
+        }
+        self.store().commit(changes)?;
+        match fail {
+            Some(_) => Err(StoreError::text("the power is gone")),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Steered {
+    fn drop(&mut self) {
+        drop(self.store.take());
+        self.steering.closed.send_replace(true);
+    }
+}
+
+/// Where a store is.
+pub(crate) enum Place {
+    Memory(Memory),
+    Disk(TempDir),
+}
+
+impl Place {
+    pub(crate) fn memory() -> Self {
+        Self::Memory(Memory::default())
+    }
+
+    pub(crate) fn disk() -> Self {
+        Self::Disk(TempDir::new().unwrap())
+    }
+
+    pub(crate) fn both() -> [Self; 2] {
+        [Self::memory(), Self::disk()]
+    }
+
+    fn open(&self) -> Opened {
+        match self {
+            Self::Memory(memory) => memory.open(),
+            Self::Disk(directory) => sqlite::open(directory.path()).unwrap(),
+        }
+    }
+}
+
+/// An engine and all that it stands on.
+pub(crate) struct Rig {
+    pub(crate) place: Place,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) steering: Arc<Steering>,
+    ids: Arc<SeededIds>,
+    limits: Limits,
+    engine: Option<Engine>,
+}
+
+impl Rig {
+    pub(crate) fn new(place: Place) -> Self {
+        Self::with_limits(place, Limits::default())
+    }
+
+    pub(crate) fn with_limits(place: Place, limits: Limits) -> Self {
+        let mut rig = Self {
+            place,
+            clock: Arc::new(ManualClock(AtomicI64::new(START))),
+            steering: Steering::new(),
+            ids: Arc::new(SeededIds(AtomicU64::new(1))),
+            limits,
+            engine: None,
+        };
+        rig.start();
+        rig
+    }
+
+    fn start(&mut self) {
+        self.steering = Steering::new();
+        let Opened { store, reader } = self.place.open();
+        let store = Box::new(Steered {
+            store: Some(store),
+            steering: Arc::clone(&self.steering),
+        });
+        let opened = Opened { store, reader };
+        let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
+        let ids = Arc::clone(&self.ids) as Arc<dyn Ids>;
+        let engine = Engine::start(opened, clock, ids, self.limits.clone()).unwrap();
+        self.engine = Some(engine);
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        self.engine.as_ref().unwrap()
+    }
+
+    pub(crate) fn reader(&self) -> Arc<dyn Reader> {
+        self.engine().reader()
+    }
+
+    /// Lets go of the engine without a word, and begins again.
+    pub(crate) async fn restart(&mut self) {
+        let mut closed = self.steering.closed.subscribe();
+        drop(self.engine.take());
+        within(closed.wait_for(|closed| *closed)).await.unwrap();
+        self.start();
+    }
+
+    /// Ends the engine in order, and begins again.
+    pub(crate) async fn stop_and_start(&mut self) {
+        within(self.engine().stop()).await;
+        self.start();
+    }
+
+    pub(crate) async fn decide(&self, command: Command) -> Answer {
+        within(self.engine().decide(command)).await
+    }
+
+    pub(crate) async fn done(&self, command: Command) -> Reply {
+        let name = command.name();
+        match self.decide(command).await {
+            Ok(Ok(reply)) => reply,
+            other => panic!("{name}: {other:?}"),
+        }
+    }
+
+    pub(crate) async fn refused(&self, command: Command) -> Refusal {
+        let name = command.name();
+        match self.decide(command).await {
+            Ok(Err(refusal)) => refusal,
+            other => panic!("{name}: {other:?}"),
+        }
+    }
+
+    /// Has these commands decided in one batch, in this order.
+    pub(crate) async fn batch(&self, commands: Vec<Command>) -> Vec<Answer> {
+        let mut held = self.steering.hold();
+        // Something that changes nothing, to have the sequencer stand still.
+        let plug = Command::Settle {
+            sku: sku("no-such-product"),
+        };
+        let mut plug = Asked::of(self.engine(), plug);
+        plug.admitted().await;
+        within(held.changed()).await.unwrap();
+        let mut asked: Vec<Asked> = Vec::new();
+        for command in commands {
+            let mut next = Asked::of(self.engine(), command);
+            next.admitted().await;
+            asked.push(next);
+        }
+        self.steering.release();
+        plug.answer().await.unwrap().unwrap_err();
+        let mut answers = Vec::new();
+        for asked in asked {
+            answers.push(asked.answer().await);
+        }
+        answers
+    }
+
+    /// Waits until deferred orders have had their verdicts: those come first in a batch.
+    pub(crate) async fn settled(&self) {
+        self.done(Command::Probe).await;
+    }
+
+    pub(crate) async fn order(&self, order: PlaceOrder) -> OrderReply {
+        match self.done(Command::PlaceOrder(order)).await {
+            Reply::Order(reply) => *reply,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(crate) fn order_now(&self, id: OrderId) -> OrderRecord {
+        self.reader().order(id.seq).unwrap().unwrap()
+    }
+
+    pub(crate) fn audit(&self) -> Report {
+        audit_with(&*self.reader(), self.limits.key_retention).unwrap()
+    }
+
+    pub(crate) fn audit_clean(&self) -> Report {
+        let report = self.audit();
+        assert!(report.is_clean(), "{:#?}", report.violations);
+        report
+    }
+}
+
+/// A command that was handed in and not answered yet.
+pub(crate) struct Asked {
+    future: Pin<Box<dyn Future<Output = Answer> + Send>>,
+    early: Option<Answer>,
+}
+
+impl Asked {
+    pub(crate) fn of(engine: &Engine, command: Command) -> Self {
+        let engine = engine.clone();
+        Self {
+            future: Box::pin(async move { engine.decide(command).await }),
+            early: None,
+        }
+    }
+
+    /// Hands it in. True when it was admitted: it will be decided after all those before it.
+    pub(crate) async fn admitted(&mut self) -> bool {
+        let future = &mut self.future;
+        self.early = poll_fn(|context| {
+            Poll::Ready(match future.as_mut().poll(context) {
+                Poll::Ready(answer) => Some(answer),
+                Poll::Pending => None,
+            })
+        })
+        .await;
+        !matches!(self.early, Some(Err(_)))
+    }
+
+    pub(crate) async fn answer(self) -> Answer {
+        match self.early {
+            Some(answer) => answer,
+            None => within(self.future).await,
+        }
+    }
+}
+
+pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, future)
+        .await
+        .expect("it takes too long")
+}
+
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_time()
+        .build()
+        .unwrap()
+}
+
+pub(crate) fn sku(text: &str) -> Sku {
+    Sku::new(text).unwrap()
+}
+
+pub(crate) fn email(text: &str) -> Email {
+    Email::new(text).unwrap()
+}
+
+pub(crate) fn key(number: u64) -> KeyHash {
+    let hash = blake3::hash(&number.to_le_bytes());
+    KeyHash(hash.as_bytes()[..16].try_into().unwrap())
+}
+
+pub(crate) fn new_product(name: &str, stock: u64, when: WhenSoldOut) -> NewProduct {
+    NewProduct {
+        sku: sku(name),
+        name: Name::new("Thing").unwrap(),
+        price: Money::new(450).unwrap(),
+        currency: Currency::new("EUR").unwrap(),
+        stock,
+        purchase_limit: None,
+        when_sold_out: when,
+        opens_at: None,
+        reorder: None,
+        ad_manager: None,
+    }
+}
+
+pub(crate) fn create(name: &str, stock: u64, when: WhenSoldOut) -> Command {
+    Command::CreateProduct(Box::new(new_product(name, stock, when)))
+}
+
+/// One unit for Ada, at once and without a key.
+pub(crate) fn order_of(name: &str) -> PlaceOrder {
+    PlaceOrder {
+        sku: sku(name),
+        quantity: Quantity::new(1).unwrap(),
+        customer: email("ada@example.com"),
+        key: None,
+        body: BodyHash(1),
+        defer: false,
+    }
+}
+
+pub(crate) fn deferred(name: &str) -> PlaceOrder {
+    PlaceOrder {
+        defer: true,
+        ..order_of(name)
+    }
+}
+
+pub(crate) fn units(order: PlaceOrder, units: u32) -> PlaceOrder {
+    PlaceOrder {
+        quantity: Quantity::new(units).unwrap(),
+        ..order
+    }
+}
+
+pub(crate) fn receive(name: &str, quantity: u64, reference: &str) -> Command {
+    Command::ReceiveGoods {
+        sku: sku(name),
+        quantity,
+        reference: Reference::new(reference).unwrap(),
+    }
+}
+
+pub(crate) fn queue_spec(name: &str, config: QueueConfig) -> QueueSpec {
+    QueueSpec {
+        name: name.to_owned(),
+        config,
+    }
+}
+
+pub(crate) fn send(queue: &str, body: &str) -> Command {
+    Command::SendMessage {
+        queue: queue.to_owned(),
+        send: Box::new(messaging::Send {
+            body: body.to_owned(),
+            ..messaging::Send::default()
+        }),
+    }
+}
+
+pub(crate) fn reply_order(answer: &Answer) -> &OrderReply {
+    match answer {
+        Ok(Ok(Reply::Order(reply))) => reply,
+        other => panic!("{other:?}"),
+    }
+}

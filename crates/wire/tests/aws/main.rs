@@ -1,0 +1,21 @@
+//! The codecs of SQS and SNS from outside: requests that real clients sent, Amazon's own
+//! vectors, round trips, and input that nobody would send.
+
+#[cfg(test)]
+mod arbitrary;
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod golden_sns;
+#[cfg(test)]
+mod golden_sqs;
+#[cfg(test)]
+mod http;
+#[cfg(test)]
+mod round_trip;
+#[cfg(test)]
+mod sigv4_suite;
+#[cfg(test)]
+mod values;
+#[cfg(test)]
+mod xml;
