@@ -293,6 +293,11 @@ pub fn memory_table(report: &memory::Report) -> String {
         &mut text,
         &["orders/s".to_owned(), rate(keyed), rate(unkeyed)],
     );
+    let others = |series: &memory::Series| format!("{:.0} %", series.outcome.others_busy * 100.0);
+    line(
+        &mut text,
+        &["others busy".to_owned(), others(keyed), others(unkeyed)],
+    );
     text.push_str(
         "\n| start after | keys | stop ms | ready file ms | /readyz ms | GET order ms | MiB |\n\
          |---|---|--:|--:|--:|--:|--:|\n",

@@ -8,7 +8,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use engine::ports::Clock;
@@ -102,7 +102,8 @@ pub async fn serve(mut config: Config) -> Result<(), ServeError> {
         engine: engine.clone(),
         config,
     });
-    start_tasks(&app, &tasks, &allowed)?;
+    let ended = Ended::default();
+    start_tasks(&app, &tasks, &allowed, &ended)?;
     let more = reference_factory.as_ref().map(factory::Factory::router);
     if let Some(factory) = &reference_factory {
         tasks.spawn(factory.run(cancel.clone()));
@@ -118,9 +119,26 @@ pub async fn serve(mut config: Config) -> Result<(), ServeError> {
     let server = tokio::spawn(listen::serve(listener, router, connections, cancel.clone()));
     cancel.cancelled().await;
     stop(&engine, io, server, tasks).await;
-    match engine.failure() {
-        Some(failure) => Err(ServeError::Start(format!("the store failed: {failure}"))),
+    if let Some(failure) = engine.failure() {
+        return Err(ServeError::Start(format!("the store failed: {failure}")));
+    }
+    match ended.0.get() {
+        Some(why) => Err(ServeError::Start(why.clone())),
         None => Ok(()),
+    }
+}
+
+/// Why a task without which the server cannot go on came to its end, if one did: the process
+/// then ends with an error, and a supervisor starts it anew.
+#[derive(Clone, Default)]
+struct Ended(Arc<OnceLock<String>>);
+
+impl Ended {
+    fn tell(&self, task: &str, error: &dyn std::error::Error, cancel: &CancellationToken) {
+        tracing::error!(%error, "the {task} ended");
+        // The first one says why; the others follow from it.
+        let _ = self.0.set(format!("the {task} ended: {error}"));
+        cancel.cancel();
     }
 }
 
@@ -165,7 +183,12 @@ fn open_factory(
     Ok(factory::Factory::open(config)?)
 }
 
-fn start_tasks(app: &App, tasks: &TaskTracker, allowed: &AllowedHosts) -> Result<(), ServeError> {
+fn start_tasks(
+    app: &App,
+    tasks: &TaskTracker,
+    allowed: &AllowedHosts,
+    ended: &Ended,
+) -> Result<(), ServeError> {
     let total = Duration::from_millis(app.config.factory.request_timeout_ms);
     let timeouts = Timeouts {
         connect: total.min(Timeouts::default().connect),
@@ -175,17 +198,17 @@ fn start_tasks(app: &App, tasks: &TaskTracker, allowed: &AllowedHosts) -> Result
         .map_err(|error| ServeError::Start(error.to_string()))?;
     workers::start(app, tasks, client);
     let (hub, engine, cancel) = (app.hub.clone(), app.engine.clone(), app.cancel.clone());
+    let told = ended.clone();
     tasks.spawn(async move {
         if let Err(error) = hub.run(engine, cancel.clone()).await {
-            tracing::error!(%error, "the feed ended");
-            cancel.cancel();
+            told.tell("feed", &error, &cancel);
         }
     });
     let (engine, cancel) = (app.engine.clone(), app.cancel.clone());
+    let told = ended.clone();
     tasks.spawn(async move {
         if let Err(error) = run_relay(engine, cancel.clone()).await {
-            tracing::error!(%error, "the relay ended");
-            cancel.cancel();
+            told.tell("relay", &error, &cancel);
         }
     });
     Ok(())

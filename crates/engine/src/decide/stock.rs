@@ -128,9 +128,13 @@ impl Batch {
     /// Gives the line what it is owed: verdicts for its head, a request to the factory if it is
     /// time. Called after everything that frees or brings units.
     pub(super) fn settle(&mut self, sku: &Sku) -> u64 {
+        let before = self.loaded.products[sku].product.waiting;
         let granted = self.decide_waiting(sku);
         self.reorder_if_due(sku);
-        if self.loaded.products[sku].needs_draining() {
+        let line = &self.loaded.products[sku];
+        // Nothing decided and still something due: the store counts orders that it does not
+        // have. That is for the audit to tell, and not to be tried for ever.
+        if line.needs_draining() && line.product.waiting != before {
             self.unsettled.insert(sku.clone());
         }
         granted

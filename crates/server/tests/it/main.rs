@@ -14,6 +14,8 @@ mod live;
 #[cfg(test)]
 mod observing;
 #[cfg(test)]
+mod outage;
+#[cfg(test)]
 mod restock;
 #[cfg(test)]
 mod rush;

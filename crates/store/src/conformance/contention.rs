@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use commerce::ProductId;
 use engine::ports::{Opened, Reader, Touch};
 use engine::{Kind, OrderStatus};
+use messaging::Message;
 
 use super::script::{Ordered, START, Script, message, new_product, queue, sku};
 use super::{Harness, always, load};
@@ -37,7 +38,11 @@ fn write(opened: &mut Opened, committed: &AtomicU64) -> Script {
         }
         script.entry(ProductId(0), Kind::MessageDeadLettered, Some(0), "{}", None);
         script.change("A", |product| product.grant_rate = n);
-        script.send(&mut line, [message(n, START)]);
+        let in_flight = Message {
+            receipt: Some(n),
+            ..message(n, START + 1)
+        };
+        script.send(&mut line, [in_flight]);
         script.changes.relay_cursor = Some(n);
         script.commit(opened);
         committed.store(n, Ordering::SeqCst);
@@ -79,7 +84,7 @@ fn look(reader: &dyn Reader, at_least: u64) -> u64 {
     if let [depth] = &depths[..] {
         let n = depth.queue.next_seq - 1;
         later(n, "a queue");
-        assert_eq!((depth.visible, depth.in_flight, depth.delayed), (n, 0, 0));
+        assert_eq!((depth.visible, depth.in_flight, depth.delayed), (0, n, 0));
     }
     let line = reader.waiting(ProductId(1), 0, 10).unwrap();
     assert!(line.len() <= 1, "{line:?}");

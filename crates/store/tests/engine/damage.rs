@@ -14,8 +14,8 @@ use store::sqlite;
 
 use self::forger::Forger;
 use crate::rig::{
-    Place, Rig, create, email, key, new_product, order_of, queue_spec, receive, runtime, send, sku,
-    units,
+    Place, Rig, create, deferred, email, key, new_product, order_of, queue_spec, receive, runtime,
+    send, sku, units,
 };
 
 /// A sale with something of everything:
@@ -564,6 +564,69 @@ fn a_forged_log_breaks_the_rules_of_selling() {
                 "{what}: the chain should be in order"
             );
         }
+    });
+}
+
+#[test]
+fn a_live_server_may_take_a_moment_to_give_what_it_owes() {
+    runtime().block_on(async {
+        let rig = Rig::new(Place::memory());
+        rig.done(create("A", 5, WhenSoldOut::Wait)).await;
+        rig.batch(vec![Command::PlaceOrder(deferred("A"))]).await;
+        rig.settled().await;
+        // Between the commit that gave it its place and the one that decided it.
+        let between = || {
+            let mut forger = Forger::of(&*rig.reader());
+            forger.remove(3);
+            forger.product("A", |product| {
+                product.stock.allocated = 0;
+                product.waiting = 1;
+                product.waiting_units = 1;
+            });
+            forger.wait_again(2);
+            forger.hash_again();
+            forger
+        };
+        let mut live = between();
+        live.turns_into(Forger::of(&*rig.reader()), 3);
+        let report = audit(&live).unwrap();
+        assert!(report.is_clean(), "{:#?}", report.violations);
+        assert_eq!(report.entries, 3, "what came meanwhile is included");
+        let report = audit(&between()).unwrap();
+        assert_eq!(report.violations.len(), 1, "{:#?}", report.violations);
+        assert_eq!(report.violations[0].rule, 2);
+    });
+}
+
+#[test]
+fn a_line_that_lost_an_order_does_not_keep_the_engine_busy() {
+    runtime().block_on(async {
+        let mut rig = Rig::new(Place::disk());
+        rig.done(create("A", 0, WhenSoldOut::Wait)).await;
+        rig.order(order_of("A")).await;
+        let Place::Disk(directory) = &rig.place else {
+            unreachable!("it was made on disk");
+        };
+        let shell = Connection::open(directory.path().join("firstcome.db")).unwrap();
+        assert_eq!(shell.execute("DELETE FROM waiting", []), Ok(1));
+        drop(shell);
+        // The product says that somebody waits, and nobody is there to be given the unit.
+        rig.done(receive("A", 1, "delivery")).await;
+        rig.stop_and_start().await;
+        rig.settled().await;
+        rig.stop_and_start().await;
+        let report = rig.audit();
+        assert_told(
+            &report,
+            "a lost order",
+            &[(
+                3,
+                Some("A"),
+                None,
+                None,
+                "has a waiting line that its history does not give",
+            )],
+        );
     });
 }
 

@@ -11,6 +11,7 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 use tokio::net::TcpSocket;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::harness::wait::eventually;
@@ -28,6 +29,7 @@ pub(crate) enum Manner {
 /// One request as it came.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
+    pub(crate) at: Instant,
     pub(crate) path: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: String,
@@ -186,6 +188,7 @@ async fn take(
     body: String,
 ) -> impl IntoResponse {
     shared.requests.lock().unwrap().push(Request {
+        at: Instant::now(),
         path: uri.path().to_owned(),
         headers,
         body,

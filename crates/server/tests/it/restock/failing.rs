@@ -1,6 +1,8 @@
 //! Factories that do not take the request: tried again where that may help, dead where it may
 //! not, and operations hears of it.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::{SHORT_TIMEOUT_MS, SKU, assert_counted, deliver, settings, sold_out};
@@ -108,6 +110,23 @@ async fn errors_that_may_pass_are_tried_again() {
     );
     deliver(&shop, &requests[0], 10).await.expect(200);
     assert_counted(&shop, 15, 1).await;
+}
+
+#[tokio::test]
+async fn the_wait_for_the_next_attempt_doubles() {
+    let failing = [500, 500].map(Manner::Answer);
+    let factory = Factory::scripted(failing, Manner::Answer(202));
+    let settings = settings(&factory.url())
+        .set("FACTORY__ATTEMPTS_MAX", 3)
+        .set("FACTORY__RETRY_MS", 1_000);
+    let shop = sold_out(settings).await;
+    factory.request(3).await;
+    shop.replenishment(SKU, "in_production").await;
+    let at: Vec<_> = factory.requests().iter().map(|one| one.at).collect();
+    // A request is on its way for a moment, before and after.
+    let slack = Duration::from_millis(100);
+    assert!(at[1] - at[0] + slack >= Duration::from_secs(1), "{at:?}");
+    assert!(at[2] - at[1] + slack >= Duration::from_secs(2), "{at:?}");
 }
 
 #[tokio::test]

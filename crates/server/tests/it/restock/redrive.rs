@@ -116,7 +116,10 @@ async fn a_dead_letter_beside_the_next_request_asks_nobody() {
 async fn a_request_that_is_sent_again_late_is_not_overdue_at_once() {
     let told = Arc::new(Notify::new());
     let factory = Factory::scripted([Manner::Answer(422)], Manner::After(Arc::clone(&told)));
-    let shop = sold_out(settings(&factory.url()).set("FACTORY__OVERDUE_S", 2)).await;
+    let settings = settings(&factory.url())
+        .set("FACTORY__OVERDUE_S", 2)
+        .set("FACTORY__REQUEST_TIMEOUT_MS", 60_000);
+    let shop = sold_out(settings).await;
     dead_letters(&shop, 1).await;
     let failed = shop.replenishment(SKU, "failed").await;
     let requested_at = failed["requestedAt"].as_str().unwrap();

@@ -2,6 +2,7 @@
 //! change them and make the hashes fit again.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use commerce::{
     Hash, Millis, Product, ProductId, Quantity, Replenishment, Sku, Waiting, chain, genesis,
@@ -15,6 +16,8 @@ pub(super) struct Forger {
     products: BTreeMap<Sku, Product>,
     waiting: Vec<(ProductId, Waiting)>,
     changes: HashMap<u64, OrderChange>,
+    /// What it turns into, and after how many looks at a product.
+    later: Option<(Box<Self>, AtomicU32)>,
 }
 
 impl Forger {
@@ -36,6 +39,19 @@ impl Forger {
             log,
             waiting,
             changes,
+            later: None,
+        }
+    }
+
+    /// A live server: somebody goes on to commit while it is looked at.
+    pub(super) fn turns_into(&mut self, later: Self, looks: u32) {
+        self.later = Some((Box::new(later), AtomicU32::new(looks)));
+    }
+
+    fn now(&self) -> &Self {
+        match &self.later {
+            Some((later, looks)) if looks.load(Ordering::Relaxed) == 0 => later,
+            _ => self,
         }
     }
 
@@ -167,16 +183,20 @@ fn not_asked<T>() -> Result<T, StoreError> {
 
 impl Reader for Forger {
     fn last_seq(&self) -> Result<u64, StoreError> {
-        Ok(self.log.len() as u64)
+        Ok(self.now().log.len() as u64)
     }
 
     fn product(&self, sku: &Sku) -> Result<Option<Product>, StoreError> {
-        Ok(self.products.get(sku).cloned())
+        if let Some((_, looks)) = &self.later {
+            let _ = looks.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1));
+        }
+        Ok(self.now().products.get(sku).cloned())
     }
 
     fn products(&self, after: Option<&Sku>, limit: usize) -> Result<Vec<Product>, StoreError> {
         let after = |product: &&Product| after.is_none_or(|after| product.sku > *after);
         Ok(self
+            .now()
             .products
             .values()
             .filter(after)
@@ -191,22 +211,34 @@ impl Reader for Forger {
         after_place: u64,
         limit: usize,
     ) -> Result<Vec<Waiting>, StoreError> {
-        let line = self.waiting.iter().filter(|(of, _)| *of == product);
+        let line = self.now().waiting.iter().filter(|(of, _)| *of == product);
         let after = line.map(|(_, w)| w).filter(|w| w.place > after_place);
         Ok(after.take(limit).cloned().collect())
     }
 
     fn entries(&self, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
         let after = usize::try_from(after).unwrap();
-        Ok(self.log.iter().skip(after).take(limit).cloned().collect())
+        Ok(self
+            .now()
+            .log
+            .iter()
+            .skip(after)
+            .take(limit)
+            .cloned()
+            .collect())
     }
 
     fn entry(&self, seq: u64) -> Result<Option<Entry>, StoreError> {
-        Ok(self.log.iter().find(|entry| entry.seq == seq).cloned())
+        Ok(self
+            .now()
+            .log
+            .iter()
+            .find(|entry| entry.seq == seq)
+            .cloned())
     }
 
     fn order_change(&self, order: u64) -> Result<Option<OrderChange>, StoreError> {
-        Ok(self.changes.get(&order).cloned())
+        Ok(self.now().changes.get(&order).cloned())
     }
 
     fn order(&self, _: u64) -> Result<Option<OrderRecord>, StoreError> {
