@@ -2,6 +2,7 @@
 //!
 //! A [`Refusal`] is a value: the rules said no, and nothing was written.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -9,9 +10,11 @@ use commerce::{
     Email, FailReason, Millis, NewProduct, OrderId, Product, ProductChange, Quantity, Reference,
     Replenishment, ReplenishmentId, Sku,
 };
-use messaging::{Message, QueueConfig, ReceiptHandle, Send};
+use messaging::topic::{self, Protocol, TopicRefusal};
+use messaging::{DeduplicationScope, Message, QueueConfig, QueueSettings, ReceiptHandle, Send};
 
 use crate::entry::OrderRecord;
+use crate::ports::{MoveTask, Queue, Subscription, Topic};
 
 /// The fingerprint of an `Idempotency-Key` within its scope: 128 bits of BLAKE3.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -45,14 +48,45 @@ pub struct QueueSpec {
     pub config: QueueConfig,
 }
 
-/// A message for everybody who subscribed to a topic.
+/// One publication to a topic, with the envelopes its subscribers get it in. The engine knows
+/// no wire format: whoever proposes the command has written them.
+#[derive(Debug, Clone, Default)]
+pub struct Publish {
+    /// The id of the publication.
+    pub id: String,
+    pub publication: topic::Publication,
+    /// For subscriptions that are not raw; where there is none, the text goes out as it is.
+    pub envelopes: Vec<(Protocol, Envelope)>,
+}
+
+/// An envelope around a message, cut where the subscription's id belongs; before that, of a FIFO
+/// topic, where the sequence number does.
 #[derive(Debug, Clone)]
-pub struct Publication {
-    pub topic: &'static str,
-    /// The entry it tells of; with the subscription it names the message, so a repeat is seen.
-    pub seq: u64,
-    pub body: String,
-    pub attributes: Vec<(&'static str, String)>,
+pub struct Envelope {
+    pub head: Arc<str>,
+    /// What stands between the sequence number and the id.
+    pub middle: Option<Arc<str>>,
+    pub tail: Arc<str>,
+}
+
+/// The attributes of a topic that were sent.
+#[derive(Debug, Clone, Default)]
+pub struct TopicSettings {
+    pub fifo: Option<bool>,
+    pub content_based_deduplication: Option<bool>,
+    pub deduplication_scope: Option<DeduplicationScope>,
+    /// The others, as they are; an empty value takes one away.
+    pub attributes: BTreeMap<String, String>,
+}
+
+/// What of a subscription is to be changed.
+#[derive(Debug, Clone, Default)]
+pub struct SubscriptionChange {
+    pub raw: Option<bool>,
+    pub filter: Option<Option<topic::FilterPolicy>>,
+    pub redrive: Option<Option<String>>,
+    /// As sent; an empty value takes one away.
+    pub attributes: BTreeMap<String, String>,
 }
 
 /// What a worker or a factory says of a replenishment.
@@ -105,6 +139,105 @@ pub enum Command {
         /// (topic, queue)
         subscriptions: Vec<(String, String)>,
     },
+    /// A queue of this name and kind, with these attributes. There already: fine, if what was
+    /// sent is as it is.
+    CreateQueue {
+        name: String,
+        owner: Option<String>,
+        settings: Box<QueueSettings>,
+        tags: BTreeMap<String, String>,
+    },
+    SetQueue {
+        queue: String,
+        settings: Box<QueueSettings>,
+    },
+    TagQueue {
+        queue: String,
+        tags: BTreeMap<String, String>,
+        untag: Vec<String>,
+    },
+    DeleteQueue {
+        queue: String,
+    },
+    PurgeQueue {
+        queue: String,
+    },
+    SendMessages {
+        queue: String,
+        sends: Vec<Send>,
+    },
+    DeleteMessages {
+        queue: String,
+        handles: Vec<ReceiptHandle>,
+    },
+    ChangeVisibilities {
+        queue: String,
+        /// Each with its new time-out in seconds.
+        changes: Vec<(ReceiptHandle, u32)>,
+    },
+    /// Starts to move everything out of a dead-letter queue.
+    StartMove {
+        queue: String,
+        destination: Option<String>,
+        /// Messages a second, 1 to 500.
+        rate: Option<u32>,
+    },
+    CancelMove {
+        queue: String,
+        task: String,
+    },
+    /// The next messages of the task that runs; what a timer proposes.
+    MoveStep {
+        queue: String,
+        destination: Option<String>,
+        max: usize,
+    },
+    CreateTopic {
+        name: String,
+        owner: Option<String>,
+        settings: Box<TopicSettings>,
+        tags: BTreeMap<String, String>,
+    },
+    SetTopic {
+        topic: String,
+        settings: Box<TopicSettings>,
+    },
+    TagTopic {
+        topic: String,
+        tags: BTreeMap<String, String>,
+        untag: Vec<String>,
+    },
+    DeleteTopic {
+        topic: String,
+    },
+    /// The same endpoint twice is one subscription.
+    Subscribe {
+        topic: String,
+        owner: Option<String>,
+        subscription: Box<topic::Subscription>,
+        attributes: BTreeMap<String, String>,
+    },
+    ConfirmSubscription {
+        topic: String,
+        /// The subscription's id, which the token carries, and the token.
+        id: String,
+        token: String,
+    },
+    Unsubscribe {
+        id: String,
+    },
+    SetSubscription {
+        id: String,
+        change: Box<SubscriptionChange>,
+    },
+    Publish {
+        topic: String,
+        publishes: Vec<Publish>,
+    },
+    /// Clears away what nobody can receive any more.
+    Sweep {
+        rows: usize,
+    },
     SendMessage {
         queue: String,
         send: Box<Send>,
@@ -113,6 +246,10 @@ pub enum Command {
         queue: String,
         max: usize,
         visibility_timeout_s: Option<u32>,
+        /// `ReceiveRequestAttemptId`, for FIFO queues.
+        attempt: Option<String>,
+        /// Whoever waits is not refused when too much is in flight.
+        waits: bool,
     },
     DeleteMessage {
         queue: String,
@@ -138,7 +275,8 @@ pub enum Command {
     Relay {
         from: u64,
         to: u64,
-        publications: Vec<Publication>,
+        /// Each with its topic.
+        publications: Vec<(&'static str, Publish)>,
     },
     /// Writes a row and commits: what readiness means.
     Probe,
@@ -156,6 +294,27 @@ impl Command {
             Self::Settle { .. } => "settle",
             Self::Replenishment { .. } => "replenishment",
             Self::EnsureQueues { .. } => "ensure_queues",
+            Self::CreateQueue { .. } => "create_queue",
+            Self::SetQueue { .. } => "set_queue",
+            Self::TagQueue { .. } => "tag_queue",
+            Self::DeleteQueue { .. } => "delete_queue",
+            Self::PurgeQueue { .. } => "purge_queue",
+            Self::SendMessages { .. } => "send_messages",
+            Self::DeleteMessages { .. } => "delete_messages",
+            Self::ChangeVisibilities { .. } => "change_visibilities",
+            Self::StartMove { .. } => "start_move",
+            Self::CancelMove { .. } => "cancel_move",
+            Self::MoveStep { .. } => "move_step",
+            Self::CreateTopic { .. } => "create_topic",
+            Self::SetTopic { .. } => "set_topic",
+            Self::TagTopic { .. } => "tag_topic",
+            Self::DeleteTopic { .. } => "delete_topic",
+            Self::Subscribe { .. } => "subscribe",
+            Self::ConfirmSubscription { .. } => "confirm_subscription",
+            Self::Unsubscribe { .. } => "unsubscribe",
+            Self::SetSubscription { .. } => "set_subscription",
+            Self::Publish { .. } => "publish",
+            Self::Sweep { .. } => "sweep",
             Self::SendMessage { .. } => "send_message",
             Self::ReceiveMessages { .. } => "receive_messages",
             Self::DeleteMessage { .. } => "delete_message",
@@ -207,6 +366,23 @@ pub enum Reply {
         queue_id: u32,
         message: Box<Message>,
     },
+    /// One answer for each entry of a batch, in its order.
+    Batch(Vec<Result<Self, Refusal>>),
+    Queue(Box<Queue>),
+    Move(Box<MoveTask>),
+    Topic(Box<Topic>),
+    Subscription {
+        subscription: Box<Subscription>,
+        /// It was there before.
+        repeated: bool,
+    },
+    /// The sequence is that of a FIFO topic.
+    Published {
+        id: String,
+        seq: Option<u64>,
+        /// A duplicate of an earlier one, or one of a FIFO topic: what reached nobody counts 0.
+        deliveries: u64,
+    },
     Count(u64),
     Done,
 }
@@ -242,6 +418,35 @@ pub enum Refusal {
     },
     NoDeadLetterSource,
     Queue(messaging::Refusal),
+    /// A queue of this name has another value for this attribute.
+    QueueExists {
+        attribute: &'static str,
+    },
+    /// Purged less than a minute ago.
+    PurgeInProgress,
+    /// A queue of the other kind, itself, one that may not be used, or none.
+    DeadLetterQueueUnfit {
+        reason: &'static str,
+    },
+    /// No queue has this one for its dead-letter queue.
+    NotADeadLetterQueue,
+    /// One move at a time for one queue.
+    MoveRunning,
+    MoveNotFound,
+    TopicNotFound {
+        topic: String,
+    },
+    /// A topic of this name has another value for this attribute.
+    TopicExists {
+        attribute: &'static str,
+    },
+    SubscriptionNotFound,
+    /// The same endpoint is subscribed with other attributes.
+    SubscriptionExists,
+    /// A subscriber came while the envelopes were written: write them again.
+    EnvelopeMissing,
+    TokenInvalid,
+    Topic(TopicRefusal),
     /// Another relay has moved the cursor; start again from where it is.
     RelayMoved {
         cursor: u64,
@@ -272,6 +477,19 @@ impl Refusal {
             Self::QueueNotFound { .. } => "queue_not_found",
             Self::NoDeadLetterSource => "no_dead_letter_queue",
             Self::Queue(_) => "queue_refusal",
+            Self::QueueExists { .. } => "queue_exists",
+            Self::PurgeInProgress => "purge_in_progress",
+            Self::DeadLetterQueueUnfit { .. } => "dead_letter_queue_unfit",
+            Self::NotADeadLetterQueue => "not_a_dead_letter_queue",
+            Self::MoveRunning => "move_running",
+            Self::MoveNotFound => "move_not_found",
+            Self::TopicNotFound { .. } => "topic_not_found",
+            Self::TopicExists { .. } => "topic_exists",
+            Self::SubscriptionNotFound => "subscription_not_found",
+            Self::SubscriptionExists => "subscription_exists",
+            Self::EnvelopeMissing => "envelope_missing",
+            Self::TokenInvalid => "token_invalid",
+            Self::Topic(_) => "topic_refusal",
             Self::RelayMoved { .. } => "relay_moved",
             Self::TooMany { .. } => "too_many",
         }

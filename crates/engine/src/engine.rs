@@ -1,7 +1,7 @@
 //! The handle on the sequencer.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -10,8 +10,10 @@ use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
 
 use crate::command::{Command, Refusal, Reply};
 use crate::feed::Feed;
+use crate::flow::{Flow, Flows};
 use crate::ports::{Clock, Ids, Opened, Reader, StoreError};
 use crate::sequencer::{self, Job, Shared};
+use crate::waits::Waits;
 
 /// The bounds of one engine.
 #[derive(Debug, Clone)]
@@ -26,6 +28,8 @@ pub struct Limits {
     pub keys_per_customer: u32,
     pub products_max: usize,
     pub queues_max: usize,
+    pub topics_max: usize,
+    pub subscriptions_max: usize,
 }
 
 impl Default for Limits {
@@ -36,7 +40,9 @@ impl Default for Limits {
             key_retention: Duration::from_secs(24 * 60 * 60),
             keys_per_customer: 1_000,
             products_max: 100_000,
-            queues_max: 1_000,
+            queues_max: 10_000,
+            topics_max: 1_000,
+            subscriptions_max: 10_000,
         }
     }
 }
@@ -124,13 +130,7 @@ impl Engine {
         let (sender, receiver) = mpsc::channel(limits.queue_max);
         let (stopped_tx, stopped) = watch::channel(false);
         let feed = Feed::new(last_seq);
-        let shared = Arc::new(Shared {
-            depth: AtomicU64::new(0),
-            failed: Mutex::new(None),
-            stopping: AtomicBool::new(false),
-            nudges: Nudges::default(),
-            subscriptions: AtomicU64::new(0),
-        });
+        let shared = Arc::new(Shared::new());
         let unsettled = reader.unsettled_products(limits.products_max)?;
         let thread = sequencer::spawn(sequencer::Parts {
             store,
@@ -138,6 +138,7 @@ impl Engine {
             ids,
             limits: limits.clone(),
             jobs: receiver,
+            wake: sender.downgrade(),
             shared: Arc::clone(&shared),
             feed: feed.clone(),
             stopped: stopped_tx,
@@ -200,10 +201,12 @@ impl Engine {
             .await
             .expect("the semaphore is never closed");
         let reader = Arc::clone(&self.inner.reader);
-        match tokio::task::spawn_blocking(move || read(&*reader)).await {
-            Ok(result) => result.map_err(EngineError::from),
-            Err(_) => Err(EngineError::Store("a read was cut short".into())),
-        }
+        let result = match tokio::task::spawn_blocking(move || read(&*reader)).await {
+            Ok(result) => result.map_err(EngineError::from)?,
+            Err(_) => return Err(EngineError::Store("a read was cut short".into())),
+        };
+        self.inner.until_durable().await?;
+        Ok(result)
     }
 
     pub fn reader(&self) -> Arc<dyn Reader> {
@@ -231,6 +234,21 @@ impl Engine {
     /// that nothing that arrives in between is slept through.
     pub fn nudge(&self, queue: &str) -> Arc<Notify> {
         self.inner.shared.nudges.of(queue)
+    }
+
+    /// Those who wait for messages, one woken by one message.
+    pub fn waits(&self) -> &Waits {
+        &self.inner.shared.waits
+    }
+
+    /// What passed through each queue; counted just after it is answered.
+    pub fn flows(&self) -> Flows {
+        self.inner.shared.meter.flows(self.now())
+    }
+
+    /// What passed through one queue.
+    pub fn flow(&self, queue: &str) -> Flow {
+        self.inner.shared.meter.flow(queue, self.now())
     }
 
     /// Why the sequencer gave up, if it did.
@@ -272,6 +290,26 @@ impl Engine {
 impl Inner {
     fn stopping(&self) -> bool {
         self.shared.stopping.load(Ordering::SeqCst)
+    }
+
+    /// Returns when everything that a reader can have seen by now is durable: what was told to
+    /// anybody must not be lost.
+    async fn until_durable(&self) -> Result<(), EngineError> {
+        let seen = self.shared.appended.load(Ordering::Acquire);
+        if *self.shared.durable.borrow() >= seen {
+            return Ok(());
+        }
+        let mut durable = self.shared.durable.subscribe();
+        loop {
+            if let Some(failure) = self.shared.failure() {
+                return Err(EngineError::Store(failure));
+            }
+            if *durable.borrow_and_update() >= seen {
+                return Ok(());
+            }
+            // The sender lives as long as `self`.
+            let _ = durable.changed().await;
+        }
     }
 
     fn why_closed(&self) -> EngineError {

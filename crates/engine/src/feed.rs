@@ -111,9 +111,12 @@ impl Tail {
 
     async fn read(&mut self) -> Result<Committed, StoreError> {
         let (reader, after) = (Arc::clone(&self.reader), self.next - 1);
-        let entries = tokio::task::spawn_blocking(move || reader.entries(after, CATCH_UP))
+        // What the store has beyond this is not durable yet.
+        let last = *self.last.borrow();
+        let mut entries = tokio::task::spawn_blocking(move || reader.entries(after, CATCH_UP))
             .await
             .map_err(|error| StoreError::new("a read of the log was cut short", error))??;
+        entries.retain(|entry| entry.seq <= last);
         if let Some(newest) = entries.last() {
             self.next = newest.seq + 1;
         }

@@ -22,14 +22,18 @@ mod decide;
 mod engine;
 mod entry;
 pub mod feed;
+mod flow;
 pub mod ports;
 mod relay;
 mod sequencer;
+mod waits;
 
 pub use command::{
-    BodyHash, Command, KeyHash, OrderReply, PlaceOrder, Publication, QueueSpec, ReceiptReply,
-    Refusal, ReplenishmentChange, ReplenishmentReply, Reply,
+    BodyHash, Command, Envelope, KeyHash, OrderReply, PlaceOrder, Publish, QueueSpec, ReceiptReply,
+    Refusal, ReplenishmentChange, ReplenishmentReply, Reply, SubscriptionChange, TopicSettings,
 };
 pub use engine::{Engine, EngineError, Limits};
 pub use entry::{Buyer, Data, Entry, Kind, OrderRecord, OrderStatus};
+pub use flow::{Counts, Flow, Flows};
 pub use relay::{TOPIC_OPERATIONS, TOPIC_ORDERS, TOPIC_STOCK, run_relay};
+pub use waits::{Waiter, Waits, run_waits};

@@ -1,21 +1,24 @@
 //! All that the engine knows of the world: a store, a clock, randomness.
 //!
-//! A batch goes `load` -> decide -> `commit`. Between the two the store guarantees that nobody
-//! else changes what was loaded: a store with a single writer by being the only one, a shared
-//! store by locking what the batch touches. `commit` returns when the changes would survive a
-//! power failure, and makes all of them visible or none.
+//! A batch goes `load` -> decide -> `append` -> sync. Up to the end of `append` the store
+//! guarantees that nobody else changes what was loaded: a store with a single writer by being the
+//! only one, a shared store by locking what the batch touches. All of a batch becomes visible or
+//! none of it, and it would survive a power failure once it is synced; nobody is answered
+//! before.
 //!
-//! Both calls block: they are made from the sequencer's own thread.
+//! All these calls block: they are made from the sequencer's own threads.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use commerce::{
     CustomerHash, Hash, Line, Millis, Product, ProductId, Reference, Replenishment, Sku, Waiting,
 };
-use messaging::{Message, QueueConfig};
+use messaging::fair::Load;
+use messaging::{Attempt, DedupEntry, DedupKey, GroupHead, Message, QueueConfig, QueueMore, topic};
+use serde::{Deserialize, Serialize};
 
-use crate::command::KeyHash;
+use crate::command::{Envelope, KeyHash};
 use crate::entry::{Entry, OrderRecord, OrderStatus};
 
 /// What a batch needs to see. Names may repeat.
@@ -34,48 +37,207 @@ pub struct Touch {
     pub references: Vec<(Sku, Reference)>,
     pub replenishments: Vec<u64>,
     pub queues: Vec<QueueTouch>,
-    pub topics: bool,
+    /// These topics, with their subscriptions and the queues that those lead to.
+    pub topics: Vec<TopicTouch>,
+    /// These subscriptions, each with its topic.
+    pub subscriptions: Vec<String>,
     /// Keys older than this are forgotten.
     pub keys_since: Millis,
     pub now: Millis,
 }
 
 /// What a batch needs of one queue.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct QueueTouch {
     pub name: String,
-    /// So many messages that are visible at `now`, oldest first.
+    /// So many messages that are visible at `now`, those that have waited longest first. Of a
+    /// FIFO queue: so many groups of which something may be received.
     pub visible: usize,
+    /// How many receives share them: each of them locks the FIFO group it ends in.
+    pub receives: usize,
     /// So many messages from the front, visible or not (for a redrive).
     pub first: usize,
     /// These messages, by sequence.
     pub messages: Vec<u64>,
+    /// Was one of these sent of late? The group and the id; both scopes are looked up.
+    pub duplicates: Vec<Duplicate>,
+    /// These receive attempts.
+    pub attempts: Vec<String>,
+}
+
+/// What a topic's publications are compared by.
+#[derive(Debug, Clone, Default)]
+pub struct TopicTouch {
+    pub name: String,
+    pub duplicates: Vec<Duplicate>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Duplicate {
+    pub group: Option<String>,
+    pub id: String,
 }
 
 /// A queue as stored.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Queue {
+    /// Never used again, also when the queue is deleted: receipt handles carry it.
     pub id: u32,
     pub name: String,
+    /// Where its messages are. A purge gives it a new one: what was in the old one is gone at
+    /// once, and is cleared away in its own time.
+    pub partition: u32,
     pub config: QueueConfig,
+    pub more: Arc<QueueMore>,
+    /// The newest first, [`MOVES_MAX`] at most.
+    pub moves: Arc<Vec<MoveTask>>,
     /// The sequence that the next message gets.
     pub next_seq: u64,
     pub created_at: Millis,
+    /// When its attributes were set.
+    pub modified_at: Millis,
+    pub purged_at: Option<Millis>,
+}
+
+/// Move tasks that a queue remembers (API reference, `ListMessageMoveTasks`).
+pub const MOVES_MAX: usize = 10;
+
+/// Messages on their way out of a dead-letter queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MoveTask {
+    pub id: String,
+    /// Back to where each came from, if none is named.
+    pub destination: Option<String>,
+    /// Messages a second.
+    pub rate: Option<u32>,
+    pub started_at: Millis,
+    pub moved: u64,
+    /// Counted at the start.
+    pub to_move: u64,
+    pub status: MoveStatus,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum MoveStatus {
+    Running,
+    Completed,
+    Cancelled,
+    Failed,
 }
 
 /// A queue with the messages that were asked for.
 #[derive(Debug, Clone)]
 pub struct LoadedQueue {
     pub queue: Queue,
-    pub visible: Vec<Message>,
+    /// Of a standard queue.
+    pub visible: VecDeque<Message>,
+    /// Of a FIFO queue: the first ten messages of each group, those in flight included. A group
+    /// of which nothing may be received is left out.
+    pub groups: VecDeque<GroupHead>,
     pub first: Vec<Message>,
     pub messages: HashMap<u64, Message>,
+    pub duplicates: HashMap<DedupKey, DedupEntry>,
+    pub attempts: HashMap<String, Attempt>,
+    /// Messages in flight, counted when visible ones were asked for and the queue holds so many
+    /// messages that the bound can be near; else 0.
+    pub in_flight: u64,
+    /// Who has how much in flight, where the messages of a standard queue name groups.
+    pub load: Option<Load>,
+    /// Messages in the queue before this batch, whatever their state.
+    pub total: u64,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+impl LoadedQueue {
+    /// The queue alone.
+    pub fn bare(queue: Queue) -> Self {
+        Self {
+            queue,
+            visible: VecDeque::new(),
+            groups: VecDeque::new(),
+            first: Vec::new(),
+            messages: HashMap::new(),
+            duplicates: HashMap::new(),
+            attempts: HashMap::new(),
+            in_flight: 0,
+            load: None,
+            total: 0,
+        }
+    }
+}
+
+/// A topic as stored.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Topic {
+    /// From the same numbers as those of queues.
+    pub id: u32,
+    pub topic: topic::Topic,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// `DisplayName`, `Policy` and the like, as sent.
+    #[serde(default)]
+    pub attributes: BTreeMap<String, String>,
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
+    /// The sequence of the next publication to a FIFO topic.
+    #[serde(default)]
+    pub next_seq: u64,
+    pub created_at: Millis,
+}
+
+/// A subscription as stored.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Subscription {
     pub topic: String,
-    pub queue: String,
+    pub subscription: topic::Subscription,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// What confirms it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+    /// The attributes as sent: `FilterPolicy`, `DeliveryPolicy` and the like.
+    #[serde(default)]
+    pub attributes: BTreeMap<String, String>,
+    pub created_at: Millis,
+}
+
+/// The queue in which messages for subscribers that are no queues wait for their worker.
+pub const DELIVERIES_QUEUE: &str = "sns-deliveries";
+
+/// A message of [`DELIVERIES_QUEUE`], as JSON in its body.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// The subscription's id.
+    pub subscription: String,
+    pub topic: String,
+    pub message_id: String,
+    pub kind: DeliveryKind,
+    pub raw: bool,
+    /// As it goes out: with its envelope unless it is raw.
+    pub message: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<String, messaging::Attribute>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeliveryKind {
+    Notification,
+    /// Asks the endpoint to confirm; what follows is decided by its answer.
+    SubscriptionConfirmation,
+    UnsubscribeConfirmation,
+}
+
+/// A topic with all its subscriptions, oldest first.
+#[derive(Debug, Clone)]
+pub struct LoadedTopic {
+    pub topic: Topic,
+    pub subscriptions: Arc<Vec<Subscription>>,
+    pub duplicates: HashMap<DedupKey, DedupEntry>,
 }
 
 /// What was there.
@@ -88,7 +250,12 @@ pub struct Loaded {
     /// The newest entry that concerns no product, and its hash.
     pub system: (u64, Option<Hash>),
     pub next_product: u32,
+    /// The number that the next queue, topic or partition gets.
     pub next_queue: u32,
+    /// How many queues, topics and subscriptions there are.
+    pub queue_count: usize,
+    pub topic_count: usize,
+    pub subscription_count: usize,
     pub products: HashMap<Sku, Line>,
     /// Only the keys that are known: the order they made.
     pub keys: HashMap<KeyHash, u64>,
@@ -100,7 +267,9 @@ pub struct Loaded {
     pub references: HashMap<(Sku, Reference), (u64, u64)>,
     pub replenishments: HashMap<u64, Replenishment>,
     pub queues: HashMap<String, LoadedQueue>,
-    pub subscriptions: Vec<Subscription>,
+    pub topics: HashMap<String, LoadedTopic>,
+    /// Those that were asked for by id.
+    pub subscriptions: HashMap<String, Subscription>,
     pub relay_cursor: u64,
 }
 
@@ -127,6 +296,16 @@ pub struct Counted {
     pub at: Millis,
 }
 
+/// Clears away what nobody can receive any more, a bounded piece at a time: the messages of
+/// partitions that no queue has, messages past their queue's retention, and what deduplication
+/// and receive attempts remembered for five minutes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sweep {
+    pub now: Millis,
+    /// At most so many rows of each kind.
+    pub rows: usize,
+}
+
 /// All that a batch changes. Committed together or not at all.
 #[derive(Debug, Default)]
 pub struct Changes {
@@ -141,10 +320,25 @@ pub struct Changes {
     pub references: Vec<(ProductId, Reference, u64, u64)>,
     pub replenishments: Vec<Replenishment>,
     pub queues: Vec<Queue>,
+    /// By name, with their messages.
+    pub queues_removed: Vec<String>,
+    /// What [`Loaded::next_queue`] is from now on.
+    pub next_queue: Option<u32>,
+    pub topics: Vec<Topic>,
+    /// By name, with their subscriptions.
+    pub topics_removed: Vec<String>,
     pub subscriptions: Vec<Subscription>,
+    /// By id.
+    pub subscriptions_removed: Vec<String>,
+    /// By partition.
     pub messages: Vec<(u32, Message)>,
+    /// By partition and sequence.
     pub messages_removed: Vec<(u32, u64)>,
+    /// By the number of the queue or topic.
+    pub duplicates: Vec<(u32, DedupEntry)>,
+    pub attempts: Vec<(u32, Attempt)>,
     pub relay_cursor: Option<u64>,
+    pub sweep: Option<Sweep>,
     /// Write something even when nothing else changed.
     pub probe: Option<Millis>,
 }
@@ -161,10 +355,18 @@ impl Changes {
             references,
             replenishments,
             queues,
+            queues_removed,
+            next_queue,
+            topics,
+            topics_removed,
             subscriptions,
+            subscriptions_removed,
             messages,
             messages_removed,
+            duplicates,
+            attempts,
             relay_cursor,
+            sweep,
             probe,
         } = self;
         entries.is_empty()
@@ -175,10 +377,18 @@ impl Changes {
             && references.is_empty()
             && replenishments.is_empty()
             && queues.is_empty()
+            && queues_removed.is_empty()
+            && next_queue.is_none()
+            && topics.is_empty()
+            && topics_removed.is_empty()
             && subscriptions.is_empty()
+            && subscriptions_removed.is_empty()
             && messages.is_empty()
             && messages_removed.is_empty()
+            && duplicates.is_empty()
+            && attempts.is_empty()
             && relay_cursor.is_none()
+            && sweep.is_none()
             && probe.is_none()
     }
 }
@@ -218,9 +428,30 @@ pub trait Store: Send {
     /// Durable when it returns. After an error the batch may or may not have been written; the
     /// engine stops rather than guess.
     fn commit(&mut self, changes: &Changes) -> Result<(), StoreError>;
+
+    /// Writes a batch without waiting for the disk: it is durable once [`Durability::sync`] of
+    /// what is returned has come back, and so is everything that was appended before it. This
+    /// store's next `load` sees it at once. A store that has nothing to gain from the difference
+    /// commits, and returns none.
+    ///
+    /// # Errors
+    /// As [`commit`](Self::commit).
+    fn append(&mut self, changes: &Changes) -> Result<Option<Arc<dyn Durability>>, StoreError> {
+        self.commit(changes)?;
+        Ok(None)
+    }
 }
 
-/// How deep a queue is.
+/// Waits for the disk, on another thread than the store's own.
+pub trait Durability: Send + Sync {
+    /// Everything that was appended before the call survives a power failure when it returns.
+    ///
+    /// # Errors
+    /// What was appended may or may not have been written; the engine stops rather than guess.
+    fn sync(&self) -> Result<(), StoreError>;
+}
+
+/// How deep a queue is. A store may stop counting what is hidden at some 100,000s.
 #[derive(Debug, Clone, PartialEq)]
 pub struct QueueDepth {
     pub queue: Queue,
@@ -261,9 +492,37 @@ pub trait Reader: Send + Sync {
     /// Products whose line may be owed something: orders wait, or a reorder is set and none open.
     fn unsettled_products(&self, limit: usize) -> Result<Vec<Product>, StoreError>;
     fn queues(&self, now: Millis) -> Result<Vec<QueueDepth>, StoreError>;
+    fn queue(&self, name: &str, now: Millis) -> Result<Option<QueueDepth>, StoreError>;
+    /// A queue without its counts, which cost more than the rest.
+    fn queue_row(&self, name: &str) -> Result<Option<Queue>, StoreError> {
+        Ok(self.queue(name, 0)?.map(|depth| depth.queue))
+    }
+    /// Every queue without its counts, by name.
+    fn queue_rows(&self) -> Result<Vec<Queue>, StoreError> {
+        let depths = self.queues(0)?;
+        Ok(depths.into_iter().map(|depth| depth.queue).collect())
+    }
+    /// By name.
+    fn queue_names(&self) -> Result<Vec<String>, StoreError>;
+    /// When the next message that is not visible at `now` will be.
+    fn next_visible(&self, queue: &str, now: Millis) -> Result<Option<Millis>, StoreError>;
     /// A look at messages without receiving them.
     fn messages(&self, queue: &str, after: u64, limit: usize) -> Result<Vec<Message>, StoreError>;
-    fn subscriptions(&self) -> Result<Vec<Subscription>, StoreError>;
+    /// By name.
+    fn topics(&self, after: Option<&str>, limit: usize) -> Result<Vec<Topic>, StoreError>;
+    fn topic(&self, name: &str) -> Result<Option<Topic>, StoreError>;
+    fn subscription(&self, id: &str) -> Result<Option<Subscription>, StoreError>;
+    /// Of one topic or of all; in a stable order, after the given id.
+    fn subscriptions(
+        &self,
+        topic: Option<&str>,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Subscription>, StoreError>;
+    /// Queues that messages are being moved out of.
+    fn moving_queues(&self) -> Result<Vec<(String, MoveTask)>, StoreError>;
+    /// Whether a sweep would find partitions to clear.
+    fn has_dropped_messages(&self) -> Result<bool, StoreError>;
     fn relay_cursor(&self) -> Result<u64, StoreError>;
     /// Every order change there is, for the audit.
     fn order_change(&self, order: u64) -> Result<Option<OrderChange>, StoreError>;
@@ -301,6 +560,34 @@ pub trait Clock: Send + Sync {
 /// Random bits, good enough for secrets.
 pub trait Ids: Send + Sync {
     fn entropy(&self) -> [u8; 32];
+}
+
+/// Writes the envelopes in which subscribers get a publication. The engine knows no wire format.
+pub trait Envelopes: Send + Sync {
+    /// One for each protocol whose subscribers may want it; none means the text as it is.
+    fn wrap(
+        &self,
+        topic: &str,
+        id: &str,
+        at: Millis,
+        publication: &topic::Publication,
+    ) -> Vec<(topic::Protocol, Envelope)>;
+}
+
+/// Everybody gets the text as it is.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoEnvelopes;
+
+impl Envelopes for NoEnvelopes {
+    fn wrap(
+        &self,
+        _topic: &str,
+        _id: &str,
+        _at: Millis,
+        _publication: &topic::Publication,
+    ) -> Vec<(topic::Protocol, Envelope)> {
+        Vec::new()
+    }
 }
 
 /// A store opened: its writing and its reading side.

@@ -4,13 +4,17 @@
 //! entry is published once, whatever dies when.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
+use messaging::{Attribute, topic};
 use tokio_util::sync::CancellationToken;
 
-use crate::command::{Command, Publication, Refusal};
+use crate::command::{Command, Publish, Refusal};
+use crate::decide::uuid;
 use crate::engine::{Engine, EngineError};
 use crate::entry::{Entry, Kind};
+use crate::ports::Envelopes;
 
 /// Topic of everything that happens to a product's goods.
 pub const TOPIC_STOCK: &str = "stock";
@@ -46,18 +50,31 @@ fn topic(kind: Kind) -> Option<&'static str> {
     }
 }
 
-fn publication(entry: &Entry, topic: &'static str) -> Publication {
-    Publication {
-        topic,
-        seq: entry.seq,
-        body: format!(
-            r#"{{"type":"{}","seq":{},"at":{},"data":{}}}"#,
-            entry.kind.as_str(),
-            entry.seq,
-            entry.at,
-            message_text(&entry.data)
-        ),
-        attributes: vec![("type", entry.kind.as_str().to_owned())],
+fn publish(entry: &Entry, topic: &'static str, envelopes: &dyn Envelopes) -> Publish {
+    let message = format!(
+        r#"{{"type":"{}","seq":{},"at":{},"data":{}}}"#,
+        entry.kind.as_str(),
+        entry.seq,
+        entry.at,
+        message_text(&entry.data)
+    );
+    let kind = Attribute::string(entry.kind.as_str());
+    let publication = topic::Publication {
+        message,
+        attributes: [("type".to_owned(), kind)].into(),
+        ..topic::Publication::default()
+    };
+    // The same id whenever the entry is published: it is one publication.
+    let digest = blake3::hash(format!("{topic}:{}", entry.seq).as_bytes());
+    let id: [u8; 16] = digest.as_bytes()[..16]
+        .try_into()
+        .expect("a hash is longer");
+    let id = uuid(id);
+    let envelopes = envelopes.wrap(topic, &id, entry.at, &publication);
+    Publish {
+        id,
+        publication,
+        envelopes,
     }
 }
 
@@ -77,7 +94,11 @@ fn message_text(json: &str) -> Cow<'_, str> {
 ///
 /// # Errors
 /// When the engine has stopped or its store fails.
-pub async fn run_relay(engine: Engine, cancel: CancellationToken) -> Result<(), EngineError> {
+pub async fn run_relay(
+    engine: Engine,
+    envelopes: Arc<dyn Envelopes>,
+    cancel: CancellationToken,
+) -> Result<(), EngineError> {
     let mut cursor = engine.read(|reader| reader.relay_cursor()).await?;
     let mut version = engine.subscriptions_version();
     let mut subscribed = topics_with_subscribers(&engine).await?;
@@ -101,14 +122,13 @@ pub async fn run_relay(engine: Engine, cancel: CancellationToken) -> Result<(), 
                 looked = tokio::time::Instant::now();
             }
             for chunk in batch.chunks(PUBLICATIONS_MAX) {
-                let publications: Vec<Publication> = chunk
+                let publications: Vec<(&'static str, Publish)> = chunk
                     .iter()
                     .filter_map(|entry| {
                         let topic = topic(entry.kind)?;
                         subscribed
-                            .iter()
-                            .any(|subscribed| subscribed == topic)
-                            .then(|| publication(entry, topic))
+                            .contains(&topic)
+                            .then(|| (topic, publish(entry, topic, &*envelopes)))
                     })
                     .collect();
                 seen = chunk.last().map_or(seen, |entry| entry.seq);
@@ -129,15 +149,19 @@ pub async fn run_relay(engine: Engine, cancel: CancellationToken) -> Result<(), 
 }
 
 /// Topics that nobody listens to cost nothing.
-async fn topics_with_subscribers(engine: &Engine) -> Result<Vec<String>, EngineError> {
-    let mut topics: Vec<String> = engine
-        .read(|reader| reader.subscriptions())
-        .await?
-        .into_iter()
-        .map(|subscription| subscription.topic)
-        .collect();
-    topics.dedup();
-    Ok(topics)
+async fn topics_with_subscribers(engine: &Engine) -> Result<Vec<&'static str>, EngineError> {
+    let topics = [TOPIC_STOCK, TOPIC_ORDERS, TOPIC_OPERATIONS];
+    engine
+        .read(move |reader| {
+            let mut subscribed = Vec::new();
+            for topic in topics {
+                if !reader.subscriptions(Some(topic), None, 1)?.is_empty() {
+                    subscribed.push(topic);
+                }
+            }
+            Ok(subscribed)
+        })
+        .await
 }
 
 /// Where the cursor is afterwards; none when cancelled.
@@ -145,7 +169,7 @@ async fn advance(
     engine: &Engine,
     from: u64,
     to: u64,
-    publications: Vec<Publication>,
+    publications: Vec<(&'static str, Publish)>,
     cancel: &CancellationToken,
 ) -> Result<Option<u64>, EngineError> {
     loop {

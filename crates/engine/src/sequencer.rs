@@ -1,24 +1,30 @@
-//! The single writer: a thread that drains what has arrived, decides it in order, commits it
-//! together, answers everybody, and starts again.
+//! The single writer: a thread that drains what has arrived, decides it in order, appends it to
+//! the store, hands it on, and starts again; and a second thread that waits for the disk and
+//! answers everybody. While one batch is being synced the next is decided, so the disk is never
+//! waited for twice, and what arrives meanwhile shares the next sync.
 //!
-//! What always holds here: an answer is sent only after the commit that carries it returned;
-//! commands are decided in the order in which they were taken; nothing is kept between two
-//! batches but which lines still owe a verdict, and that is only a hint (a periodic scan finds
-//! the same).
+//! What always holds here: an answer is sent only after the sync that covers it returned;
+//! commands are decided in the order in which they were taken, and answered batch by batch in
+//! that order; nothing is kept between two batches but which lines still owe a verdict, and that
+//! is only a hint (a periodic scan finds the same).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, mpsc as blocking};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
-use commerce::Sku;
+use commerce::{Millis, Sku};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::command::{Command, Refusal, Reply};
-use crate::decide::{self, Batch};
+use crate::decide::{self, Batch, Wake};
 use crate::engine::{EngineError, Limits, Nudges};
+use crate::entry::Entry;
 use crate::feed::Feed;
-use crate::ports::{Clock, Ids, Store};
+use crate::flow::{Counts, Meter};
+use crate::ports::{Clock, Durability, Ids, Store};
+use crate::waits::Waits;
 
 pub(crate) type Answer = Result<Result<Reply, Refusal>, EngineError>;
 
@@ -37,11 +43,44 @@ pub(crate) struct Shared {
     pub(crate) failed: Mutex<Option<Arc<str>>>,
     pub(crate) stopping: AtomicBool,
     pub(crate) nudges: Nudges,
+    pub(crate) waits: Waits,
+    pub(crate) meter: Meter,
     /// How often a subscription was added: the relay looks again when it moves.
     pub(crate) subscriptions: AtomicU64,
+    /// Batches that readers of the store may see, and those of them that are durable.
+    pub(crate) appended: AtomicU64,
+    pub(crate) durable: watch::Sender<u64>,
+    /// Batches on their way from the first to the second.
+    on_the_way: AtomicU64,
 }
 
 impl Shared {
+    pub(crate) fn new() -> Self {
+        Self {
+            depth: AtomicU64::new(0),
+            failed: Mutex::new(None),
+            stopping: AtomicBool::new(false),
+            nudges: Nudges::default(),
+            waits: Waits::default(),
+            meter: Meter::default(),
+            subscriptions: AtomicU64::new(0),
+            appended: AtomicU64::new(0),
+            durable: watch::Sender::new(0),
+            on_the_way: AtomicU64::new(0),
+        }
+    }
+
+    /// The first failure counts; the others follow from it.
+    fn fail(&self, error: &EngineError) -> Arc<str> {
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        let text = failed.get_or_insert_with(|| error.to_string().into());
+        let text = Arc::clone(text);
+        drop(failed);
+        // Whoever waits for a batch to become durable learns that it will not.
+        self.durable.send_modify(|_| {});
+        text
+    }
+
     pub(crate) fn failure(&self) -> Option<Arc<str>> {
         self.failed
             .lock()
@@ -56,6 +95,8 @@ pub(crate) struct Parts {
     pub(crate) ids: Arc<dyn Ids>,
     pub(crate) limits: Limits,
     pub(crate) jobs: mpsc::Receiver<Job>,
+    /// Wakes this thread when the other one finds that the store has failed.
+    pub(crate) wake: mpsc::WeakSender<Job>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) feed: Feed,
     pub(crate) stopped: watch::Sender<bool>,
@@ -75,9 +116,43 @@ pub(crate) fn spawn(parts: Parts) -> JoinHandle<()> {
 /// One caller's command, or one of our own.
 type Taken = (Command, Option<oneshot::Sender<Answer>>);
 
+/// Batches that may wait for the one that is being synced. With one, the sequencer decides while
+/// the disk works and then waits for it, so that what arrives shares the next batch.
+const APPENDED_MAX: usize = 1;
+
+/// A batch that was decided and appended, and what is due once it is durable.
+struct Appended {
+    number: u64,
+    began: Instant,
+    durability: Option<Arc<dyn Durability>>,
+    answers: Vec<(Option<oneshot::Sender<Answer>>, Result<Reply, Refusal>)>,
+    entries: Vec<Entry>,
+    woken: BTreeMap<String, Wake>,
+    counts: BTreeMap<String, Counts>,
+    queues_deleted: Vec<String>,
+    at: Millis,
+    has_new_subscriptions: bool,
+    wrote: bool,
+}
+
+/// The thread that waits for the disk.
+struct Syncer {
+    appended: blocking::SyncSender<Appended>,
+    thread: JoinHandle<()>,
+}
+
 fn run(mut parts: Parts) {
+    let syncer = match start_syncer(&parts) {
+        Ok(syncer) => syncer,
+        Err(error) => {
+            let error = EngineError::Store(format!("cannot start a thread: {error}").into());
+            fail(&mut parts, &error);
+            parts.stopped.send_replace(true);
+            return;
+        }
+    };
     let mut stopping = false;
-    loop {
+    while parts.shared.failure().is_none() {
         let mut taken: Vec<Taken> = Vec::with_capacity(parts.limits.batch_max);
         // What a line owes comes before anything new.
         while taken.len() < parts.limits.batch_max {
@@ -121,10 +196,19 @@ fn run(mut parts: Parts) {
             .shared
             .depth
             .fetch_sub(from_callers as u64, Ordering::Relaxed);
-        if let Err(error) = decide_and_commit(&mut parts, taken) {
-            fail(&mut parts, &error);
-            break;
+        match decide_and_append(&mut parts, taken) {
+            Ok(Some(appended)) => hand_on(&parts, &syncer, appended),
+            Ok(None) => {}
+            Err(error) => {
+                parts.shared.fail(&error);
+            }
         }
+    }
+    // Everything that was appended is answered before this is over.
+    drop(syncer.appended);
+    let _ = syncer.thread.join();
+    if let Some(text) = parts.shared.failure() {
+        fail(&mut parts, &EngineError::Store(text));
     }
     parts.stopped.send_replace(true);
 }
@@ -132,13 +216,12 @@ fn run(mut parts: Parts) {
 /// The store failed in the middle: what was written is unknown, so this process must not decide
 /// anything more. Everybody who waits is told; a restart reads what really is there.
 fn fail(parts: &mut Parts, error: &EngineError) {
-    let text: Arc<str> = error.to_string().into();
+    let text = match error {
+        EngineError::Store(text) => Arc::clone(text),
+        other => other.to_string().into(),
+    };
+    parts.shared.fail(error);
     tracing::error!(error = %text, "the store failed; the sequencer stops");
-    *parts
-        .shared
-        .failed
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&text));
     parts.jobs.close();
     while let Some(job) = parts.jobs.blocking_recv() {
         if let Job::Decide { reply, .. } = job {
@@ -148,73 +231,183 @@ fn fail(parts: &mut Parts, error: &EngineError) {
     }
 }
 
-fn decide_and_commit(parts: &mut Parts, taken: Vec<Taken>) -> Result<(), EngineError> {
-    let began = parts.clock.now();
+fn start_syncer(parts: &Parts) -> std::io::Result<Syncer> {
+    let (sender, receiver) = blocking::sync_channel::<Appended>(APPENDED_MAX);
+    let (shared, feed) = (Arc::clone(&parts.shared), parts.feed.clone());
+    let wake = parts.wake.clone();
+    let thread = std::thread::Builder::new()
+        .name("syncer".into())
+        .spawn(move || {
+            let mut batches: Vec<Appended> = Vec::new();
+            while let Ok(first) = receiver.recv() {
+                batches.push(first);
+                // What is here by now was appended before the sync that follows.
+                batches.extend(receiver.try_iter());
+                finish(&shared, &feed, &mut batches);
+                if shared.failure().is_some()
+                    && let Some(wake) = wake.upgrade()
+                {
+                    // It may be asleep; what is full is not.
+                    let _ = wake.try_send(Job::Stop);
+                }
+            }
+        })?;
+    Ok(Syncer {
+        appended: sender,
+        thread,
+    })
+}
+
+/// To the other thread; or, when nothing else is going on, done here and now, which spares a
+/// lonely caller the way there.
+fn hand_on(parts: &Parts, syncer: &Syncer, appended: Appended) {
+    let shared = &parts.shared;
+    let is_alone = shared.on_the_way.load(Ordering::Acquire) == 0
+        && parts.jobs.is_empty()
+        && parts.unsettled.is_empty();
+    shared.on_the_way.fetch_add(1, Ordering::AcqRel);
+    if is_alone {
+        finish(shared, &parts.feed, &mut vec![appended]);
+        return;
+    }
+    if let Err(blocking::SendError(lost)) = syncer.appended.send(appended) {
+        // The thread is gone, which only a panic in it can have done.
+        let error = EngineError::Store("the syncer has ended".into());
+        shared.fail(&error);
+        answer_with(lost.answers, &error);
+    }
+}
+
+/// Decides a batch. None when the store could not be read: then nothing was changed.
+fn decide_and_append(
+    parts: &mut Parts,
+    taken: Vec<Taken>,
+) -> Result<Option<Appended>, EngineError> {
+    let now = parts.clock.now();
     metrics::histogram!("firstcome_batch_size").record(taken.len() as f64);
-    let touch = decide::touch(
-        taken.iter().map(|(command, _)| command),
-        began,
-        &parts.limits,
-    );
+    let touch = decide::touch(taken.iter().map(|(command, _)| command), now, &parts.limits);
     let loaded = match parts.store.load(&touch) {
         Ok(loaded) => loaded,
         Err(error) => {
             let error = EngineError::from(error);
             answer_all(parts, taken, &error);
-            return Ok(());
+            return Ok(None);
         }
     };
-    let mut batch = Batch::new(loaded, began, parts.ids.entropy(), parts.limits.clone());
+    let mut batch = Batch::new(loaded, now, parts.ids.entropy(), parts.limits.clone());
     let mut answers = Vec::with_capacity(taken.len());
+    let mut counts: Vec<(&'static str, u64)> = Vec::new();
     for (command, reply) in taken {
         let name = command.name();
         let answer = batch.decide(command);
         if let Err(refusal) = &answer {
             metrics::counter!("firstcome_refusals_total", "code" => refusal.code()).increment(1);
         }
-        answers.push((name, reply, answer));
-    }
-    let decided = batch.finish();
-    if !decided.changes.is_empty() {
-        let timer = metrics_timer();
-        if let Err(error) = parts.store.commit(&decided.changes) {
-            let error = EngineError::from(error);
-            for (_, reply, _) in answers {
-                if let Some(reply) = reply {
-                    let _ = reply.send(Err(error.clone()));
-                }
-            }
-            return Err(error);
-        }
-        metrics::histogram!("firstcome_commit_seconds").record(timer.elapsed().as_secs_f64());
-    }
-    // From here on the batch is durable: answers, feed, nudges.
-    if !decided.changes.subscriptions.is_empty() {
-        parts.shared.subscriptions.fetch_add(1, Ordering::Release);
-    }
-    let mut counts: Vec<(&'static str, u64)> = Vec::new();
-    for (name, reply, answer) in answers {
         match counts.iter_mut().find(|(known, _)| *known == name) {
             Some((_, count)) => *count += 1,
             None => counts.push((name, 1)),
         }
+        answers.push((reply, answer));
+    }
+    for (name, count) in counts {
+        metrics::counter!("firstcome_decisions_total", "command" => name).increment(count);
+    }
+    let decided = batch.finish();
+    let changes = decided.changes;
+    let wrote = !changes.is_empty();
+    let began = stopwatch();
+    let mut durability = None;
+    let mut number = parts.shared.appended.load(Ordering::Acquire);
+    if wrote {
+        // Before it can be seen: whoever reads it waits until it is durable.
+        number = parts.shared.appended.fetch_add(1, Ordering::AcqRel) + 1;
+        match parts.store.append(&changes) {
+            Ok(appended) => durability = appended,
+            Err(error) => {
+                let error = EngineError::from(error);
+                answer_with(answers, &error);
+                return Err(error);
+            }
+        }
+    }
+    parts.unsettled.extend(decided.unsettled);
+    parts.unsettled.append(&mut parts.put_off);
+    Ok(Some(Appended {
+        number,
+        began,
+        durability,
+        answers,
+        has_new_subscriptions: !(changes.subscriptions.is_empty()
+            && changes.subscriptions_removed.is_empty()
+            && changes.topics_removed.is_empty()),
+        entries: changes.entries,
+        woken: decided.woken,
+        counts: decided.counts,
+        queues_deleted: changes.queues_removed,
+        at: now,
+        wrote,
+    }))
+}
+
+/// Waits until these batches are durable, then tells everybody: answers, feed, those who wait.
+fn finish(shared: &Shared, feed: &Feed, batches: &mut Vec<Appended>) {
+    // One sync covers everything that was appended before it.
+    let durability = batches.iter().find_map(|batch| batch.durability.clone());
+    let synced = match (durability, shared.failure()) {
+        (_, Some(failure)) => Err(EngineError::Store(failure)),
+        (Some(durability), None) => durability.sync().map_err(EngineError::from),
+        (None, None) => Ok(()),
+    };
+    for batch in batches.drain(..) {
+        match &synced {
+            Ok(()) => deliver(shared, feed, batch),
+            Err(error) => {
+                shared.fail(error);
+                answer_with(batch.answers, error);
+            }
+        }
+        shared.on_the_way.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+fn deliver(shared: &Shared, feed: &Feed, batch: Appended) {
+    if batch.wrote {
+        metrics::histogram!("firstcome_commit_seconds").record(batch.began.elapsed().as_secs_f64());
+    }
+    if batch.has_new_subscriptions {
+        shared.subscriptions.fetch_add(1, Ordering::Release);
+    }
+    shared.durable.send_if_modified(|durable| {
+        let has_moved = *durable < batch.number;
+        *durable = batch.number.max(*durable);
+        has_moved
+    });
+    for (reply, answer) in batch.answers {
         if let Some(reply) = reply {
             // The caller may have gone; the decision stands.
             let _ = reply.send(Ok(answer));
         }
     }
-    for (name, count) in counts {
-        metrics::counter!("firstcome_decisions_total", "command" => name).increment(count);
+    let deleted = &batch.queues_deleted;
+    shared.meter.add(batch.counts, deleted, batch.at);
+    if !batch.entries.is_empty() {
+        feed.publish(batch.entries);
     }
-    if !decided.changes.entries.is_empty() {
-        parts.feed.publish(decided.changes.entries);
+    for (queue, wake) in &batch.woken {
+        if wake.now > 0 {
+            shared.nudges.wake(queue);
+        }
+        shared.waits.wake(queue, *wake);
     }
-    for queue in decided.woken_queues {
-        parts.shared.nudges.wake(&queue);
+}
+
+fn answer_with(
+    answers: Vec<(Option<oneshot::Sender<Answer>>, Result<Reply, Refusal>)>,
+    error: &EngineError,
+) {
+    for reply in answers.into_iter().filter_map(|(reply, _)| reply) {
+        let _ = reply.send(Err(error.clone()));
     }
-    parts.unsettled.extend(decided.unsettled);
-    parts.unsettled.append(&mut parts.put_off);
-    Ok(())
 }
 
 /// A failed load has changed nothing: the callers are told, and the thread goes on, since the
@@ -238,6 +431,6 @@ fn answer_all(parts: &mut Parts, taken: Vec<Taken>, error: &EngineError) {
     clippy::disallowed_methods,
     reason = "measures how long a commit takes; no decision looks at it"
 )]
-fn metrics_timer() -> std::time::Instant {
-    std::time::Instant::now()
+fn stopwatch() -> Instant {
+    Instant::now()
 }

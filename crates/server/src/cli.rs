@@ -14,6 +14,7 @@ use engine::audit::{Report, audit_with};
 use serde_json::json;
 
 use crate::config::{self, Config, Flags};
+use crate::queues_cli::{self, QueuesArgs};
 use crate::{serve, telemetry};
 
 #[derive(Parser)]
@@ -35,6 +36,8 @@ enum Commands {
     Factory(ServeArgs),
     /// Prove the rules on a store, stopped or running; exit code 1 when one is broken
     Audit(AuditArgs),
+    /// Look after the queues of a server that runs
+    Queues(QueuesArgs),
     /// Print the `OpenAPI` document
     Openapi,
 }
@@ -47,7 +50,7 @@ struct ServeArgs {
     /// Where to listen; anything but loopback needs `auth.operator_token` [default: 127.0.0.1:3000]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
-    /// Where AWS SDKs will connect [default: 127.0.0.1:9324]
+    /// Where AWS SDKs connect; anything but loopback needs `aws.keys` [default: 127.0.0.1:9324]
     #[arg(long, value_name = "ADDRESS")]
     aws_listen: Option<SocketAddr>,
     /// The directory of the store [default: data]
@@ -98,6 +101,7 @@ pub fn main() -> ExitCode {
         Commands::Serve(args) => run(args, async |config| serve::serve(config).await),
         Commands::Factory(args) => run(args, async |config| serve::serve_factory(config).await),
         Commands::Audit(args) => run_audit(&args),
+        Commands::Queues(args) => queues_cli::run(args),
         Commands::Openapi => {
             let document = crate::http::openapi();
             let text = serde_json::to_string_pretty(&document).expect("it has a JSON form");
@@ -133,7 +137,10 @@ fn run(
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error.to_string());
-            ExitCode::FAILURE
+            match error {
+                serve::ServeError::Setting(_) => ExitCode::from(2),
+                _ => ExitCode::FAILURE,
+            }
         }
     }
 }
@@ -237,7 +244,7 @@ fn report_text(report: &Report) -> String {
 }
 
 /// A reader that has gone (`firstcome openapi | head`) is no reason to fail.
-fn say(text: &str) {
+pub(crate) fn say(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
@@ -245,6 +252,6 @@ fn say(text: &str) {
     clippy::print_stderr,
     reason = "the command line speaks to a person here"
 )]
-fn complain(text: &str) {
+pub(crate) fn complain(text: &str) {
     eprintln!("firstcome: {text}");
 }

@@ -4,6 +4,8 @@
 //! In the environment two underscores step into a section: `FIRSTCOME_FACTORY__LEAD_TIME_MS`
 //! is `lead_time_ms` of `[factory]`.
 
+mod client;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -13,25 +15,30 @@ use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use serde::{Deserialize, Serialize};
 
+pub use self::client::{ClientFlags, ClientSettings, load_client};
+use crate::aws::context::{is_account, is_region};
+use crate::declared::{self, DeclaredQueue, DeclaredTopic};
+
 /// Everything that can be set.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Where buyers and the shop's own systems connect.
     pub listen: SocketAddr,
-    /// Where AWS SDKs will connect; nothing listens there yet.
+    /// Where AWS SDKs connect: SQS and SNS. Anything but loopback needs `aws.keys`.
     pub aws_listen: SocketAddr,
     /// The directory of the embedded store.
     pub data: PathBuf,
     /// What others call this server by, in callback URLs; `http://<listen>` when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub public_url: Option<String>,
-    /// Written when requests are taken: `{"http": "http://..."}`.
+    /// Written when requests are taken: `{"http": "http://...", "aws": "http://..."}`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ready_file: Option<PathBuf>,
     /// A small catalogue for an empty store, and the reference factory on the same port.
     pub demo: bool,
     pub auth: Auth,
+    pub aws: Aws,
     pub limits: Limits,
     pub buy: Buy,
     pub realtime: Realtime,
@@ -41,6 +48,10 @@ pub struct Config {
     pub factory: Factory,
     pub outgoing: Outgoing,
     pub log: Log,
+    /// Queues that are there from the start, with these attributes.
+    pub queues: Vec<DeclaredQueue>,
+    /// Topics that are there from the start, and the queues that hear them.
+    pub topics: Vec<DeclaredTopic>,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -61,6 +72,31 @@ impl std::fmt::Debug for Secret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("(set)")
     }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Aws {
+    /// Who may call: every request must then be signed with one of these. Without any, on
+    /// loopback only, nobody's signature is looked at.
+    pub keys: Vec<AwsKey>,
+    /// What stands in ARNs when a request does not say.
+    pub region: String,
+    /// 12 digits: whose everything is that was made without an account of its own.
+    pub account: String,
+    /// Believe `X-Forwarded-Proto` and `X-Forwarded-Host`, which a proxy must then set.
+    pub trust_forwarded: bool,
+}
+
+/// An access key, as an SDK is given it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AwsKey {
+    pub access_key: String,
+    pub secret: Secret,
+    /// Whose it is; `aws.account` when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -154,6 +190,12 @@ impl Default for Config {
             ready_file: None,
             demo: false,
             auth: Auth::default(),
+            aws: Aws {
+                keys: Vec::new(),
+                region: "us-east-1".to_owned(),
+                account: "000000000000".to_owned(),
+                trust_forwarded: false,
+            },
             limits: Limits {
                 queue_max: engine.queue_max,
                 batch_max: engine.batch_max,
@@ -181,6 +223,8 @@ impl Default for Config {
                 format: LogFormat::Auto,
                 level: "info".to_owned(),
             },
+            queues: Vec::new(),
+            topics: Vec::new(),
         }
     }
 }
@@ -235,7 +279,11 @@ pub fn load(file: Option<&PathBuf>, flags: &Flags) -> Result<Config, ConfigError
         figment = figment.merge(Toml::file_exact(file));
     }
     figment = figment
-        .merge(Env::prefixed("FIRSTCOME_").split("__"))
+        .merge(
+            Env::prefixed("FIRSTCOME_")
+                .ignore(&client::VARIABLES)
+                .split("__"),
+        )
         .merge(Serialized::defaults(flags));
     let config: Config = figment.extract().map_err(|error| {
         let path = error.path.join(".");
@@ -256,14 +304,22 @@ pub fn load(file: Option<&PathBuf>, flags: &Flags) -> Result<Config, ConfigError
                 path.push(field.clone());
                 path.join(".")
             }
+            figment::error::Kind::MissingField(field) => {
+                let mut path = error.path.clone();
+                path.push(field.to_string());
+                path.join(".")
+            }
             // The file as a whole: it is not TOML.
             _ if path.is_empty() => "--config".to_owned(),
             _ => path,
         };
-        ConfigError {
-            name,
-            what: format!("{}{from}", error.kind),
-        }
+        // What was found instead may be half a secret: it is not repeated.
+        let what = if name.starts_with("aws.keys") {
+            format!("must be a list of {{access_key, secret, account}}{from}")
+        } else {
+            format!("{}{from}", error.kind)
+        };
+        ConfigError { name, what }
     })?;
     check(&config)?;
     Ok(config)
@@ -349,6 +405,8 @@ fn check(config: &Config) -> Result<(), ConfigError> {
             "must be error, warn, info, debug or trace",
         ));
     }
+    check_aws(config)?;
+    declared::check(&config.queues, &config.topics, &config.aws)?;
     match &config.auth.operator_token {
         Some(token) if token.0.len() < 16 => Err(ConfigError::new(
             "auth.operator_token",
@@ -363,6 +421,48 @@ fn check(config: &Config) -> Result<(), ConfigError> {
         )),
         Some(_) | None => Ok(()),
     }
+}
+
+fn check_aws(config: &Config) -> Result<(), ConfigError> {
+    let aws = &config.aws;
+    if !is_region(&aws.region) {
+        return Err(ConfigError::new(
+            "aws.region",
+            "must be small letters, digits and hyphens",
+        ));
+    }
+    if !is_account(&aws.account) {
+        return Err(ConfigError::new("aws.account", "must be 12 digits"));
+    }
+    for (at, key) in aws.keys.iter().enumerate() {
+        let refuse = |what: &str| Err(ConfigError::new(&format!("aws.keys.{at}"), what));
+        let plain = key.access_key.bytes().all(|byte| byte.is_ascii_graphic());
+        if !plain || !(3..=128).contains(&key.access_key.len()) {
+            return refuse("an access key must have 3 to 128 letters, digits or punctuation");
+        }
+        if key.secret.0.len() < 16 {
+            return refuse("a secret must have 16 characters or more");
+        }
+        if key.account.as_deref().is_some_and(|text| !is_account(text)) {
+            return refuse("an account must be 12 digits, in quotes");
+        }
+        if aws.keys[..at]
+            .iter()
+            .any(|other| other.access_key == key.access_key)
+        {
+            return refuse("each access key stands there once");
+        }
+    }
+    if aws.keys.is_empty() && !config.aws_listen.ip().is_loopback() {
+        return Err(ConfigError::new(
+            "aws.keys",
+            format!(
+                "must be set to listen on {}: only loopback is open without credentials",
+                config.aws_listen
+            ),
+        ));
+    }
+    Ok(())
 }
 
 impl Config {
@@ -414,6 +514,13 @@ mod tests {
             ("[limits]\nbatch_max = 0", "limits.batch_max"),
             ("[limits]\nbatch_max = \"many\"", "limits.batch_max"),
             ("listen = \"0.0.0.0:3000\"", "auth.operator_token"),
+            ("aws_listen = \"0.0.0.0:9324\"", "aws.keys"),
+            ("[aws]\naccount = \"1\"", "aws.account"),
+            ("[aws]\nregion = \"a b\"", "aws.region"),
+            (
+                "[aws]\nkeys = [{access_key = \"abc\", secret = \"short\"}]",
+                "aws.keys.0",
+            ),
             ("[auth]\noperator_token = \"short\"", "auth.operator_token"),
             ("[log]\nlevel = \"loud\"", "log.level"),
             (
@@ -451,5 +558,26 @@ mod tests {
     fn a_secret_is_never_printed() {
         let secret = Secret("0123456789abcdef".to_owned());
         assert_eq!(format!("{secret:?}"), "(set)");
+        for wrong in [
+            "[aws]\nkeys = \"AKIA:0123456789abcdef\"",
+            "[aws]\nkeys = [\"0123456789abcdef\"]",
+            "[[aws.keys]]\naccess_key = \"AKIA\"\nsecret = [\"0123456789abcdef\"]",
+            "[[aws.keys]]\naccess_key = \"AKIA\"\nsecret = \"0123456789abcdef\"\naccount = \"1\"",
+        ] {
+            let error = from_toml(wrong).unwrap_err();
+            assert!(error.name.starts_with("aws.keys"), "{wrong}: {error}");
+            assert!(!error.to_string().contains("0123"), "{error}");
+        }
+    }
+
+    #[test]
+    fn keys_for_sdks_come_from_the_file() {
+        let config = from_toml(
+            "aws_listen = \"0.0.0.0:9324\"\n[[aws.keys]]\naccess_key = \"AKIA\"\n\
+             secret = \"0123456789abcdef\"\naccount = \"123456789012\"",
+        )
+        .unwrap();
+        assert_eq!(config.aws.keys[0].account.as_deref(), Some("123456789012"));
+        assert!(!format!("{config:?}").contains("0123456789abcdef"));
     }
 }

@@ -13,11 +13,15 @@
 )]
 
 pub mod adapters;
+mod aws;
 pub mod cli;
 pub mod config;
+mod declared;
 mod demo;
 pub mod http;
 pub mod listen;
+mod mail;
+mod queues_cli;
 pub mod realtime;
 pub mod serve;
 mod state;

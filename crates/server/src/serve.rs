@@ -12,18 +12,18 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use engine::ports::Clock;
-use engine::{Engine, run_relay};
+use engine::{Engine, run_relay, run_waits};
 use outgoing::{AllowedHosts, Client, Timeouts};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::adapters::{OsIds, SystemClock};
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
 use crate::realtime::{Hub, socketio};
 use crate::state::{App, Inner};
 use crate::workers::Health;
-use crate::{demo, http, listen, telemetry, workers};
+use crate::{aws, declared, demo, http, listen, telemetry, workers};
 
 /// How long requests and workers may take to come to an end; then the process ends anyway.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
@@ -44,6 +44,9 @@ pub enum ServeError {
     Port(#[from] engine::ports::StoreError),
     #[error("cannot open the factory's store: {0}")]
     Factory(#[from] factory::OpenError),
+    /// A setting that fits no store but this one.
+    #[error(transparent)]
+    Setting(#[from] ConfigError),
     #[error("{0}")]
     Start(String),
 }
@@ -58,7 +61,8 @@ pub async fn serve(mut config: Config) -> Result<(), ServeError> {
     let opened = tokio::task::spawn_blocking(move || store::sqlite::open(&data))
         .await
         .map_err(|error| ServeError::Start(error.to_string()))??;
-    let (listener, address) = bind(&config).await?;
+    let (listener, address) = bind(config.listen).await?;
+    let (aws_listener, aws_address) = bind(config.aws_listen).await?;
     let public_url = config
         .public_url
         .clone()
@@ -74,13 +78,16 @@ pub async fn serve(mut config: Config) -> Result<(), ServeError> {
         config.buy.sku.get_or_insert_with(|| demo::DONUT.to_owned());
     }
     let clock = Arc::new(SystemClock);
-    let ids = OsIds::new().map_err(|error| ServeError::Start(error.to_string()))?;
-    let engine = Engine::start(opened, clock, Arc::new(ids), config.engine_limits())?;
+    let engine = Engine::start(opened, clock, Arc::new(ids()?), config.engine_limits())?;
     workers::ensure_queues(&engine, &config.factory).await?;
+    declared::apply(&engine, &config).await?;
     if config.demo {
         demo::load(&engine).await?;
     }
     let allowed = allowed_hosts(&config)?;
+    let aws_url = format!("http://{}", callable(aws_address));
+    let sns = aws::sns::Sns::new(&config, allowed.clone(), aws_url)
+        .map_err(|error| ServeError::Start(error.to_string()))?;
     let cancel = CancellationToken::new();
     let tasks = TaskTracker::new();
     let reference_factory = if config.demo {
@@ -99,6 +106,7 @@ pub async fn serve(mut config: Config) -> Result<(), ServeError> {
         cancel: cancel.clone(),
         metrics,
         workers: Health::default(),
+        sns,
         engine: engine.clone(),
         config,
     });
@@ -112,11 +120,17 @@ pub async fn serve(mut config: Config) -> Result<(), ServeError> {
     if app.config.email_send() {
         tasks.spawn(socketio::run_email_send(app.clone(), io.clone()));
     }
-    tell_ready(&app, &address.to_string())?;
+    let aws = aws::router(app.clone(), ids()?, aws_address);
+    tell_ready(&app, address, aws_address)?;
     tokio::spawn(cancel_on_signal(cancel.clone()));
     tokio::spawn(cancel_on_failure(engine.clone(), cancel.clone()));
     let connections = app.config.limits.connections_max;
-    let server = tokio::spawn(listen::serve(listener, router, connections, cancel.clone()));
+    // Each listener has the bound for itself: those of one do not keep those of the other out.
+    let served = listen::serve(listener, router, connections, cancel.clone());
+    let aws_served = listen::serve(aws_listener, aws, connections, cancel.clone());
+    let server = tokio::spawn(async move {
+        tokio::join!(served, aws_served);
+    });
     cancel.cancelled().await;
     stop(&engine, io, server, tasks).await;
     if let Some(failure) = engine.failure() {
@@ -142,18 +156,22 @@ impl Ended {
     }
 }
 
-async fn bind(config: &Config) -> Result<(TcpListener, SocketAddr), ServeError> {
+fn ids() -> Result<OsIds, ServeError> {
+    OsIds::new().map_err(|error| ServeError::Start(error.to_string()))
+}
+
+async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeError> {
     let listen = |source| ServeError::Listen {
-        address: config.listen.to_string(),
+        address: address.to_string(),
         source,
     };
-    let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
+    let listener = TcpListener::bind(address).await.map_err(listen)?;
     let address = listener.local_addr().map_err(listen)?;
     Ok((listener, address))
 }
 
 /// Where this server can be called from this machine: "every address" is not an address.
-fn callable(mut address: SocketAddr) -> SocketAddr {
+pub(crate) fn callable(mut address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() {
         address.set_ip(match address {
             SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
@@ -207,7 +225,15 @@ fn start_tasks(
     let (engine, cancel) = (app.engine.clone(), app.cancel.clone());
     let told = ended.clone();
     tasks.spawn(async move {
-        if let Err(error) = run_relay(engine, cancel.clone()).await {
+        if let Err(error) = run_waits(engine, cancel.clone()).await {
+            told.tell("timer of the queues", &error, &cancel);
+        }
+    });
+    let (engine, cancel) = (app.engine.clone(), app.cancel.clone());
+    let told = ended.clone();
+    let envelopes = Arc::new(aws::sns::LogEnvelopes::new(app.clone()));
+    tasks.spawn(async move {
+        if let Err(error) = run_relay(engine, envelopes, cancel.clone()).await {
             told.tell("relay", &error, &cancel);
         }
     });
@@ -215,23 +241,26 @@ fn start_tasks(
 }
 
 /// Says that requests are taken: to a person, and to a script that asked for a file.
-fn tell_ready(app: &App, address: &str) -> Result<(), ServeError> {
+fn tell_ready(app: &App, address: SocketAddr, aws: SocketAddr) -> Result<(), ServeError> {
     say(&format!("listening on http://{address}"));
-    tracing::info!(%address, data = %app.config.data.display(), "ready");
+    say(&format!("  SQS, SNS    http://{aws}"));
+    tracing::info!(%address, %aws, data = %app.config.data.display(), "ready");
     if app.config.demo {
         say(&format!("  shop        http://{address}/"));
         say(&format!("  operations  http://{address}/ops"));
         say(&format!("  API         http://{address}/docs"));
     }
-    write_ready_file(app.config.ready_file.as_deref(), address)
+    write_ready_file(
+        app.config.ready_file.as_deref(),
+        &format!("{{\"http\": \"http://{address}\", \"aws\": \"http://{aws}\"}}\n"),
+    )
 }
 
 /// Whole or not at all: a reader never sees half a file.
-fn write_ready_file(file: Option<&Path>, address: &str) -> Result<(), ServeError> {
+fn write_ready_file(file: Option<&Path>, text: &str) -> Result<(), ServeError> {
     let Some(file) = file else {
         return Ok(());
     };
-    let text = format!("{{\"http\": \"http://{address}\"}}\n");
     let beside = file.with_extension("tmp");
     std::fs::write(&beside, text)
         .and_then(|()| std::fs::rename(&beside, file))
@@ -308,7 +337,7 @@ async fn stop(
 pub async fn serve_factory(config: Config) -> Result<(), ServeError> {
     let allowed = allowed_hosts(&config)?;
     let factory = open_factory(&config.data, config.factory.lead_time_ms, &allowed)?;
-    let (listener, address) = bind(&config).await?;
+    let (listener, address) = bind(config.listen).await?;
     let cancel = CancellationToken::new();
     let running = tokio::spawn(factory.run(cancel.clone()));
     let (routes, api) = factory.router().split_for_parts();
@@ -319,7 +348,10 @@ pub async fn serve_factory(config: Config) -> Result<(), ServeError> {
     );
     say(&format!("listening on http://{address}"));
     tracing::info!(%address, data = %config.data.display(), now = SystemClock.now(), "factory ready");
-    write_ready_file(config.ready_file.as_deref(), &address.to_string())?;
+    write_ready_file(
+        config.ready_file.as_deref(),
+        &format!("{{\"http\": \"http://{address}\"}}\n"),
+    )?;
     tokio::spawn(cancel_on_signal(cancel.clone()));
     listen::serve(listener, router, config.limits.connections_max, cancel).await;
     let _ = tokio::time::timeout(STOP_WITHIN, running).await;

@@ -22,6 +22,8 @@ pub struct Inner {
     pub cancel: CancellationToken,
     pub metrics: metrics_exporter_prometheus::PrometheusHandle,
     pub workers: crate::workers::Health,
+    /// What notifications need beside the engine.
+    pub sns: crate::aws::sns::Sns,
 }
 
 impl App {

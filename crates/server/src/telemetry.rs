@@ -54,6 +54,10 @@ pub fn start_metrics() -> Result<PrometheusHandle, String> {
         .and_then(|b| {
             b.set_buckets_for_metric(Matcher::Full("firstcome_batch_size".into()), &sizes)
         })
+        .and_then(|b| {
+            let name = Matcher::Full("firstcome_aws_request_seconds".into());
+            b.set_buckets_for_metric(name, &seconds)
+        })
         .map_err(|error| error.to_string())?;
     let handle = builder
         .install_recorder()
@@ -86,13 +90,13 @@ fn describe() {
         "firstcome_product_available",
         "units that can be sold, by product"
     );
-    describe_gauge!(
-        "firstcome_queue_messages",
-        "messages in a queue, by queue and state"
+    describe_counter!(
+        "firstcome_aws_requests_total",
+        "requests of AWS SDKs, by service, action and error code"
     );
-    describe_gauge!(
-        "firstcome_queue_oldest_seconds",
-        "age of the oldest message, by queue"
+    describe_histogram!(
+        "firstcome_aws_request_seconds",
+        "from a request of an AWS SDK to its answer, the wait of a long poll included"
     );
     describe_gauge!("firstcome_feed_listeners", "live streams and subscriptions");
     describe_counter!(

@@ -95,6 +95,11 @@ export const paths = {
   productPage: (sku) => at("shop", sku),
   order: (id) => at("orders", id),
   orderEvents: (id) => at("orders", id, "events"),
+  queue: (queue) => at("ops", "queues", queue),
+  message: (queue, seq) => at("ops", "queues", queue, "messages", String(seq)),
+  moves: (queue) => at("ops", "queues", queue, "moves"),
+  move: (queue, id) => at("ops", "queues", queue, "moves", id),
+  purge: (queue) => at("ops", "queues", queue, "purge"),
   messages: (queue) => at("ops", "queues", queue, "messages"),
   redrive: (queue) => at("ops", "queues", queue, "redrive"),
 };

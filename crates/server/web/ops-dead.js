@@ -6,7 +6,9 @@ import { byId, h, keyed, setAttr, setText, show } from "./dom.js";
 import { count, moment } from "./format.js";
 import { lang, t } from "./i18n.js";
 import { confirm, notice } from "./page.js";
-import { reasonText } from "./ops-tables.js";
+import { askRedrive } from "./ops-queue.js";
+import { movedText, reasonText } from "./ops-tables.js";
+import { bodyLabelText, pretty } from "./ops-message.js";
 
 const SHOWN_MAX = 20;
 const QUEUES_MAX = 10;
@@ -52,7 +54,7 @@ function createGroup(onDone) {
         type: "button",
         class: "button quiet small",
         "data-testid": "redrive-all",
-        onclick: () => redrive(node.group, null, onDone),
+        onclick: () => askRedrive(node.group.queue.name),
       }),
     ),
     h("ul", { class: "dead-list" }),
@@ -66,8 +68,9 @@ function updateGroup(node, group, onDone) {
   const [head, list, more] = node.children;
   const all = total(group.queue);
   setText(head.children[0], group.queue.name);
-  setText(head.children[1], t("dead.count", { n: all, count: count(all, lang()) }));
-  setText(head.children[2], t("redrive.all"));
+  const { moving } = group.queue;
+  setText(head.children[1], moving ? movedText(moving) : t("dead.count", { n: all, count: count(all, lang()) }));
+  setText(head.children[2], t(moving ? "move.look" : "redrive.all"));
   keyed(
     list,
     group.messages,
@@ -123,7 +126,7 @@ function updateMessage(node, message) {
       moment(message.sentAt, lang()),
     ].join(" · "),
   );
-  setText(bodyLabel, t("dead.body"));
+  setText(bodyLabel, bodyLabelText(message));
   setText(body, pretty(message.body));
   const named = Object.keys(message.attributes ?? {}).length > 0;
   show(attributesLabel, named);
@@ -134,20 +137,11 @@ function updateMessage(node, message) {
   setAttr(button, "aria-label", `${t("redrive.one")}: ${message.id}`);
 }
 
-function pretty(body) {
-  try {
-    return JSON.stringify(JSON.parse(body), null, 2);
-  } catch {
-    return body;
-  }
-}
-
-async function redrive({ queue }, message, onDone) {
-  const many = message ? 1 : total(queue);
-  const params = { n: many, count: count(many, lang()) };
+export async function redrive({ queue }, message, onDone) {
+  const params = { n: 1, count: count(1, lang()) };
   const sources = queue.deadLetterSourceQueues.join(", ");
   const sure = await confirm({
-    title: message ? t("redrive.titleOne") : t("redrive.title", params),
+    title: t("redrive.titleOne"),
     text: t(sources ? "redrive.text" : "redrive.textUnknown", { queue: queue.name, sources }),
     yes: t("redrive.yes", params),
     no: t("redrive.no"),
@@ -155,7 +149,7 @@ async function redrive({ queue }, message, onDone) {
   if (!sure) return;
   try {
     const { moved } = await request("POST", paths.redrive(queue.name), {
-      body: message ? { messageId: message.id } : {},
+      body: { messageId: message.id },
     });
     notice(t("redrive.done", { n: moved, count: count(moved, lang()) }));
   } catch (problem) {

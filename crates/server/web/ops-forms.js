@@ -8,7 +8,7 @@ import { count, exponent, money, parseMoney } from "./format.js";
 import { lang, t } from "./i18n.js";
 import { notice } from "./page.js";
 
-class FieldError extends Error {
+export class FieldError extends Error {
   constructor(field, text) {
     super(text);
     this.field = field;
@@ -16,11 +16,15 @@ class FieldError extends Error {
   }
 }
 
-/** Wires a form in its dialog: `submit(values)` throws a `FieldError` or a problem. */
-function wire(dialog, form, submit, onDone) {
-  let busy = false;
+/** A dialog that closes by its button and by a press beside it. */
+export function wireDialog(dialog) {
   dialog.querySelector("[data-close]").addEventListener("click", () => dialog.close());
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+}
+
+/** Wires a form: `submit(values)` throws a `FieldError` or a problem, or says what was done. */
+export function wireForm(form, submit, onDone) {
+  let busy = false;
   form.addEventListener("input", (event) => mark(form, event.target.name, ""));
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -33,7 +37,6 @@ function wire(dialog, form, submit, onDone) {
     try {
       const said = await submit(Object.fromEntries(new FormData(form)));
       form.reset();
-      dialog.close();
       notice(said);
       onDone();
     } catch (problem) {
@@ -79,13 +82,13 @@ function text(values, field) {
   return value;
 }
 
-function integer(values, field) {
+export function integer(values, field) {
   const value = text(values, field);
   if (!/^\d{1,15}$/.test(value)) throw new FieldError(field, t("error.number"));
   return Number(value);
 }
 
-const given = (values, field) => values[field].trim() !== "";
+export const given = (values, field) => values[field].trim() !== "";
 
 function readProduct(values) {
   const currency = text(values, "currency").toUpperCase();
@@ -138,8 +141,16 @@ async function create(values) {
 }
 
 export function startForms(onDone) {
-  wire(byId("receipt-dialog"), byId("receipt-form"), bookIn, onDone);
-  wire(byId("product-dialog"), byId("product-form"), create, onDone);
+  for (const [dialog, form, submit] of [
+    [byId("receipt-dialog"), byId("receipt-form"), bookIn],
+    [byId("product-dialog"), byId("product-form"), create],
+  ]) {
+    wireDialog(dialog);
+    wireForm(form, submit, () => {
+      dialog.close();
+      onDone();
+    });
+  }
   byId("open-receipt").addEventListener("click", () => openReceipt());
   byId("open-product").addEventListener("click", openProduct);
 }

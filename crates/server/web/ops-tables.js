@@ -165,16 +165,30 @@ export const replenishmentColumns = [
   },
 ];
 
+/** Where a queue is shown: a dialog of the operations page that its address opens. */
+export const queueLink = (name) => `#queue=${encodeURIComponent(name)}`;
+
+/** What a queue has to do with others, and whether messages are leaving it. */
+export function queueText(queue) {
+  if (queue.moving) return movedText(queue.moving);
+  const sources = queue.deadLetterSourceQueues.join(", ");
+  if (sources) return t("queue.dlq", { sources });
+  return queue.deadLetterQueue ? t("queue.feeds", { queue: queue.deadLetterQueue }) : "";
+}
+
+export const movedText = (move) =>
+  t("move.progress", { moved: count(move.moved, lang()), total: count(Math.max(move.toMove, move.moved), lang()) });
+
 export const queueColumns = [
   {
     label: "col.queue",
     kind: "main",
-    build: twoLines,
+    build: (cell) =>
+      cell.append(h("a", { class: "cell-main" }), h("span", { class: "cell-sub muted" })),
     draw(cell, queue) {
       setText(cell.firstChild, queue.name);
-      const sources = queue.deadLetterSourceQueues.join(", ");
-      const feeds = queue.deadLetterQueue ? t("queue.feeds", { queue: queue.deadLetterQueue }) : "";
-      setText(cell.lastChild, sources ? t("queue.dlq", { sources }) : feeds);
+      setAttr(cell.firstChild, "href", queueLink(queue.name));
+      setText(cell.lastChild, queueText(queue));
     },
   },
   { ...number("col.visible", (queue) => queue.visible), kind: "number strong" },
@@ -189,6 +203,9 @@ export const queueColumns = [
       setAttr(cell, "data-zero", seconds === undefined);
     },
   },
+  number("col.sentMinute", (queue) => queue.perMinute.sent),
+  number("col.receivedMinute", (queue) => queue.perMinute.received),
+  number("col.deletedMinute", (queue) => queue.perMinute.deleted),
   {
     label: "col.trend",
     kind: "trend",

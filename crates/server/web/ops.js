@@ -10,6 +10,7 @@ import { drawDeadLetters, fetchDeadLetters } from "./ops-dead.js";
 import { Feed } from "./ops-feed.js";
 import { offerSkus, openProduct, openReceipt, startForms } from "./ops-forms.js";
 import { productColumns, queueColumns, replenishmentColumns, sampleQueues, Table } from "./ops-tables.js";
+import { draw as drawQueue, fetchQueue, startQueue } from "./ops-queue.js";
 import { setConnection, setTab, startPage } from "./page.js";
 
 const REFRESH_MS = 2_000;
@@ -55,7 +56,7 @@ async function refresh() {
     request("GET", "/ops/queues"),
     request("GET", "/ops/summary"),
   ]);
-  const dead = await fetchDeadLetters(queues);
+  const [dead] = await Promise.all([fetchDeadLetters(queues), fetchQueue(queues)]);
   sampleQueues(queues);
   const first = state === null;
   state = { ...page, replenishments: openFirst(page.products, replenishments), queues, summary, dead };
@@ -94,6 +95,7 @@ function draw() {
   show(byId("more"), state.next !== undefined);
   offerSkus(state.products);
   drawSummary(state.summary);
+  drawQueue();
 }
 
 function drawSummary(summary) {
@@ -173,4 +175,5 @@ const refreshing = poll(refresh, REFRESH_MS, {
   },
 });
 startForms(refreshing.now);
+startQueue(refreshing.now);
 startPage(draw);

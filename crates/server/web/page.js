@@ -85,7 +85,7 @@ export function perFrame(draw) {
 }
 
 /** Asks before something that cannot be undone. Resolves to whether it was confirmed. */
-export function confirm({ title, text, yes, no }) {
+export function confirm({ title, text, yes, no, danger = false }) {
   return new Promise((resolve) => {
     const close = (value) => () => dialog.close(value);
     const dialog = h(
@@ -97,7 +97,7 @@ export function confirm({ title, text, yes, no }) {
         "div",
         { class: "dialog-actions" },
         h("button", { type: "button", class: "button quiet", onclick: close("no"), autofocus: true, "data-testid": "confirm-no" }, no),
-        h("button", { type: "button", class: "button", onclick: close("yes"), "data-testid": "confirm-yes" }, yes),
+        h("button", { type: "button", class: danger ? "button bad" : "button", onclick: close("yes"), "data-testid": "confirm-yes" }, yes),
       ),
     );
     const origin = document.activeElement;

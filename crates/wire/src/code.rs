@@ -14,6 +14,8 @@ pub enum Code {
     InvalidToken,
     MethodNotAllowed,
     MissingField,
+    MoveNotFound,
+    MoveRunning,
     NoDeadLetterQueue,
     NoOpenReplenishment,
     NotCancellable,
@@ -25,6 +27,7 @@ pub enum Code {
     ProductExists,
     ProductNotFound,
     PurchaseLimit,
+    PurgeInProgress,
     QueueNotFound,
     ReferenceReused,
     ReplenishmentClosed,
@@ -50,6 +53,8 @@ impl Code {
         Self::InvalidToken,
         Self::MethodNotAllowed,
         Self::MissingField,
+        Self::MoveNotFound,
+        Self::MoveRunning,
         Self::NoDeadLetterQueue,
         Self::NoOpenReplenishment,
         Self::NotCancellable,
@@ -61,6 +66,7 @@ impl Code {
         Self::ProductExists,
         Self::ProductNotFound,
         Self::PurchaseLimit,
+        Self::PurgeInProgress,
         Self::QueueNotFound,
         Self::ReferenceReused,
         Self::ReplenishmentClosed,
@@ -87,6 +93,8 @@ impl Code {
             Self::InvalidToken => "invalid_token",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::MissingField => "missing_field",
+            Self::MoveNotFound => "move_not_found",
+            Self::MoveRunning => "move_running",
             Self::NoDeadLetterQueue => "no_dead_letter_queue",
             Self::NoOpenReplenishment => "no_open_replenishment",
             Self::NotCancellable => "not_cancellable",
@@ -98,6 +106,7 @@ impl Code {
             Self::ProductExists => "product_exists",
             Self::ProductNotFound => "product_not_found",
             Self::PurchaseLimit => "purchase_limit",
+            Self::PurgeInProgress => "purge_in_progress",
             Self::QueueNotFound => "queue_not_found",
             Self::ReferenceReused => "reference_reused",
             Self::ReplenishmentClosed => "replenishment_closed",
@@ -116,7 +125,8 @@ impl Code {
         match self {
             Self::InvalidHeader | Self::InvalidJson | Self::InvalidParameter => 400,
             Self::InvalidToken | Self::Unauthorized => 401,
-            Self::NotFound
+            Self::MoveNotFound
+            | Self::NotFound
             | Self::OrderNotFound
             | Self::ProductNotFound
             | Self::QueueNotFound
@@ -124,12 +134,14 @@ impl Code {
             Self::MethodNotAllowed => 405,
             Self::RequestTimeout => 408,
             Self::AnotherReplenishmentOpen
+            | Self::MoveRunning
             | Self::NoDeadLetterQueue
             | Self::NoOpenReplenishment
             | Self::NotCancellable
             | Self::NotOpenYet
             | Self::ProductExists
             | Self::PurchaseLimit
+            | Self::PurgeInProgress
             | Self::ReferenceReused
             | Self::ReplenishmentClosed
             | Self::SoldOut
@@ -158,6 +170,8 @@ impl Code {
             Self::InvalidToken => "The token is missing or wrong",
             Self::MethodNotAllowed => "This path does not take this method",
             Self::MissingField => "A field is missing",
+            Self::MoveNotFound => "There is no such move",
+            Self::MoveRunning => "Messages are being moved already",
             Self::NoDeadLetterQueue => "The queue has no dead-letter queue",
             Self::NoOpenReplenishment => "No replenishment is open",
             Self::NotCancellable => "The order cannot be cancelled",
@@ -169,6 +183,7 @@ impl Code {
             Self::ProductExists => "The sku is taken",
             Self::ProductNotFound => "There is no such product",
             Self::PurchaseLimit => "Purchase limit reached",
+            Self::PurgeInProgress => "The queue was purged a moment ago",
             Self::QueueNotFound => "There is no such queue",
             Self::ReferenceReused => "The reference was used for another quantity",
             Self::ReplenishmentClosed => "The replenishment is closed",
@@ -187,9 +202,11 @@ impl Code {
     pub const fn retry_may_help(self) -> bool {
         matches!(
             self,
-            Self::NotOpenYet
+            Self::MoveRunning
+                | Self::NotOpenYet
                 | Self::OutcomeUnknown
                 | Self::Overloaded
+                | Self::PurgeInProgress
                 | Self::RequestTimeout
                 | Self::TooManyKeys
         )

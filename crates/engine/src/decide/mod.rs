@@ -7,8 +7,10 @@
 mod orders;
 mod queues;
 mod stock;
+mod topics;
+mod touch;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use commerce::{
@@ -19,150 +21,25 @@ use commerce::{
 use messaging::Message;
 
 pub(crate) use self::orders::hex;
+pub(crate) use self::queues::{Wake, uuid};
+pub(crate) use self::touch::{ends_batch, touch};
 use crate::command::{Command, KeyHash, Refusal, Reply};
 use crate::engine::Limits;
 use crate::entry::{Buyer, Data, Entry, Kind, OrderRecord};
-use crate::ports::{Changes, Loaded, QueueTouch, Touch};
+use crate::flow::Counts;
+use crate::ports::{Changes, Loaded};
 
 /// The name under which entries that concern no product are chained.
 pub(crate) const SYSTEM_LINE: &str = "firstcome.system";
 const SYSTEM: ProductId = ProductId(0);
 
-/// What a batch of these commands needs to see.
-pub(crate) fn touch<'a>(
-    commands: impl Iterator<Item = &'a Command>,
-    now: Millis,
-    limits: &Limits,
-) -> Touch {
-    let mut touch = Touch {
-        now,
-        keys_since: now
-            - Millis::try_from(limits.key_retention.as_millis()).expect("a retention in range"),
-        ..Touch::default()
-    };
-    let mut seen: HashSet<Sku> = HashSet::new();
-    let mut product = |touch: &mut Touch, sku: &Sku| {
-        if !seen.contains(sku) {
-            seen.insert(sku.clone());
-            touch.products.push(sku.clone());
-        }
-    };
-    for command in commands {
-        match command {
-            Command::PlaceOrder(order) => {
-                product(&mut touch, &order.sku);
-                let customer = order.customer.customer();
-                touch.bought.push((order.sku.clone(), customer));
-                if let Some(key) = order.key {
-                    touch.keys.push(key);
-                    touch.key_holders.push(customer);
-                }
-            }
-            Command::CancelOrder { id } => touch.orders.push(id.seq),
-            Command::CreateProduct(new) => product(&mut touch, &new.sku),
-            Command::ChangeProduct { sku, .. } | Command::Settle { sku } => {
-                product(&mut touch, sku);
-                touch.heads.push(sku.clone());
-            }
-            Command::ReceiveGoods { sku, reference, .. } => {
-                product(&mut touch, sku);
-                touch.heads.push(sku.clone());
-                touch.references.push((sku.clone(), reference.clone()));
-            }
-            Command::Replenishment { id, sku, .. } => {
-                product(&mut touch, sku);
-                touch.heads.push(sku.clone());
-                touch.replenishments.push(id.seq);
-            }
-            Command::EnsureQueues {
-                queues,
-                subscriptions,
-            } => {
-                touch.topics = true;
-                for queue in queues {
-                    queue_of(&mut touch, &queue.name);
-                    if let Some(redrive) = &queue.config.redrive {
-                        queue_of(&mut touch, &redrive.dead_letter_queue);
-                    }
-                }
-                for (_, queue) in subscriptions {
-                    queue_of(&mut touch, queue);
-                }
-            }
-            Command::SendMessage { queue, .. } => {
-                queue_of(&mut touch, queue);
-            }
-            Command::ReceiveMessages { queue, max, .. } => {
-                let touched = queue_of(&mut touch, queue);
-                // One receive is never given more, and is refused when it asks for more.
-                touched.visible += (*max).min(messaging::limits::RECEIVE_MAX);
-            }
-            Command::DeleteMessage { queue, handle }
-            | Command::ChangeVisibility { queue, handle, .. }
-            | Command::DeadLetter { queue, handle, .. } => {
-                queue_of(&mut touch, queue).messages.push(handle.seq);
-            }
-            Command::Redrive {
-                queue,
-                message,
-                max,
-            } => {
-                let touched = queue_of(&mut touch, queue);
-                match message {
-                    Some(seq) => touched.messages.push(*seq),
-                    None => touched.first = touched.first.saturating_add(*max),
-                }
-            }
-            Command::Relay { .. } => touch.topics = true,
-            Command::Probe => {}
-        }
-    }
-    touch
-}
-
-/// Whether what comes after this command must be loaded after it: a store counts what customers
-/// bought only for products that have a purchase limit when it is asked.
-pub(crate) fn ends_batch(command: &Command) -> bool {
-    match command {
-        Command::ChangeProduct { change, .. } => {
-            change.purchase_limit.is_some_and(|limit| limit.is_some())
-        }
-        Command::PlaceOrder(_)
-        | Command::CancelOrder { .. }
-        | Command::CreateProduct(_)
-        | Command::ReceiveGoods { .. }
-        | Command::Settle { .. }
-        | Command::Replenishment { .. }
-        | Command::EnsureQueues { .. }
-        | Command::SendMessage { .. }
-        | Command::ReceiveMessages { .. }
-        | Command::DeleteMessage { .. }
-        | Command::ChangeVisibility { .. }
-        | Command::DeadLetter { .. }
-        | Command::Redrive { .. }
-        | Command::Relay { .. }
-        | Command::Probe => false,
-    }
-}
-
-fn queue_of<'a>(touch: &'a mut Touch, name: &str) -> &'a mut QueueTouch {
-    if let Some(at) = touch.queues.iter().position(|queue| queue.name == name) {
-        return &mut touch.queues[at];
-    }
-    touch.queues.push(QueueTouch {
-        name: name.to_owned(),
-        visible: 0,
-        first: 0,
-        messages: Vec::new(),
-    });
-    touch.queues.last_mut().expect("pushed just above")
-}
-
 /// What a batch came to.
 pub(crate) struct Decided {
     pub(crate) changes: Changes,
-    /// Queues in which a message may have become visible.
-    pub(crate) woken_queues: Vec<String>,
+    /// Queues in which a message may have become visible, or will.
+    pub(crate) woken: BTreeMap<String, Wake>,
+    /// What passed through which queue.
+    pub(crate) counts: BTreeMap<String, Counts>,
     /// Lines that still owe a verdict: decided first in the next batch.
     pub(crate) unsettled: BTreeSet<Sku>,
 }
@@ -183,9 +60,11 @@ pub(crate) struct Batch {
     dirty_products: BTreeSet<Sku>,
     dirty_replenishments: BTreeSet<u64>,
     dirty_queues: BTreeSet<String>,
-    /// By queue and sequence; none means that the message is removed.
+    dirty_topics: BTreeSet<String>,
+    /// By partition and sequence; none means that the message is removed.
     messages: BTreeMap<(u32, u64), Option<Message>>,
-    woken_queues: BTreeSet<String>,
+    woken: BTreeMap<String, Wake>,
+    counts: BTreeMap<String, Counts>,
     unsettled: BTreeSet<Sku>,
 }
 
@@ -209,8 +88,10 @@ impl Batch {
             dirty_products: BTreeSet::new(),
             dirty_replenishments: BTreeSet::new(),
             dirty_queues: BTreeSet::new(),
+            dirty_topics: BTreeSet::new(),
             messages: BTreeMap::new(),
-            woken_queues: BTreeSet::new(),
+            woken: BTreeMap::new(),
+            counts: BTreeMap::new(),
             unsettled: BTreeSet::new(),
         }
     }
@@ -230,22 +111,49 @@ impl Batch {
             Command::Replenishment { id, sku, change } => {
                 self.change_replenishment(id, &sku, change)
             }
+            Command::Probe => {
+                self.changes.probe = Some(self.now);
+                Ok(Reply::Done)
+            }
+            command => self.decide_messaging(command),
+        }
+    }
+
+    fn decide_messaging(&mut self, command: Command) -> Result<Reply, Refusal> {
+        match command {
             Command::EnsureQueues {
                 queues,
                 subscriptions,
             } => self.ensure_queues(queues, subscriptions),
+            Command::CreateQueue {
+                name,
+                owner,
+                settings,
+                tags,
+            } => self.create_queue(&name, owner, *settings, tags),
+            Command::SetQueue { queue, settings } => self.set_queue(&queue, *settings),
+            Command::TagQueue { queue, tags, untag } => self.tag_queue(&queue, tags, &untag),
+            Command::DeleteQueue { queue } => self.delete_queue(&queue),
+            Command::PurgeQueue { queue } => self.purge_queue(&queue),
             Command::SendMessage { queue, send } => self.send_message(&queue, *send),
+            Command::SendMessages { queue, sends } => self.send_messages(&queue, sends),
             Command::ReceiveMessages {
                 queue,
                 max,
                 visibility_timeout_s,
-            } => self.receive_messages(&queue, max, visibility_timeout_s),
+                attempt,
+                waits,
+            } => self.receive_messages(&queue, max, visibility_timeout_s, attempt, waits),
             Command::DeleteMessage { queue, handle } => self.delete_message(&queue, handle),
+            Command::DeleteMessages { queue, handles } => self.delete_messages(&queue, handles),
             Command::ChangeVisibility {
                 queue,
                 handle,
                 timeout_s,
             } => self.change_visibility(&queue, handle, timeout_s),
+            Command::ChangeVisibilities { queue, changes } => {
+                self.change_visibilities(&queue, changes)
+            }
             Command::DeadLetter {
                 queue,
                 handle,
@@ -256,15 +164,48 @@ impl Batch {
                 message,
                 max,
             } => self.redrive(&queue, message, max),
+            Command::StartMove {
+                queue,
+                destination,
+                rate,
+            } => self.start_move(&queue, destination, rate),
+            Command::CancelMove { queue, task } => self.cancel_move(&queue, &task),
+            Command::MoveStep { queue, max, .. } => self.move_step(&queue, max),
+            Command::Sweep { rows } => Ok(self.sweep(rows)),
+            Command::CreateTopic {
+                name,
+                owner,
+                settings,
+                tags,
+            } => self.create_topic(&name, owner, *settings, tags),
+            Command::SetTopic { topic, settings } => self.set_topic(&topic, *settings),
+            Command::TagTopic { topic, tags, untag } => self.tag_topic(&topic, tags, &untag),
+            Command::DeleteTopic { topic } => Ok(self.delete_topic(&topic)),
+            Command::Subscribe {
+                topic,
+                owner,
+                subscription,
+                attributes,
+            } => self.subscribe(&topic, owner, *subscription, attributes),
+            Command::ConfirmSubscription { topic, id, token } => {
+                self.confirm_subscription(&topic, &id, &token)
+            }
+            Command::Unsubscribe { id } => self.unsubscribe(&id),
+            Command::SetSubscription { id, change } => self.set_subscription(&id, *change),
+            Command::Publish { topic, publishes } => self.publish(&topic, publishes),
             Command::Relay {
                 from,
                 to,
                 publications,
             } => self.relay(from, to, publications),
-            Command::Probe => {
-                self.changes.probe = Some(self.now);
-                Ok(Reply::Done)
-            }
+            Command::PlaceOrder(_)
+            | Command::CancelOrder { .. }
+            | Command::CreateProduct(_)
+            | Command::ChangeProduct { .. }
+            | Command::ReceiveGoods { .. }
+            | Command::Settle { .. }
+            | Command::Replenishment { .. }
+            | Command::Probe => unreachable!("decided above"),
         }
     }
 
@@ -291,15 +232,21 @@ impl Batch {
                 .queues
                 .push(self.loaded.queues[name].queue.clone());
         }
-        for ((queue, seq), message) in self.messages {
+        for name in &self.dirty_topics {
+            self.changes
+                .topics
+                .push(self.loaded.topics[name].topic.clone());
+        }
+        for ((partition, seq), message) in self.messages {
             match message {
-                Some(message) => self.changes.messages.push((queue, message)),
-                None => self.changes.messages_removed.push((queue, seq)),
+                Some(message) => self.changes.messages.push((partition, message)),
+                None => self.changes.messages_removed.push((partition, seq)),
             }
         }
         Decided {
             changes: self.changes,
-            woken_queues: self.woken_queues.into_iter().collect(),
+            woken: self.woken,
+            counts: self.counts,
             unsettled: self.unsettled,
         }
     }

@@ -126,6 +126,12 @@ pub fn deduplication_id(config: &QueueConfig, send: &Send) -> Result<Option<Stri
     })
 }
 
+/// The id that a message without one has on a queue that compares contents: what a caller looks
+/// entries up by before it knows the queue's settings.
+pub fn content_deduplication_id(body: &str) -> String {
+    content_id(body)
+}
+
 pub(crate) fn content_id(body: &str) -> String {
     hexadecimal(&Sha256::digest(body.as_bytes()))
 }

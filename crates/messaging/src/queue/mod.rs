@@ -28,6 +28,7 @@ mod name;
 mod receive;
 mod refusal;
 mod send;
+mod settings;
 mod text;
 
 pub use attribute::{Attribute, AttributeValue};
@@ -37,9 +38,9 @@ pub use config::{
 };
 pub use dead_letter::{dead_letter, redrive};
 pub use fifo::{
-    Attempt, AttemptedMessage, DedupEntry, DedupKey, Deduplication, GroupHead, Replay, deduplicate,
-    deduplication_id, deduplication_key, receive_fifo, replay_attempt, sequence_number,
-    validate_attempt_id,
+    Attempt, AttemptedMessage, DedupEntry, DedupKey, Deduplication, GroupHead, Replay,
+    content_deduplication_id, deduplicate, deduplication_id, deduplication_key, receive_fifo,
+    replay_attempt, sequence_number, validate_attempt_id,
 };
 pub(crate) use fifo::{content_id, scoped_key};
 pub use handle::ReceiptHandle;
@@ -49,6 +50,7 @@ pub use name::QueueName;
 pub use receive::{Receive, Received, receive, validate_wait};
 pub use refusal::Refusal;
 pub use send::{accept, validate_send};
+pub use settings::{QueueMore, QueueSettings, TAGS_MAX};
 pub(crate) use text::{is_id, is_message_text, is_name_byte};
 
 #[cfg(test)]

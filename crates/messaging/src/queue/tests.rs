@@ -7,6 +7,7 @@ mod model_fifo;
 mod model_standard;
 mod receive;
 mod send;
+mod settings;
 
 use super::*;
 

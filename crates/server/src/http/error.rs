@@ -155,6 +155,43 @@ fn problem_of(refusal: Refusal) -> Problem {
                 None => problem,
             }
         }
+        Refusal::TopicNotFound { topic } => Problem::new(
+            Code::QueueNotFound,
+            format!("no topic has the name {topic}"),
+        ),
+        Refusal::SubscriptionNotFound => {
+            Problem::new(Code::QueueNotFound, "no subscription has this id")
+        }
+        Refusal::Topic(refusal) => {
+            Problem::new(Code::InvalidParameter, refusal.to_string()).field(refusal.field())
+        }
+        Refusal::DeadLetterQueueUnfit { reason } => Problem::new(Code::InvalidParameter, reason),
+        Refusal::QueueExists { attribute } | Refusal::TopicExists { attribute } => Problem::new(
+            Code::InvalidParameter,
+            format!("there is one with this name and another {attribute}"),
+        )
+        .field(attribute),
+        Refusal::NotADeadLetterQueue => Problem::new(
+            Code::NoDeadLetterQueue,
+            "no queue sends its dead letters here",
+        ),
+        Refusal::PurgeInProgress => Problem::new(
+            Code::PurgeInProgress,
+            "a queue is purged once in 60 seconds",
+        ),
+        Refusal::MoveRunning => Problem::new(
+            Code::MoveRunning,
+            "one move at a time for one queue; cancel it or let it end",
+        ),
+        Refusal::MoveNotFound => {
+            Problem::new(Code::MoveNotFound, "no move with this id is running")
+        }
+        Refusal::SubscriptionExists | Refusal::EnvelopeMissing | Refusal::TokenInvalid => {
+            Problem::new(
+                Code::InvalidParameter,
+                format!("not now: {}", refusal.code().replace('_', " ")),
+            )
+        }
         Refusal::RelayMoved { .. } => Problem::new(Code::Overloaded, "another relay has moved on"),
         Refusal::TooMany { what, limit } => Problem::new(
             Code::TooMany,

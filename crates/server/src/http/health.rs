@@ -14,7 +14,8 @@ use utoipa_axum::routes;
 use wire::Code;
 
 use crate::http::error::{HttpError, HttpResult};
-use crate::http::views::{ProblemView, seconds_between};
+use crate::http::queues::metrics as queue_metrics;
+use crate::http::views::ProblemView;
 use crate::state::App;
 
 /// A store that takes longer than this for one row is not ready.
@@ -70,8 +71,8 @@ async fn readyz(State(app): State<App>) -> HttpResult<Json<HealthView>> {
     }
 }
 
-/// Gauges that are read when somebody looks.
-async fn refresh(app: &App) -> HttpResult<()> {
+/// Gauges that are read when somebody looks; the text of those that belong to queues.
+async fn refresh(app: &App) -> HttpResult<String> {
     let now = app.engine.now();
     let rows = app.engine.limits().products_max;
     let (products, depths) = app
@@ -95,22 +96,7 @@ async fn refresh(app: &App) -> HttpResult<()> {
         metrics::gauge!("firstcome_product_available", "sku" => sku)
             .set(gauge(product.stock.available()));
     }
-    for depth in depths {
-        let name = depth.queue.name;
-        for (state, number) in [
-            ("visible", depth.visible),
-            ("in_flight", depth.in_flight),
-            ("delayed", depth.delayed),
-        ] {
-            metrics::gauge!("firstcome_queue_messages", "queue" => name.clone(), "state" => state)
-                .set(gauge(number));
-        }
-        let age = depth
-            .oldest_sent_at
-            .map_or(0, |sent| seconds_between(sent, now));
-        metrics::gauge!("firstcome_queue_oldest_seconds", "queue" => name).set(gauge(age));
-    }
-    Ok(())
+    Ok(queue_metrics::text(&depths, &app.engine.flows(), now))
 }
 
 /// Prometheus text.
@@ -119,9 +105,9 @@ async fn refresh(app: &App) -> HttpResult<()> {
     responses((status = 200, description = "Prometheus text format", body = String, content_type = "text/plain"))
 )]
 async fn metrics(State(app): State<App>) -> HttpResult<Response> {
-    refresh(&app).await?;
+    let of_queues = refresh(&app).await?;
     app.metrics.run_upkeep();
-    let text = app.metrics.render();
+    let text = app.metrics.render() + &of_queues;
     let content_type = "text/plain; version=0.0.4; charset=utf-8";
     Ok(([(header::CONTENT_TYPE, content_type)], text).into_response())
 }

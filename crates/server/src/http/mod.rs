@@ -10,6 +10,7 @@ mod ops;
 pub mod orders;
 mod pages;
 mod products;
+mod queues;
 mod replenishments;
 mod router;
 pub mod views;

@@ -19,7 +19,7 @@ use utoipa_axum::router::OpenApiRouter;
 use wire::{Code, Problem};
 
 use crate::http::error::HttpError;
-use crate::http::{callbacks, health, live, ops, orders, pages, products, replenishments};
+use crate::http::{callbacks, health, live, ops, orders, pages, products, queues, replenishments};
 use crate::state::App;
 
 #[derive(utoipa::OpenApi)]
@@ -49,6 +49,7 @@ fn operator() -> OpenApiRouter<App> {
         .merge(replenishments::operator())
         .merge(live::operator())
         .merge(ops::operator())
+        .merge(queues::operator())
         .merge(health::operator())
 }
 

@@ -3,14 +3,17 @@
 //! A worker proposes commands, it never writes. Its work is safe to repeat: it may die between
 //! any two steps and a message is then received again.
 
+mod deliveries;
 mod keeper;
 mod replenisher;
 mod runtime;
+mod sweeper;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use commerce::Millis;
+use engine::ports::DELIVERIES_QUEUE;
 use engine::{Command, Engine, EngineError, QueueSpec, TOPIC_STOCK};
 use messaging::{QueueConfig, RedrivePolicy};
 use tokio_util::task::TaskTracker;
@@ -21,6 +24,19 @@ use crate::state::App;
 /// Where requests to factories wait.
 pub const REPLENISHMENT_QUEUE: &str = "replenishment";
 const REPLENISHMENT_DLQ: &str = "replenishment-dlq";
+/// Where notifications end up that no endpoint took and no other queue is named for.
+const DELIVERIES_DLQ: &str = "sns-deliveries-dlq";
+/// Nobody else may make these otherwise than they are made here.
+pub const OWN_QUEUES: [&str; 4] = [
+    REPLENISHMENT_QUEUE,
+    REPLENISHMENT_DLQ,
+    DELIVERIES_QUEUE,
+    DELIVERIES_DLQ,
+];
+/// An endpoint has 15 seconds to answer, and may have to wait for its turn before.
+const DELIVERIES_TIMEOUT_S: u32 = 120;
+/// The worker counts the tries itself: this is for messages that no worker lives through.
+const DELIVERIES_RECEIVES_MAX: u32 = 1_000;
 /// Dead letters are kept for 14 days, the longest there is.
 const DLQ_RETENTION_S: u32 = 1_209_600;
 
@@ -78,6 +94,24 @@ pub async fn ensure_queues(engine: &Engine, settings: &Factory) -> Result<(), En
                 ..QueueConfig::default()
             },
         },
+        QueueSpec {
+            name: DELIVERIES_DLQ.to_owned(),
+            config: QueueConfig {
+                retention_s: DLQ_RETENTION_S,
+                ..QueueConfig::default()
+            },
+        },
+        QueueSpec {
+            name: DELIVERIES_QUEUE.to_owned(),
+            config: QueueConfig {
+                redrive: Some(RedrivePolicy {
+                    dead_letter_queue: DELIVERIES_DLQ.to_owned(),
+                    max_receive_count: DELIVERIES_RECEIVES_MAX,
+                }),
+                visibility_timeout_s: DELIVERIES_TIMEOUT_S,
+                ..QueueConfig::default()
+            },
+        },
     ];
     let subscriptions = vec![(TOPIC_STOCK.to_owned(), REPLENISHMENT_QUEUE.to_owned())];
     let command = Command::EnsureQueues {
@@ -97,4 +131,10 @@ pub fn start(app: &App, tracker: &TaskTracker, client: outgoing::Client) {
     let replenisher = replenisher::Replenisher::new(app.clone(), client);
     tracker.spawn(runtime::run(app.clone(), REPLENISHMENT_QUEUE, replenisher));
     tracker.spawn(keeper::run(app.clone()));
+    tracker.spawn(sweeper::run(app.clone()));
+    let deliveries = deliveries::Deliveries::new(app.clone());
+    for _ in 0..deliveries::LOOPS {
+        let worker = deliveries.clone();
+        tracker.spawn(runtime::run(app.clone(), DELIVERIES_QUEUE, worker));
+    }
 }

@@ -16,8 +16,6 @@ use crate::state::App;
 const EVERY: Duration = Duration::from_secs(1);
 /// Messages received at a time.
 const BATCH: usize = 10;
-/// The longest wait before a failed message is tried again.
-const RETRY_MAX_S: u32 = 900;
 /// After an outage of the engine.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -34,6 +32,8 @@ pub(super) enum Outcome {
 
 pub(super) trait Worker: Send + Sync + 'static {
     const NAME: &'static str;
+    /// The longest wait before a failed message is tried again.
+    const RETRY_MAX_S: u32 = 900;
 
     fn work(&self, message: &Message) -> impl Future<Output = Result<Outcome, EngineError>> + Send;
 }
@@ -46,11 +46,12 @@ pub(super) async fn run<W: Worker>(app: App, queue: &'static str, worker: W) {
         tokio::pin!(notified);
         // From here on a message that arrives is not slept through.
         notified.as_mut().enable();
-        let received = tokio::select! {
-            () = app.cancel.cancelled() => return,
-            received = receive(&app, queue) => received,
-        };
-        match received {
+        if app.cancel.is_cancelled() {
+            return;
+        }
+        // Never given up half-way: what nobody waits for would be received all the same, and
+        // then be held by nobody until its time-out.
+        match receive(&app, queue).await {
             Ok((_, messages)) if messages.is_empty() => {
                 tokio::select! {
                     () = app.cancel.cancelled() => return,
@@ -86,6 +87,8 @@ async fn receive(app: &App, queue: &str) -> Result<(u32, Vec<Message>), EngineEr
         queue: queue.to_owned(),
         max: BATCH,
         visibility_timeout_s: None,
+        attempt: None,
+        waits: true,
     };
     match app.engine.decide(command).await? {
         Ok(Reply::Messages { queue_id, messages }) => Ok((queue_id, messages)),
@@ -116,7 +119,7 @@ async fn handle<W: Worker>(
         Outcome::Later { after_s } => Command::ChangeVisibility {
             queue,
             handle,
-            timeout_s: after_s.min(RETRY_MAX_S),
+            timeout_s: after_s.min(W::RETRY_MAX_S),
         },
         Outcome::Never { reason } => Command::DeadLetter {
             queue,

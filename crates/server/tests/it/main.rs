@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod access;
 #[cfg(test)]
+mod aws;
+#[cfg(test)]
 mod bounds;
 #[cfg(test)]
 mod harness;
@@ -16,10 +18,14 @@ mod observing;
 #[cfg(test)]
 mod outage;
 #[cfg(test)]
+mod queues;
+#[cfg(test)]
 mod restock;
 #[cfg(test)]
 mod rush;
 #[cfg(test)]
 mod selling;
+#[cfg(test)]
+mod sns;
 #[cfg(test)]
 mod starting;

@@ -21,7 +21,7 @@ fn write(opened: &mut Opened, committed: &AtomicU64) -> Script {
     let mut script = Script::new();
     let mut line = queue(1, "q", None);
     script.product(new_product(1, "A"));
-    script.changes.queues.push(line.clone());
+    script.put_queue(&line);
     script.entry(ProductId(0), Kind::MessageDeadLettered, Some(0), "{}", None);
     script.commit(opened);
     let mut waits = None;

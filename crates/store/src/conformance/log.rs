@@ -2,7 +2,7 @@
 
 use commerce::{Email, ProductId};
 use engine::Kind;
-use engine::ports::Touch;
+use engine::ports::{TopicTouch, Touch};
 
 use super::script::{START, Script, customer, key, new_product, reference, sku, touch_queue};
 use super::{Harness, always, load};
@@ -22,7 +22,11 @@ pub(crate) fn an_empty_store_has_nothing(harness: &dyn Harness) {
                 references: vec![(sku("A"), reference("r"))],
                 replenishments: vec![0, 1, u64::MAX],
                 queues: vec![touch_queue("q")],
-                topics: true,
+                topics: vec![TopicTouch {
+                    name: "t".to_owned(),
+                    ..TopicTouch::default()
+                }],
+                subscriptions: vec!["s".to_owned()],
                 keys_since: START - 1_000,
                 now: START,
             },
@@ -40,7 +44,16 @@ pub(crate) fn an_empty_store_has_nothing(harness: &dyn Harness) {
         assert!(loaded.references.is_empty());
         assert!(loaded.replenishments.is_empty());
         assert!(loaded.queues.is_empty());
+        assert!(loaded.topics.is_empty());
         assert!(loaded.subscriptions.is_empty());
+        assert_eq!(
+            (
+                loaded.queue_count,
+                loaded.topic_count,
+                loaded.subscription_count
+            ),
+            (0, 0, 0)
+        );
         assert_eq!(loaded.relay_cursor, 0);
 
         let reader = &opened.reader;
@@ -64,7 +77,16 @@ pub(crate) fn an_empty_store_has_nothing(harness: &dyn Harness) {
         assert_eq!(reader.open_replenishments(10).unwrap(), []);
         assert_eq!(reader.unsettled_products(10).unwrap(), []);
         assert_eq!(reader.queues(START).unwrap(), []);
-        assert_eq!(reader.subscriptions().unwrap(), []);
+        assert_eq!(reader.queue("q", START).unwrap(), None);
+        assert_eq!(reader.queue_names().unwrap(), [""; 0]);
+        assert_eq!(reader.next_visible("q", START).unwrap(), None);
+        assert_eq!(reader.moving_queues().unwrap(), []);
+        assert!(!reader.has_dropped_messages().unwrap());
+        assert_eq!(reader.topics(None, 10).unwrap(), []);
+        assert_eq!(reader.topic("t").unwrap(), None);
+        assert_eq!(reader.subscriptions(None, None, 10).unwrap(), []);
+        assert_eq!(reader.subscriptions(Some("t"), Some("s"), 10).unwrap(), []);
+        assert_eq!(reader.subscription("s").unwrap(), None);
         assert_eq!(reader.relay_cursor().unwrap(), 0);
     });
 }

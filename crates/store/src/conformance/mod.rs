@@ -8,19 +8,37 @@
 //! Not checked here: that a commit survives a power failure, which no test in a process can
 //! see; each store says how it makes sure.
 
+mod clearing;
 mod contention;
+mod fair;
+mod groups;
 mod lines;
 mod log;
+mod looks;
 mod lookups;
+pub(crate) mod mail;
 mod queues;
+mod remembered;
 pub(crate) mod script;
 mod stock;
 mod topics;
 
 use engine::ports::{Loaded, Opened, Touch};
 
+pub(crate) use clearing::{
+    a_purge_empties_a_queue_at_once, a_queue_deleted_and_made_again_is_another_one,
+    what_is_past_its_retention_is_swept,
+};
 pub(crate) use contention::{
     a_reader_never_sees_half_a_commit, many_readers_do_not_disturb_the_writer,
+};
+pub(crate) use fair::{
+    a_quiet_tenant_is_found_behind_the_backlog_of_a_noisy_one,
+    many_quiet_tenants_are_all_found_in_time, nobody_is_noisy_without_much_in_flight,
+};
+pub(crate) use groups::{
+    a_group_in_flight_is_left_out_until_all_of_it_is_back, a_head_holds_the_first_ten_of_a_group,
+    groups_come_by_the_time_they_could_be_received, several_receives_find_enough_groups,
 };
 pub(crate) use lines::{
     a_head_is_loaded_when_it_is_asked_for, a_head_is_never_longer_than_one_call_decides,
@@ -28,6 +46,10 @@ pub(crate) use lines::{
     unsettled_products_are_those_that_may_be_owed_something,
 };
 pub(crate) use log::{an_empty_store_has_nothing, entries_come_back_as_they_were_written};
+pub(crate) use looks::{
+    queues_keep_all_that_was_set, queues_with_a_move_under_way_are_found,
+    the_next_message_that_becomes_visible_is_known, there_is_room_for_many_purges_and_messages,
+};
 pub(crate) use lookups::{
     customers_hold_the_keys_that_are_still_live, keys_are_found_until_they_expire,
     keys_that_share_their_first_half_are_told_apart, purchases_count_what_was_not_given_back,
@@ -38,9 +60,16 @@ pub(crate) use queues::{
     messages_are_changed_and_removed, queues_are_loaded_with_those_beside_them,
     the_oldest_visible_message_comes_first,
 };
+pub(crate) use remembered::{
+    duplicates_are_found_in_both_scopes, duplicates_outlive_the_message_and_a_purge,
+    receive_attempts_come_with_their_messages, topics_bring_the_duplicates_of_all_they_lead_to,
+};
 pub(crate) use stock::{references_are_known_per_product, replenishments_are_found_and_listed};
 pub(crate) use topics::{
-    a_probe_writes_and_changes_nothing, subscriptions_bring_their_queues, the_relay_cursor_is_kept,
+    a_probe_writes_and_changes_nothing,
+    a_queue_that_is_named_and_subscribed_comes_with_its_messages,
+    subscriptions_are_kept_and_listed_in_their_order, subscriptions_bring_their_queues,
+    the_relay_cursor_is_kept, topics_are_kept_and_listed_by_name,
 };
 
 /// How a store is opened.
@@ -77,7 +106,28 @@ macro_rules! suite {
             depths_tell_visible_from_in_flight_and_delayed,
             queues_are_loaded_with_those_beside_them,
             dead_letters_bring_the_queue_they_came_from,
+            queues_keep_all_that_was_set,
+            the_next_message_that_becomes_visible_is_known,
+            queues_with_a_move_under_way_are_found,
+            there_is_room_for_many_purges_and_messages,
+            groups_come_by_the_time_they_could_be_received,
+            a_group_in_flight_is_left_out_until_all_of_it_is_back,
+            a_head_holds_the_first_ten_of_a_group,
+            several_receives_find_enough_groups,
+            a_quiet_tenant_is_found_behind_the_backlog_of_a_noisy_one,
+            nobody_is_noisy_without_much_in_flight,
+            many_quiet_tenants_are_all_found_in_time,
+            duplicates_are_found_in_both_scopes,
+            topics_bring_the_duplicates_of_all_they_lead_to,
+            duplicates_outlive_the_message_and_a_purge,
+            receive_attempts_come_with_their_messages,
+            a_purge_empties_a_queue_at_once,
+            a_queue_deleted_and_made_again_is_another_one,
+            what_is_past_its_retention_is_swept,
             subscriptions_bring_their_queues,
+            topics_are_kept_and_listed_by_name,
+            subscriptions_are_kept_and_listed_in_their_order,
+            a_queue_that_is_named_and_subscribed_comes_with_its_messages,
             the_relay_cursor_is_kept,
             a_probe_writes_and_changes_nothing,
             a_reader_never_sees_half_a_commit,

@@ -2,25 +2,12 @@
 
 use std::collections::HashMap;
 
-use engine::ports::{LoadedQueue, Opened, Queue, QueueDepth, QueueTouch, Touch};
+use engine::ports::{Queue, QueueDepth, QueueTouch, Touch};
 use messaging::{Attribute, DeadLetter, Message};
 
+use super::mail::{load_queue, seqs};
 use super::script::{START, Script, message, queue, touch_queue};
 use super::{Harness, always, load};
-
-fn load_queue(opened: &mut Opened, touch: QueueTouch, now: i64) -> LoadedQueue {
-    let name = touch.name.clone();
-    let touch = Touch {
-        queues: vec![touch],
-        now,
-        ..Touch::default()
-    };
-    load(opened, &touch).queues.remove(&name).unwrap()
-}
-
-fn seqs(messages: &[Message]) -> Vec<u64> {
-    messages.iter().map(|message| message.seq).collect()
-}
 
 pub(crate) fn the_oldest_visible_message_comes_first(harness: &dyn Harness) {
     let mut opened = harness.open();
@@ -165,7 +152,7 @@ pub(crate) fn depths_tell_visible_from_in_flight_and_delayed(harness: &dyn Harne
         receive_count: 1,
         ..message(seq, START + until)
     };
-    script.changes.queues.push(empty.clone());
+    script.put_queue(&empty);
     script.send(
         &mut a,
         [
@@ -186,7 +173,7 @@ pub(crate) fn depths_tell_visible_from_in_flight_and_delayed(harness: &dyn Harne
             (39, 4, 0, 1),
             (40, 5, 0, 0),
         ] {
-            let expected = [
+            let depths = [
                 QueueDepth {
                     queue: a.clone(),
                     visible,
@@ -204,9 +191,13 @@ pub(crate) fn depths_tell_visible_from_in_flight_and_delayed(harness: &dyn Harne
             ];
             assert_eq!(
                 opened.reader.queues(START + now).unwrap(),
-                expected,
+                depths,
                 "at {now}"
             );
+            for depth in depths {
+                let one = opened.reader.queue(&depth.queue.name, START + now);
+                assert_eq!(one.unwrap(), Some(depth), "at {now}");
+            }
         }
     });
 
@@ -279,7 +270,7 @@ pub(crate) fn dead_letters_bring_the_queue_they_came_from(harness: &dyn Harness)
     let mut dead = queue(1, "dead", None);
     // Nobody sends dead letters here any more.
     for (id, name) in [(2, "orders"), (3, "stock")] {
-        script.changes.queues.push(queue(id, name, None));
+        script.put_queue(&queue(id, name, None));
     }
     let from = |seq, source: &str| Message {
         dead: Some(DeadLetter {

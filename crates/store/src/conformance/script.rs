@@ -65,17 +65,20 @@ pub(crate) fn queue(id: u32, name: &str, dead_letter_queue: Option<&str>) -> Que
             }),
             ..QueueConfig::default()
         },
+        partition: id,
+        more: Arc::default(),
+        moves: Arc::default(),
         next_seq: 1,
         created_at: START,
+        modified_at: START,
+        purged_at: None,
     }
 }
 
 pub(crate) fn touch_queue(name: &str) -> QueueTouch {
     QueueTouch {
         name: name.to_owned(),
-        visible: 0,
-        first: 0,
-        messages: Vec::new(),
+        ..QueueTouch::default()
     }
 }
 
@@ -148,6 +151,8 @@ pub(crate) struct Script {
     /// Every order as it stands.
     pub(crate) orders: BTreeMap<u64, OrderRecord>,
     pub(crate) products: BTreeMap<Sku, Product>,
+    /// What the next queue, topic or partition would get.
+    next_number: u32,
 }
 
 impl Script {
@@ -159,6 +164,7 @@ impl Script {
             log: Vec::new(),
             orders: BTreeMap::new(),
             products: BTreeMap::new(),
+            next_number: 1,
         }
     }
 
@@ -350,9 +356,21 @@ impl Script {
     pub(crate) fn send(&mut self, queue: &mut Queue, messages: impl IntoIterator<Item = Message>) {
         for message in messages {
             queue.next_seq = queue.next_seq.max(message.seq + 1);
-            self.changes.messages.push((queue.id, message));
+            self.changes.messages.push((queue.partition, message));
         }
+        self.put_queue(queue);
+    }
+
+    /// Adds a queue, or changes it.
+    pub(crate) fn put_queue(&mut self, queue: &Queue) {
         self.changes.queues.retain(|known| known.id != queue.id);
         self.changes.queues.push(queue.clone());
+        self.use_number(queue.id.max(queue.partition));
+    }
+
+    /// Queues, topics and partitions have their numbers from one row.
+    pub(crate) fn use_number(&mut self, number: u32) {
+        self.next_number = self.next_number.max(number + 1);
+        self.changes.next_queue = Some(self.next_number);
     }
 }

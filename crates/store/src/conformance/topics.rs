@@ -1,54 +1,251 @@
-//! Subscriptions, the relay's cursor, the probe.
+//! Topics and their subscriptions, the relay's cursor, the probe.
 
-use engine::ports::{Subscription, Touch};
+use std::sync::Arc;
 
+use engine::ports::{DELIVERIES_QUEUE, Opened, Subscription, Topic, TopicTouch, Touch};
+use messaging::topic::{FilterPolicy, FilterScope, Protocol};
+
+use super::mail::{fifo_queue, subscription, topic};
 use super::script::{START, Script, message, new_product, queue};
 use super::{Harness, always, load};
+
+fn touch_topic(name: &str) -> Touch {
+    Touch {
+        topics: vec![TopicTouch {
+            name: name.to_owned(),
+            duplicates: Vec::new(),
+        }],
+        now: START,
+        ..Touch::default()
+    }
+}
+
+fn ids(subscriptions: &[Subscription]) -> Vec<&str> {
+    subscriptions
+        .iter()
+        .map(|subscription| subscription.subscription.id.as_str())
+        .collect()
+}
+
+fn names(topics: &[Topic]) -> Vec<&str> {
+    topics
+        .iter()
+        .map(|topic| topic.topic.name.as_str())
+        .collect()
+}
 
 pub(crate) fn subscriptions_bring_their_queues(harness: &dyn Harness) {
     let mut opened = harness.open();
     let mut script = Script::new();
-    let subscription = |topic: &str, queue: &str| Subscription {
-        topic: topic.to_owned(),
-        queue: queue.to_owned(),
-    };
-    for (id, name) in (1..).zip(["a", "b", "c"]) {
+    let to_queue =
+        |topic: &str, queue: &str| subscription(&format!("{topic}-{queue}"), topic, queue);
+    for (id, name) in (1..).zip(["a", "b", "c", "dead", DELIVERIES_QUEUE]) {
         script.send(&mut queue(id, name, None), [message(1, START)]);
     }
-    script.changes.subscriptions = vec![subscription("t", "b"), subscription("t", "a")];
+    script.changes.topics = vec![topic(6, "t"), topic(7, "s"), topic(8, "w")];
+    script.use_number(8);
+    script.changes.subscriptions = vec![to_queue("t", "b"), to_queue("t", "a")];
     script.commit(&mut opened);
-    script.changes.subscriptions = vec![subscription("s", "a")];
+    let mut with_letters = to_queue("s", "a");
+    with_letters.subscription.redrive = Some("dead".to_owned());
+    let mut web = subscription("web", "w", "https://example.com/");
+    web.subscription.protocol = Protocol::Https;
+    // A queue that is gone brings nothing.
+    let nowhere = to_queue("w", "nowhere");
+    script.changes.subscriptions = vec![with_letters.clone(), web.clone(), nowhere.clone()];
     script.commit(&mut opened);
     always(harness, opened, |opened| {
-        let key = |s: &Subscription| (s.topic.clone(), s.queue.clone());
-        let mut all = [
-            subscription("s", "a"),
-            subscription("t", "a"),
-            subscription("t", "b"),
-        ];
-        all.sort_by_key(key);
-        let mut found = opened.reader.subscriptions().unwrap();
-        found.sort_by_key(key);
-        assert_eq!(found, all);
-
         let loaded = load(opened, &Touch::default());
+        assert!(loaded.topics.is_empty(), "nothing was asked for");
         assert!(loaded.subscriptions.is_empty(), "nothing was asked for");
         assert!(loaded.queues.is_empty(), "nothing was asked for");
-        let mut loaded = load(
-            opened,
-            &Touch {
-                topics: true,
-                now: START,
-                ..Touch::default()
-            },
-        );
-        loaded.subscriptions.sort_by_key(key);
-        assert_eq!(loaded.subscriptions, all);
-        let mut names: Vec<&String> = loaded.queues.keys().collect();
-        names.sort();
-        assert_eq!(names, ["a", "b"]);
-        assert_eq!(loaded.queues["a"].queue.next_seq, 2);
-        assert!(loaded.queues["a"].visible.is_empty());
+        assert_eq!(loaded.next_queue, 9);
+        let counts = (loaded.queue_count, loaded.topic_count);
+        assert_eq!((counts, loaded.subscription_count), ((5, 3), 5));
+        for (name, subscriptions, queues) in [
+            (
+                "t",
+                vec![to_queue("t", "b"), to_queue("t", "a")],
+                vec!["a", "b"],
+            ),
+            ("s", vec![with_letters.clone()], vec!["a", "dead"]),
+            (
+                "w",
+                vec![web.clone(), nowhere.clone()],
+                vec![DELIVERIES_QUEUE],
+            ),
+        ] {
+            let loaded = load(opened, &touch_topic(name));
+            assert_eq!(loaded.topics.len(), 1);
+            assert_eq!(*loaded.topics[name].subscriptions, subscriptions);
+            let mut found: Vec<&str> = loaded.queues.keys().map(String::as_str).collect();
+            found.sort_unstable();
+            assert_eq!(found, queues, "{name}");
+            for queue in loaded.queues.values() {
+                assert_eq!(queue.queue.next_seq, 2);
+                assert!(queue.visible.is_empty());
+                assert_eq!(queue.total, 1);
+            }
+        }
+        // By their ids: each with its topic, and that with what it leads to.
+        let touch = Touch {
+            subscriptions: vec!["s-a".to_owned(), "none".to_owned()],
+            now: START,
+            ..Touch::default()
+        };
+        let loaded = load(opened, &touch);
+        assert_eq!(loaded.subscriptions.len(), 1);
+        assert_eq!(loaded.subscriptions["s-a"], with_letters);
+        assert_eq!(loaded.topics["s"].topic, topic(7, "s"));
+        assert_eq!(loaded.topics.len(), 1);
+        assert_eq!(loaded.queues.len(), 2);
+    });
+}
+
+pub(crate) fn topics_are_kept_and_listed_by_name(harness: &dyn Harness) {
+    let mut opened = harness.open();
+    let mut script = Script::new();
+    let all = ["b", "a", "c.fifo", "B", "_"];
+    for (id, name) in (1..).zip(all) {
+        script.changes.topics.push(topic(id, name));
+    }
+    script.commit(&mut opened);
+    // Changed: a later sequence, and other attributes.
+    let mut changed = topic(3, "c.fifo");
+    changed.next_seq = 1 << 40;
+    changed.attributes.clear();
+    changed.owner = None;
+    script.changes.topics.push(changed.clone());
+    script.changes.topics_removed.push("b".to_owned());
+    // Not there: nothing to do.
+    script.changes.topics_removed.push("none".to_owned());
+    script.commit(&mut opened);
+    // Made again under the same name it is another one.
+    script.changes.topics.push(topic(9, "b"));
+    script.commit(&mut opened);
+    always(harness, opened, |opened| {
+        let reader = &opened.reader;
+        let listed = reader.topics(None, 100).unwrap();
+        assert_eq!(names(&listed), ["B", "_", "a", "b", "c.fifo"]);
+        for (after, limit, expected) in [
+            (None, 2, vec!["B", "_"]),
+            (Some("_"), 2, vec!["a", "b"]),
+            (Some("aa"), 2, vec!["b", "c.fifo"]),
+            (Some("c.fifo"), 2, vec![]),
+            (None, 0, vec![]),
+        ] {
+            let page = reader.topics(after, limit).unwrap();
+            assert_eq!(names(&page), expected, "{limit} after {after:?}");
+        }
+        assert_eq!(reader.topic("c.fifo").unwrap().as_ref(), Some(&changed));
+        assert_eq!(reader.topic("b").unwrap(), Some(topic(9, "b")));
+        assert_eq!(reader.topic("c").unwrap(), None);
+        let loaded = load(opened, &touch_topic("c.fifo"));
+        assert_eq!(loaded.topics["c.fifo"].topic, changed);
+        assert!(loaded.topics["c.fifo"].subscriptions.is_empty());
+        assert_eq!(loaded.topic_count, 5);
+        assert!(load(opened, &touch_topic("c")).topics.is_empty());
+    });
+}
+
+pub(crate) fn subscriptions_are_kept_and_listed_in_their_order(harness: &dyn Harness) {
+    let mut opened = harness.open();
+    let mut script = Script::new();
+    script.changes.topics = vec![topic(1, "t"), topic(2, "s")];
+    for (id, topic) in [("5", "t"), ("3", "t"), ("9", "s"), ("1", "t"), ("7", "s")] {
+        script
+            .changes
+            .subscriptions
+            .push(subscription(id, topic, "q"));
+    }
+    script.commit(&mut opened);
+    // Changed, it keeps its turn.
+    let mut changed = subscription("3", "t", "q");
+    let policy = r#"{"price": [{"numeric": [">=", 1.50]}]}"#;
+    changed.subscription.filter =
+        Some(FilterPolicy::parse(policy, FilterScope::MessageBody).unwrap());
+    changed.subscription.confirmed = false;
+    changed.subscription.raw = true;
+    changed.token = Some("token \"é\"".to_owned());
+    changed.owner = Some("123456789012".to_owned());
+    changed
+        .attributes
+        .insert("FilterPolicy".to_owned(), policy.to_owned());
+    script.changes.subscriptions = vec![changed.clone()];
+    script.changes.subscriptions_removed = vec!["9".to_owned(), "none".to_owned()];
+    script.commit(&mut opened);
+    let list = |opened: &Opened, topic: Option<&str>, after: Option<&str>, limit| {
+        let found = opened.reader.subscriptions(topic, after, limit).unwrap();
+        ids(&found).join(" ")
+    };
+    let mut opened = always(harness, opened, |opened| {
+        for (topic, after, limit, expected) in [
+            (None, None, 10, "5 3 1 7"),
+            (None, None, 2, "5 3"),
+            (None, Some("3"), 2, "1 7"),
+            (None, Some("7"), 2, ""),
+            (None, None, 0, ""),
+            (Some("t"), None, 10, "5 3 1"),
+            (Some("t"), Some("5"), 1, "3"),
+            (Some("t"), Some("1"), 10, ""),
+            (Some("s"), None, 10, "7"),
+            (Some("none"), None, 10, ""),
+        ] {
+            let found = list(opened, topic, after, limit);
+            assert_eq!(found, expected, "{limit} of {topic:?} after {after:?}");
+        }
+        let found = opened.reader.subscription("3").unwrap();
+        assert_eq!(found.as_ref(), Some(&changed));
+        assert_eq!(opened.reader.subscription("9").unwrap(), None);
+        let loaded = load(opened, &touch_topic("t"));
+        let subscriptions = Arc::clone(&loaded.topics["t"].subscriptions);
+        assert_eq!(ids(&subscriptions), ["5", "3", "1"]);
+        assert_eq!(subscriptions[1], changed);
+        assert_eq!(loaded.subscription_count, 4);
+    });
+
+    // A topic takes its subscriptions with it.
+    script.changes.topics_removed.push("t".to_owned());
+    script.commit(&mut opened);
+    script.changes.topics.push(topic(3, "t"));
+    script.commit(&mut opened);
+    always(harness, opened, |opened| {
+        assert_eq!(list(opened, None, None, 10), "7");
+        assert_eq!(list(opened, Some("t"), None, 10), "");
+        let touch = Touch {
+            subscriptions: vec!["3".to_owned()],
+            ..touch_topic("t")
+        };
+        let loaded = load(opened, &touch);
+        assert!(loaded.topics["t"].subscriptions.is_empty());
+        assert!(loaded.subscriptions.is_empty());
+        assert_eq!(loaded.subscription_count, 1);
+    });
+}
+
+pub(crate) fn a_queue_that_is_named_and_subscribed_comes_with_its_messages(harness: &dyn Harness) {
+    let mut opened = harness.open();
+    let mut script = Script::new();
+    script.send(&mut queue(1, "q", None), [message(1, START)]);
+    script.send(&mut fifo_queue(2, "f.fifo"), []);
+    script.changes.topics.push(topic(3, "t.fifo"));
+    script.changes.subscriptions = vec![
+        subscription("1", "t.fifo", "q"),
+        subscription("2", "t.fifo", "f.fifo"),
+    ];
+    script.commit(&mut opened);
+    always(harness, opened, |opened| {
+        let touch = Touch {
+            queues: vec![engine::ports::QueueTouch {
+                visible: 1,
+                ..super::script::touch_queue("q")
+            }],
+            ..touch_topic("t.fifo")
+        };
+        let loaded = load(opened, &touch);
+        assert_eq!(loaded.queues["q"].visible, [message(1, START)]);
+        assert_eq!(loaded.queues["q"].total, 1);
+        assert!(loaded.queues["f.fifo"].groups.is_empty());
     });
 }
 

@@ -3,6 +3,8 @@
 //! Written for the eye: maps that are searched as the port describes them, no caches, nothing
 //! shared with the other stores but the suite they all pass.
 
+mod mailbox;
+
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -11,11 +13,13 @@ use commerce::{
     WhenSoldOut,
 };
 use engine::ports::{
-    Changes, Loaded, LoadedQueue, Opened, OrderChange, Queue, QueueDepth, Reader, Store,
-    StoreError, Subscription, Touch,
+    Changes, Loaded, MoveStatus, MoveTask, Opened, OrderChange, QueueDepth, Reader, Store,
+    StoreError, Subscription, Topic, Touch,
 };
 use engine::{Entry, OrderRecord, OrderStatus};
-use messaging::{Message, MessageState};
+use messaging::Message;
+
+use self::mailbox::Mailbox;
 
 #[derive(Default)]
 struct State {
@@ -25,9 +29,7 @@ struct State {
     waiting: BTreeMap<(ProductId, u64), Waiting>,
     receipts: HashMap<(ProductId, Reference), (u64, u64)>,
     replenishments: BTreeMap<u64, Replenishment>,
-    queues: BTreeMap<String, Queue>,
-    messages: BTreeMap<(u32, u64), Message>,
-    subscriptions: Vec<Subscription>,
+    mailbox: Mailbox,
     relay_cursor: u64,
 }
 
@@ -106,84 +108,6 @@ impl State {
             .map(|order| order.quantity.units())
             .sum()
     }
-
-    fn messages_of(&self, queue: u32) -> impl Iterator<Item = &Message> {
-        self.messages
-            .range((queue, 0)..=(queue, u64::MAX))
-            .map(|(_, message)| message)
-    }
-
-    fn loaded_queue(queue: &Queue) -> LoadedQueue {
-        LoadedQueue {
-            queue: queue.clone(),
-            visible: Vec::new(),
-            first: Vec::new(),
-            messages: HashMap::new(),
-        }
-    }
-
-    fn load_queues(&self, loaded: &mut Loaded, touch: &Touch) {
-        for touched in &touch.queues {
-            let Some(queue) = self.queues.get(&touched.name) else {
-                continue;
-            };
-            let mut visible: Vec<Message> = self
-                .messages_of(queue.id)
-                .filter(|message| message.visible_at_ms <= touch.now)
-                .cloned()
-                .collect();
-            visible.sort_by_key(|message| (message.visible_at_ms, message.seq));
-            visible.truncate(touched.visible);
-            let first: Vec<Message> = self
-                .messages_of(queue.id)
-                .take(touched.first)
-                .cloned()
-                .collect();
-            let messages: HashMap<u64, Message> = touched
-                .messages
-                .iter()
-                .filter_map(|seq| Some((*seq, self.messages.get(&(queue.id, *seq))?.clone())))
-                .collect();
-            for other in self.queues.values() {
-                let target_of = |a: &Queue, b: &Queue| {
-                    a.config
-                        .redrive
-                        .as_ref()
-                        .is_some_and(|redrive| redrive.dead_letter_queue == b.name)
-                };
-                let died = first.iter().chain(messages.values());
-                let is_source = died
-                    .filter_map(|message| message.dead.as_ref())
-                    .any(|dead| dead.source_queue == other.name);
-                if target_of(queue, other) || target_of(other, queue) || is_source {
-                    loaded
-                        .queues
-                        .entry(other.name.clone())
-                        .or_insert_with(|| Self::loaded_queue(other));
-                }
-            }
-            loaded.queues.insert(
-                touched.name.clone(),
-                LoadedQueue {
-                    queue: queue.clone(),
-                    visible,
-                    first,
-                    messages,
-                },
-            );
-        }
-        if touch.topics {
-            loaded.subscriptions.clone_from(&self.subscriptions);
-            for subscription in &self.subscriptions {
-                if let Some(queue) = self.queues.get(&subscription.queue) {
-                    loaded
-                        .queues
-                        .entry(queue.name.clone())
-                        .or_insert_with(|| Self::loaded_queue(queue));
-                }
-            }
-        }
-    }
 }
 
 impl Store for Memory {
@@ -199,7 +123,6 @@ impl Store for Memory {
             last_at: state.log.last().map_or(0, |entry| entry.at),
             system: system.map_or((0, None), |entry| (entry.seq, Some(entry.hash))),
             next_product: u32::try_from(state.products.len()).expect("bounded") + 1,
-            next_queue: u32::try_from(state.queues.len()).expect("bounded") + 1,
             relay_cursor: state.relay_cursor,
             ..Loaded::default()
         };
@@ -266,7 +189,7 @@ impl Store for Memory {
                 loaded.replenishments.insert(*seq, replenishment.clone());
             }
         }
-        state.load_queues(&mut loaded, touch);
+        state.mailbox.load(&mut loaded, touch);
         Ok(loaded)
     }
 
@@ -297,20 +220,7 @@ impl Store for Memory {
                 .replenishments
                 .insert(replenishment.seq, replenishment.clone());
         }
-        for queue in &changes.queues {
-            state.queues.insert(queue.name.clone(), queue.clone());
-        }
-        for (queue, message) in &changes.messages {
-            state
-                .messages
-                .insert((*queue, message.seq), message.clone());
-        }
-        for removed in &changes.messages_removed {
-            state.messages.remove(removed);
-        }
-        state
-            .subscriptions
-            .extend(changes.subscriptions.iter().cloned());
+        state.mailbox.commit(changes);
         if let Some(cursor) = changes.relay_cursor {
             state.relay_cursor = cursor;
         }
@@ -410,41 +320,91 @@ impl Reader for Memory {
 
     fn queues(&self, now: Millis) -> Result<Vec<QueueDepth>, StoreError> {
         let state = self.read();
-        let depth = |queue: &Queue, wanted: MessageState| {
-            state
-                .messages_of(queue.id)
-                .filter(|message| message.state(now) == wanted)
-                .count() as u64
+        let mailbox = &state.mailbox;
+        let queues = mailbox.queues.values();
+        Ok(queues.map(|queue| mailbox.depth(queue, now)).collect())
+    }
+
+    fn queue(&self, name: &str, now: Millis) -> Result<Option<QueueDepth>, StoreError> {
+        let state = self.read();
+        let mailbox = &state.mailbox;
+        let queue = mailbox.queues.get(name);
+        Ok(queue.map(|queue| mailbox.depth(queue, now)))
+    }
+
+    fn queue_names(&self) -> Result<Vec<String>, StoreError> {
+        Ok(self.read().mailbox.queues.keys().cloned().collect())
+    }
+
+    fn next_visible(&self, queue: &str, now: Millis) -> Result<Option<Millis>, StoreError> {
+        let state = self.read();
+        let Some(queue) = state.mailbox.queues.get(queue) else {
+            return Ok(None);
         };
-        Ok(state
-            .queues
-            .values()
-            .map(|queue| QueueDepth {
-                visible: depth(queue, MessageState::Visible),
-                in_flight: depth(queue, MessageState::InFlight),
-                delayed: depth(queue, MessageState::Delayed),
-                oldest_sent_at: state
-                    .messages_of(queue.id)
-                    .next()
-                    .map(|message| message.sent_at_ms),
-                queue: queue.clone(),
-            })
-            .collect())
+        let times = state.mailbox.messages_of(queue);
+        let times = times.map(|message| message.visible_at_ms);
+        Ok(times.filter(|at| *at > now).min())
     }
 
     fn messages(&self, queue: &str, after: u64, limit: usize) -> Result<Vec<Message>, StoreError> {
         let state = self.read();
-        let Some(queue) = state.queues.get(queue) else {
+        let Some(queue) = state.mailbox.queues.get(queue) else {
             return Ok(Vec::new());
         };
-        let messages = state
-            .messages_of(queue.id)
-            .filter(|message| message.seq > after);
-        Ok(messages.take(limit).cloned().collect())
+        let messages = state.mailbox.messages_of(queue);
+        let after = messages.filter(|message| message.seq > after);
+        Ok(after.take(limit).cloned().collect())
     }
 
-    fn subscriptions(&self) -> Result<Vec<Subscription>, StoreError> {
-        Ok(self.read().subscriptions.clone())
+    fn topics(&self, after: Option<&str>, limit: usize) -> Result<Vec<Topic>, StoreError> {
+        let state = self.read();
+        let topics = state.mailbox.topics.iter();
+        let after = topics.filter(|(name, _)| Some(name.as_str()) > after);
+        Ok(after.map(|(_, topic)| topic).take(limit).cloned().collect())
+    }
+
+    fn topic(&self, name: &str) -> Result<Option<Topic>, StoreError> {
+        Ok(self.read().mailbox.topics.get(name).cloned())
+    }
+
+    fn subscription(&self, id: &str) -> Result<Option<Subscription>, StoreError> {
+        let state = self.read();
+        let mut all = state.mailbox.subscriptions.iter();
+        Ok(all
+            .find(|subscription| subscription.subscription.id == id)
+            .cloned())
+    }
+
+    fn subscriptions(
+        &self,
+        topic: Option<&str>,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Subscription>, StoreError> {
+        let state = self.read();
+        let all = &state.mailbox.subscriptions;
+        let skip = after.and_then(|after| {
+            let mut ids = all.iter().map(|one| one.subscription.id.as_str());
+            ids.position(|id| id == after)
+        });
+        let rest = all.iter().skip(skip.map_or(0, |at| at + 1));
+        let of_topic = rest.filter(|one| topic.is_none_or(|topic| one.topic == topic));
+        Ok(of_topic.take(limit).cloned().collect())
+    }
+
+    fn moving_queues(&self) -> Result<Vec<(String, MoveTask)>, StoreError> {
+        let state = self.read();
+        let queues = state.mailbox.queues.values();
+        let running = queues.filter_map(|queue| {
+            let mut moves = queue.moves.iter();
+            let task = moves.find(|task| task.status == MoveStatus::Running)?;
+            Some((queue.name.clone(), task.clone()))
+        });
+        Ok(running.collect())
+    }
+
+    fn has_dropped_messages(&self) -> Result<bool, StoreError> {
+        Ok(self.read().mailbox.has_dropped())
     }
 
     fn relay_cursor(&self) -> Result<u64, StoreError> {

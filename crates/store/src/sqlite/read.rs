@@ -6,11 +6,15 @@ use std::sync::{Mutex, PoisonError};
 use commerce::{
     Hash, Millis, Product, ProductId, Quantity, Reference, Replenishment, Secret, Sku, Waiting,
 };
-use engine::ports::{OrderChange, Queue, QueueDepth, Reader, StoreError, Subscription};
+use engine::ports::{
+    MoveTask, OrderChange, Queue, QueueDepth, Reader, StoreError, Subscription, Topic,
+};
 use engine::{BodyHash, Buyer, Entry, KeyHash, Kind, OrderRecord, OrderStatus};
 use messaging::Message;
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::mailbox;
 
 /// Connections kept open when nobody reads.
 const POOL_MAX: usize = 16;
@@ -22,7 +26,7 @@ pub(super) fn stored(number: u64) -> i64 {
 
 /// A number to look for, which may come from a request: beyond what can be stored, nothing is
 /// found.
-fn sought(number: u64) -> i64 {
+pub(super) fn sought(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
@@ -49,7 +53,7 @@ fn bytes_at<const N: usize>(row: &Row<'_>, column: usize) -> Result<[u8; N], rus
         .map_err(|error: std::array::TryFromSliceError| damaged(column, Type::Blob, error))
 }
 
-fn json_at<T: serde::de::DeserializeOwned>(
+pub(super) fn json_at<T: serde::de::DeserializeOwned>(
     row: &Row<'_>,
     column: usize,
 ) -> Result<T, rusqlite::Error> {
@@ -102,7 +106,7 @@ fn entry_of(row: &Row<'_>) -> Result<Entry, rusqlite::Error> {
     })
 }
 
-fn many<T>(
+pub(super) fn many<T>(
     connection: &Connection,
     what: &'static str,
     sql: &str,
@@ -117,7 +121,7 @@ fn many<T>(
     reading(what, rows)
 }
 
-fn one<T>(
+pub(super) fn one<T>(
     connection: &Connection,
     what: &'static str,
     sql: &str,
@@ -131,7 +135,7 @@ fn one<T>(
 }
 
 /// A limit as `SQLite` takes it.
-fn rows(limit: usize) -> i64 {
+pub(super) fn rows(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
@@ -215,6 +219,27 @@ fn meta(connection: &Connection, name: &str) -> Result<Option<u64>, StoreError> 
         "SELECT value FROM meta WHERE name = ?1",
         params![name],
         |row| u64_at(row, 0),
+    )
+}
+
+/// The number that the next queue, topic or partition gets.
+pub(super) fn next_number(connection: &Connection) -> Result<u32, StoreError> {
+    let number = meta(connection, "next_queue")?.unwrap_or(1);
+    u32::try_from(number)
+        .map_err(|error| StoreError::new("the store has no numbers left for queues", error))
+}
+
+/// Fingerprint, message id, sequence and time of what was sent to FIFO queues and topics.
+#[expect(clippy::type_complexity, reason = "a row, taken apart at once")]
+pub(super) fn duplicates(
+    connection: &Connection,
+) -> Result<Vec<([u8; 16], String, u64, Millis)>, StoreError> {
+    many(
+        connection,
+        "what was sent of late",
+        "SELECT hash, message, seq, sent_at FROM duplicates ORDER BY n",
+        [],
+        |row| Ok((bytes_at(row, 0)?, row.get(1)?, u64_at(row, 2)?, row.get(3)?)),
     )
 }
 
@@ -333,93 +358,6 @@ pub(super) fn replenishment(
         "a replenishment",
         "SELECT state FROM replenishments WHERE seq = ?1",
         params![sought(seq)],
-        |row| json_at(row, 0),
-    )
-}
-
-/// A queue and how many messages it holds.
-pub(super) fn queue_rows(connection: &Connection) -> Result<Vec<(Queue, u64)>, StoreError> {
-    many(
-        connection,
-        "queues",
-        "SELECT id, name, next_seq, total, created_at, config FROM queues ORDER BY name",
-        [],
-        |row| {
-            let queue = Queue {
-                id: row.get(0)?,
-                name: row.get(1)?,
-                config: json_at(row, 5)?,
-                next_seq: u64_at(row, 2)?,
-                created_at: row.get(4)?,
-            };
-            Ok((queue, u64_at(row, 3)?))
-        },
-    )
-}
-
-pub(super) fn subscriptions(connection: &Connection) -> Result<Vec<Subscription>, StoreError> {
-    many(
-        connection,
-        "subscriptions",
-        "SELECT topic, queue FROM subscriptions ORDER BY topic, queue",
-        [],
-        |row| {
-            Ok(Subscription {
-                topic: row.get(0)?,
-                queue: row.get(1)?,
-            })
-        },
-    )
-}
-
-pub(super) fn message(
-    connection: &Connection,
-    queue: u32,
-    seq: u64,
-) -> Result<Option<Message>, StoreError> {
-    one(
-        connection,
-        "a message",
-        "SELECT state FROM messages WHERE queue = ?1 AND seq = ?2",
-        params![queue, sought(seq)],
-        |row| json_at(row, 0),
-    )
-}
-
-pub(super) fn messages(
-    connection: &Connection,
-    queue: u32,
-    after: u64,
-    limit: usize,
-) -> Result<Vec<Message>, StoreError> {
-    if limit == 0 {
-        return Ok(Vec::new());
-    }
-    many(
-        connection,
-        "messages",
-        "SELECT state FROM messages WHERE queue = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3",
-        params![queue, sought(after), rows(limit)],
-        |row| json_at(row, 0),
-    )
-}
-
-/// The head of a queue: a range of the index by time, never a scan.
-pub(super) fn visible_messages(
-    connection: &Connection,
-    queue: u32,
-    now: Millis,
-    limit: usize,
-) -> Result<Vec<Message>, StoreError> {
-    if limit == 0 {
-        return Ok(Vec::new());
-    }
-    many(
-        connection,
-        "messages",
-        "SELECT messages.state FROM messages INDEXED BY messages_visible
-         WHERE queue = ?1 AND visible_at <= ?2 ORDER BY visible_at, seq LIMIT ?3",
-        params![queue, now, rows(limit)],
         |row| json_at(row, 0),
     )
 }
@@ -581,55 +519,72 @@ impl Reader for SqliteReader {
 
     fn queues(&self, now: Millis) -> Result<Vec<QueueDepth>, StoreError> {
         self.with_snapshot(|connection| {
-            let mut depths = Vec::new();
-            for (queue, total) in queue_rows(connection)? {
-                let hidden = one(
-                    connection,
-                    "a queue's depth",
-                    "SELECT count(*), coalesce(sum(in_flight), 0)
-                     FROM messages INDEXED BY messages_visible
-                     WHERE queue = ?1 AND visible_at > ?2",
-                    params![queue.id, now],
-                    |row| Ok((u64_at(row, 0)?, u64_at(row, 1)?)),
-                )?;
-                let (hidden, in_flight) = hidden.unwrap_or((0, 0));
-                let oldest = one(
-                    connection,
-                    "a queue's age",
-                    "SELECT sent_at FROM messages WHERE queue = ?1 ORDER BY seq LIMIT 1",
-                    params![queue.id],
-                    |row| row.get(0),
-                )?;
-                depths.push(QueueDepth {
-                    visible: total.saturating_sub(hidden),
-                    in_flight,
-                    delayed: hidden - in_flight,
-                    oldest_sent_at: oldest,
-                    queue,
-                });
-            }
-            Ok(depths)
+            mailbox::queues(connection)?
+                .into_iter()
+                .map(|(queue, total)| mailbox::depth(connection, queue, total, now))
+                .collect()
         })
+    }
+
+    fn queue(&self, name: &str, now: Millis) -> Result<Option<QueueDepth>, StoreError> {
+        self.with_snapshot(|connection| {
+            mailbox::queue(connection, name)?
+                .map(|(queue, total)| mailbox::depth(connection, queue, total, now))
+                .transpose()
+        })
+    }
+
+    fn queue_row(&self, name: &str) -> Result<Option<Queue>, StoreError> {
+        self.with(|connection| Ok(mailbox::queue(connection, name)?.map(|(queue, _)| queue)))
+    }
+
+    fn queue_rows(&self) -> Result<Vec<Queue>, StoreError> {
+        let rows = self.with(mailbox::queues)?;
+        Ok(rows.into_iter().map(|(queue, _)| queue).collect())
+    }
+
+    fn queue_names(&self) -> Result<Vec<String>, StoreError> {
+        self.with(mailbox::queue_names)
+    }
+
+    fn next_visible(&self, queue: &str, now: Millis) -> Result<Option<Millis>, StoreError> {
+        self.with(|connection| mailbox::next_visible(connection, queue, now))
     }
 
     fn messages(&self, queue: &str, after: u64, limit: usize) -> Result<Vec<Message>, StoreError> {
-        self.with(|connection| {
-            let id = one(
-                connection,
-                "a queue",
-                "SELECT id FROM queues WHERE name = ?1",
-                params![queue],
-                |row| row.get::<_, u32>(0),
-            )?;
-            match id {
-                Some(id) => messages(connection, id, after, limit),
-                None => Ok(Vec::new()),
-            }
+        self.with_snapshot(|connection| match mailbox::queue(connection, queue)? {
+            Some((queue, _)) => mailbox::messages(connection, queue.partition, after, limit),
+            None => Ok(Vec::new()),
         })
     }
 
-    fn subscriptions(&self) -> Result<Vec<Subscription>, StoreError> {
-        self.with(subscriptions)
+    fn topics(&self, after: Option<&str>, limit: usize) -> Result<Vec<Topic>, StoreError> {
+        self.with(|connection| mailbox::topics(connection, after, limit))
+    }
+
+    fn topic(&self, name: &str) -> Result<Option<Topic>, StoreError> {
+        self.with(|connection| mailbox::topic(connection, name))
+    }
+
+    fn subscription(&self, id: &str) -> Result<Option<Subscription>, StoreError> {
+        self.with(|connection| mailbox::subscription(connection, id))
+    }
+
+    fn subscriptions(
+        &self,
+        topic: Option<&str>,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Subscription>, StoreError> {
+        self.with(|connection| mailbox::subscriptions(connection, topic, after, limit))
+    }
+
+    fn moving_queues(&self) -> Result<Vec<(String, MoveTask)>, StoreError> {
+        self.with(mailbox::moving_queues)
+    }
+
+    fn has_dropped_messages(&self) -> Result<bool, StoreError> {
+        self.with(mailbox::has_dropped)
     }
 
     fn relay_cursor(&self) -> Result<u64, StoreError> {

@@ -7,7 +7,13 @@
 //! waiting        (product, place) -> orders without a verdict
 //! receipts       (product, reference) -> goods that were counted
 //! replenishments seq -> requests to factories
-//! queues, messages (queue, seq), subscriptions
+//! queues         a queue's settings, and how many messages it has
+//! messages       (partition, seq) in one number -> a message and its state
+//! message_groups (partition, group) of FIFO queues -> from when on something may be received
+//! duplicates     what was sent to FIFO queues and topics in the last minutes; appended only
+//! attempts       what receive attempts were answered in the last minutes
+//! dropped        partitions that were purged, to be cleared away
+//! topics, subscriptions
 //! lookups        blocks of what the writer keeps in memory
 //! meta           the relay's cursor, the last probe
 //! ```
@@ -15,10 +21,10 @@
 use rusqlite::Connection;
 
 /// The version this program writes.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// One script for each version, never edited once released.
-const MIGRATIONS: [&str; VERSION as usize] = [V1];
+const MIGRATIONS: [&str; VERSION as usize] = [V1, V2];
 
 const V1: &str = "
 CREATE TABLE log (
@@ -118,6 +124,114 @@ SELECT log.seq AS order_seq,
        order_changes.cancelled_at AS cancelled_at
 FROM log LEFT JOIN order_changes ON order_changes.order_seq = log.seq
 WHERE log.kind IN (10, 11, 12) AND log.subject = log.seq;
+";
+
+/// Full SQS and SNS: messages in columns, by partition; groups, deduplication, topics.
+const V2: &str = "
+ALTER TABLE queues RENAME TO queues_v1;
+ALTER TABLE messages RENAME TO messages_v1;
+ALTER TABLE subscriptions RENAME TO subscriptions_v1;
+DROP INDEX messages_visible;
+CREATE TABLE queues (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    partition INTEGER NOT NULL,
+    next_seq INTEGER NOT NULL,
+    total INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    modified_at INTEGER NOT NULL,
+    purged_at INTEGER,
+    config TEXT NOT NULL,
+    more TEXT NOT NULL,
+    moves TEXT NOT NULL
+);
+CREATE TABLE messages (
+    key INTEGER PRIMARY KEY,
+    partition INTEGER NOT NULL,
+    visible_at INTEGER NOT NULL,
+    held INTEGER NOT NULL,
+    receives INTEGER NOT NULL,
+    first_received_at INTEGER,
+    received_at INTEGER,
+    receipt INTEGER,
+    sent_at INTEGER NOT NULL,
+    grp TEXT,
+    id TEXT NOT NULL,
+    body TEXT NOT NULL,
+    extra TEXT
+);
+CREATE INDEX messages_visible ON messages (partition, visible_at, key, held, grp);
+CREATE INDEX messages_group ON messages (partition, grp, key) WHERE grp IS NOT NULL;
+CREATE TABLE message_groups (
+    partition INTEGER NOT NULL,
+    grp TEXT NOT NULL,
+    available_at INTEGER NOT NULL,
+    PRIMARY KEY (partition, grp)
+) WITHOUT ROWID;
+CREATE INDEX message_groups_available ON message_groups (partition, available_at, grp);
+CREATE TABLE duplicates (
+    n INTEGER PRIMARY KEY,
+    sent_at INTEGER NOT NULL,
+    hash BLOB NOT NULL,
+    message TEXT NOT NULL,
+    seq INTEGER NOT NULL
+);
+CREATE TABLE attempts (
+    queue INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    received_at INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    PRIMARY KEY (queue, id)
+) WITHOUT ROWID;
+CREATE INDEX attempts_received ON attempts (received_at);
+CREATE TABLE dropped (partition INTEGER PRIMARY KEY);
+CREATE TABLE topics (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    state TEXT NOT NULL
+);
+CREATE TABLE subscriptions (
+    n INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    topic TEXT NOT NULL,
+    state TEXT NOT NULL
+);
+CREATE INDEX subscriptions_topic ON subscriptions (topic, n);
+
+INSERT INTO queues
+SELECT id, name, id, next_seq, total, created_at, created_at, NULL, config, '{}', '[]' FROM queues_v1;
+INSERT INTO messages
+SELECT (queue << 40) | seq, queue, visible_at, 0,
+       state ->> 'receive_count', state ->> 'first_received_at_ms', state ->> 'received_at_ms',
+       NULL, sent_at, state ->> 'group', state ->> 'id', state ->> 'body',
+       nullif(json_remove(state, '$.seq', '$.id', '$.body', '$.group', '$.sent_at_ms',
+           '$.visible_at_ms', '$.receive_count', '$.first_received_at_ms', '$.received_at_ms',
+           '$.receipt'), '{}')
+FROM messages_v1;
+-- A receipt is a number of 64 bits without a sign, which JSON functions would round. Whoever
+-- holds a message over the upgrade receives it again, at once.
+UPDATE messages SET visible_at = sent_at
+WHERE key IN (SELECT (queue << 40) | seq FROM messages_v1 WHERE in_flight);
+INSERT INTO topics
+SELECT (SELECT coalesce(max(id), 0) FROM queues_v1) + row_number() OVER (ORDER BY topic), topic,
+       json_object('id', (SELECT coalesce(max(id), 0) FROM queues_v1)
+                             + row_number() OVER (ORDER BY topic),
+                   'topic', json_object('name', topic, 'fifo', NULL),
+                   'attributes', json('{}'), 'tags', json('{}'), 'next_seq', 1, 'created_at', 0)
+FROM (SELECT DISTINCT topic FROM subscriptions_v1);
+INSERT INTO subscriptions (id, topic, state)
+SELECT id, topic, json_object('topic', topic, 'attributes', json('{}'), 'created_at', 0,
+    'subscription', json_object('id', id, 'protocol', 'queue', 'endpoint', queue,
+                                'raw', json('true'), 'confirmed', json('true')))
+FROM (SELECT topic, queue, lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4'
+             || substr(hex(randomblob(2)), 2) || '-8' || substr(hex(randomblob(2)), 2) || '-'
+             || hex(randomblob(6))) AS id
+      FROM subscriptions_v1 ORDER BY topic, queue);
+INSERT OR REPLACE INTO meta (name, value)
+SELECT 'next_queue', 1 + coalesce(max(id), 0) FROM (SELECT id FROM queues UNION SELECT id FROM topics);
+DROP TABLE queues_v1;
+DROP TABLE messages_v1;
+DROP TABLE subscriptions_v1;
 ";
 
 pub(super) fn version(connection: &Connection) -> Result<u32, rusqlite::Error> {

@@ -1,6 +1,7 @@
 //! The suite on `SQLite`, and what only this store promises.
 
 mod checkpoints;
+mod clearing;
 mod look_ups;
 mod opening;
 mod vintages;

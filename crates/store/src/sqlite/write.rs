@@ -1,22 +1,22 @@
 //! The writer: what a batch touches comes from memory where it can, what it changes goes out in
 //! one transaction.
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs::File;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use commerce::{
     CustomerHash, DRAIN_MAX, Email, Hash, Line, Millis, Product, ProductId, Sku, WhenSoldOut,
 };
-use engine::ports::{
-    Changes, Counted, Loaded, LoadedQueue, Queue, QueueTouch, Store, StoreError, Subscription,
-    Touch,
-};
+use engine::ports::{Changes, Counted, Durability, Loaded, Store, StoreError, Touch};
 use engine::{Entry, Kind};
 use rusqlite::{Connection, params};
 
 use super::checkpoint::{Checkpointer, restart_log};
+use super::durability::LogSync;
 use super::read;
+use super::write_mailbox::Mailbox;
 use crate::lookups::{Bought, Keys, half};
 
 /// Look-ups are written in blocks of this many.
@@ -105,14 +105,14 @@ impl From<&Counted> for Row {
 pub(super) struct SqliteStore {
     connection: Connection,
     checkpointer: Checkpointer,
+    durability: Arc<LogSync>,
     last_seq: u64,
     last_at: Millis,
     system: (u64, Option<Hash>),
     relay_cursor: u64,
     products: HashMap<Sku, Product>,
     skus: HashMap<ProductId, Sku>,
-    queues: HashMap<String, (Queue, u64)>,
-    subscriptions: Vec<Subscription>,
+    mailbox: Mailbox,
     keys: Keys,
     bought: Bought,
     /// Look-ups that are not in a block yet.
@@ -132,6 +132,7 @@ impl SqliteStore {
         connection: Connection,
         lock: File,
         checkpointer: Checkpointer,
+        durability: LogSync,
     ) -> Result<Self, StoreError> {
         let mut store = Self {
             last_seq: 0,
@@ -140,14 +141,14 @@ impl SqliteStore {
             relay_cursor: 0,
             products: HashMap::new(),
             skus: HashMap::new(),
-            queues: HashMap::new(),
-            subscriptions: Vec::new(),
+            mailbox: Mailbox::default(),
             keys: Keys::default(),
             bought: Bought::default(),
             open_block: Vec::new(),
             forgot_before: None,
             connection,
             checkpointer,
+            durability: Arc::new(durability),
             _lock: lock,
         };
         store.read_small_tables()?;
@@ -178,10 +179,7 @@ impl SqliteStore {
             }
             self.products.insert(product.sku.clone(), product);
         }
-        for (queue, total) in read::queue_rows(connection)? {
-            self.queues.insert(queue.name.clone(), (queue, total));
-        }
-        self.subscriptions = read::subscriptions(connection)?;
+        self.mailbox = Mailbox::read(connection)?;
         Ok(())
     }
 
@@ -263,71 +261,6 @@ impl SqliteStore {
         Ok(Some(Line::new(product.clone(), VecDeque::from(waiting))))
     }
 
-    fn load_queue(
-        &self,
-        loaded: &mut Loaded,
-        touch: &QueueTouch,
-        now: Millis,
-    ) -> Result<(), StoreError> {
-        let Some((queue, _)) = self.queues.get(&touch.name) else {
-            return Ok(());
-        };
-        let connection = &self.connection;
-        let visible = read::visible_messages(connection, queue.id, now, touch.visible)?;
-        let first = read::messages(connection, queue.id, 0, touch.first)?;
-        let mut messages = HashMap::new();
-        for seq in &touch.messages {
-            if let Some(message) = read::message(connection, queue.id, *seq)? {
-                messages.insert(*seq, message);
-            }
-        }
-        // Where its messages may go to in this batch: its dead-letter queue, the queues whose
-        // dead-letter queue it is, and those whose it was when these messages came.
-        let mut beside: BTreeSet<&str> = BTreeSet::new();
-        if let Some(redrive) = &queue.config.redrive {
-            beside.insert(&redrive.dead_letter_queue);
-        }
-        for (other, _) in self.queues.values() {
-            let is_source = other
-                .config
-                .redrive
-                .as_ref()
-                .is_some_and(|redrive| redrive.dead_letter_queue == touch.name);
-            if is_source {
-                beside.insert(&other.name);
-            }
-        }
-        let died = first.iter().chain(messages.values());
-        beside.extend(
-            died.filter_map(|message| message.dead.as_ref())
-                .map(|dead| dead.source_queue.as_str())
-                .filter(|source| *source != touch.name),
-        );
-        for name in beside {
-            if let Some((queue, _)) = self.queues.get(name) {
-                loaded
-                    .queues
-                    .entry(name.to_owned())
-                    .or_insert_with(|| LoadedQueue {
-                        queue: queue.clone(),
-                        visible: Vec::new(),
-                        first: Vec::new(),
-                        messages: HashMap::new(),
-                    });
-            }
-        }
-        loaded.queues.insert(
-            touch.name.clone(),
-            LoadedQueue {
-                queue: queue.clone(),
-                visible,
-                first,
-                messages,
-            },
-        );
-        Ok(())
-    }
-
     fn forget_keys(&mut self, since: Millis) -> Result<(), StoreError> {
         let due = self
             .forgot_before
@@ -369,7 +302,7 @@ impl SqliteStore {
         connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         write_entries(connection, &changes.entries)?;
         write_lines(connection, changes)?;
-        write_queues(connection, &mut self.queues, changes)?;
+        self.mailbox.write(connection, changes)?;
         if let Some(cursor) = changes.relay_cursor {
             put_meta(connection, "relay_cursor", read::stored(cursor))?;
         }
@@ -424,8 +357,6 @@ impl SqliteStore {
             self.skus.insert(product.id, product.sku.clone());
             self.products.insert(product.sku.clone(), product.clone());
         }
-        self.subscriptions
-            .extend(changes.subscriptions.iter().cloned());
         if let Some(cursor) = changes.relay_cursor {
             self.relay_cursor = cursor;
         }
@@ -452,7 +383,6 @@ impl Store for SqliteStore {
             last_at: self.last_at,
             system: self.system,
             next_product: u32::try_from(self.products.len()).expect("bounded by the engine") + 1,
-            next_queue: u32::try_from(self.queues.len()).expect("bounded by the engine") + 1,
             relay_cursor: self.relay_cursor,
             ..Loaded::default()
         };
@@ -511,36 +441,16 @@ impl Store for SqliteStore {
                 loaded.replenishments.insert(*seq, replenishment);
             }
         }
-        for queue in &touch.queues {
-            self.load_queue(&mut loaded, queue, touch.now)?;
-        }
-        if touch.topics {
-            loaded.subscriptions.clone_from(&self.subscriptions);
-            let queues: BTreeSet<String> = self
-                .subscriptions
-                .iter()
-                .map(|subscription| subscription.queue.clone())
-                .collect();
-            for name in queues {
-                if let (Some((queue, _)), false) =
-                    (self.queues.get(&name), loaded.queues.contains_key(&name))
-                {
-                    loaded.queues.insert(
-                        name,
-                        LoadedQueue {
-                            queue: queue.clone(),
-                            visible: Vec::new(),
-                            first: Vec::new(),
-                            messages: HashMap::new(),
-                        },
-                    );
-                }
-            }
-        }
+        self.mailbox.load(&self.connection, &mut loaded, touch)?;
         Ok(loaded)
     }
 
     fn commit(&mut self, changes: &Changes) -> Result<(), StoreError> {
+        self.append(changes)?;
+        self.durability.sync()
+    }
+
+    fn append(&mut self, changes: &Changes) -> Result<Option<Arc<dyn Durability>>, StoreError> {
         if let Err(error) = self.write(changes) {
             return Err(StoreError::new("cannot commit to SQLite", error));
         }
@@ -551,7 +461,8 @@ impl Store for SqliteStore {
             // A reader is in the way; the next round tries again.
             tracing::debug!(%error, "the log could not be started over");
         }
-        Ok(())
+        let durability: Arc<dyn Durability> = self.durability.clone();
+        Ok(Some(durability))
     }
 }
 
@@ -657,83 +568,11 @@ fn write_lines(connection: &Connection, changes: &Changes) -> Result<(), rusqlit
     Ok(())
 }
 
-fn write_queues(
+pub(super) fn put_meta(
     connection: &Connection,
-    queues: &mut HashMap<String, (Queue, u64)>,
-    changes: &Changes,
+    name: &str,
+    value: i64,
 ) -> Result<(), rusqlite::Error> {
-    let mut totals: HashMap<u32, i64> = HashMap::new();
-    let known: HashMap<u32, u64> = queues
-        .values()
-        .map(|(queue, _)| (queue.id, queue.next_seq))
-        .collect();
-    for (queue, message) in &changes.messages {
-        let is_new = known
-            .get(queue)
-            .is_none_or(|next_seq| message.seq >= *next_seq);
-        if is_new {
-            *totals.entry(*queue).or_default() += 1;
-        }
-        let state = serde_json::to_string(message).expect("a message has a JSON form");
-        connection
-            .prepare_cached(
-                "INSERT OR REPLACE INTO messages (queue, seq, visible_at, sent_at, in_flight, state)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            )?
-            .execute(params![
-                queue,
-                read::stored(message.seq),
-                message.visible_at_ms,
-                message.sent_at_ms,
-                message.receipt.is_some(),
-                state,
-            ])?;
-    }
-    for (queue, seq) in &changes.messages_removed {
-        let removed = connection
-            .prepare_cached("DELETE FROM messages WHERE queue = ?1 AND seq = ?2")?
-            .execute(params![queue, read::stored(*seq)])?;
-        *totals.entry(*queue).or_default() -= i64::try_from(removed).expect("at most one row");
-    }
-    for queue in &changes.queues {
-        let total = queues.get(&queue.name).map_or(0, |(_, total)| *total);
-        queues.insert(queue.name.clone(), (queue.clone(), total));
-        let config = serde_json::to_string(&queue.config).expect("settings have a JSON form");
-        connection
-            .prepare_cached(
-                "INSERT INTO queues (id, name, next_seq, total, created_at, config)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-                 ON CONFLICT (id) DO UPDATE SET next_seq = excluded.next_seq, config = excluded.config",
-            )?
-            .execute(params![
-                queue.id,
-                queue.name,
-                read::stored(queue.next_seq),
-                read::stored(total),
-                queue.created_at,
-                config,
-            ])?;
-    }
-    for (queue, total) in queues.values_mut() {
-        let Some(delta) = totals.get(&queue.id).filter(|delta| **delta != 0) else {
-            continue;
-        };
-        *total = total
-            .checked_add_signed(*delta)
-            .expect("a message is removed once");
-        connection
-            .prepare_cached("UPDATE queues SET total = ?2 WHERE id = ?1")?
-            .execute(params![queue.id, read::stored(*total)])?;
-    }
-    for subscription in &changes.subscriptions {
-        connection
-            .prepare_cached("INSERT OR IGNORE INTO subscriptions (topic, queue) VALUES (?1, ?2)")?
-            .execute(params![subscription.topic, subscription.queue])?;
-    }
-    Ok(())
-}
-
-fn put_meta(connection: &Connection, name: &str, value: i64) -> Result<(), rusqlite::Error> {
     connection
         .prepare_cached("INSERT OR REPLACE INTO meta (name, value) VALUES (?1, ?2)")?
         .execute(params![name, value])?;

@@ -14,8 +14,8 @@ use store::sqlite;
 
 use self::forger::Forger;
 use crate::rig::{
-    Place, Rig, create, deferred, email, key, new_product, order_of, queue_spec, receive, runtime,
-    send, sku, units,
+    Place, Rig, create, deferred, email, key, new_product, order_of, queue_spec, receive,
+    receive_for, runtime, send, sku, units,
 };
 
 /// A sale with something of everything:
@@ -72,12 +72,7 @@ async fn sale(place: Place) -> Rig {
     .await;
     rig.done(send("q", "a")).await;
     for _ in 0..2 {
-        rig.done(Command::ReceiveMessages {
-            queue: "q".to_owned(),
-            max: 1,
-            visibility_timeout_s: Some(0),
-        })
-        .await;
+        rig.done(receive_for("q", 1, Some(0))).await;
     }
     let kinds: Vec<Kind> = rig
         .reader()

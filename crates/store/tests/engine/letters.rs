@@ -7,11 +7,11 @@ use std::collections::HashMap;
 
 use commerce::Millis;
 use engine::ports::Clock as _;
-use engine::{Command, Kind, Publication, Reply};
+use engine::{Command, Kind, Reply};
 use messaging::{Message, MessageState, QueueConfig, ReceiptHandle, RedrivePolicy};
 use proptest::prelude::*;
 
-use crate::rig::{Answer, Fail, Place, Rig, queue_spec, runtime};
+use crate::rig::{Answer, Fail, Place, Rig, publish, queue_spec, receive_for, runtime};
 
 /// Dead letters of the first two go to the third.
 const QUEUES: [&str; 4] = ["orders", "stock", "dead", "other"];
@@ -299,11 +299,7 @@ fn command(step: &Step, model: &Model, handles: &Handles) -> Command {
             queue,
             max,
             visibility_s,
-        } => Command::ReceiveMessages {
-            queue: name(queue),
-            max,
-            visibility_timeout_s: visibility_s,
-        },
+        } => receive_for(QUEUES[queue], max, visibility_s),
         Step::Delete {
             queue,
             handle: number,
@@ -337,11 +333,9 @@ fn command(step: &Step, model: &Model, handles: &Handles) -> Command {
             from: model.cursor + u64::from(!in_step),
             to: model.cursor + count,
             publications: (0..count)
-                .map(|number| Publication {
-                    topic: TOPIC,
-                    seq: model.cursor + number,
-                    body: format!("publication {}", model.cursor + number),
-                    attributes: vec![("type", "test".to_owned())],
+                .map(|number| {
+                    let body = format!("publication {}", model.cursor + number);
+                    (TOPIC, publish(&body))
                 })
                 .collect(),
         },
@@ -467,7 +461,7 @@ async fn run(place: Place, acts: &[Act]) {
                     learn(&answer, &mut handles, before);
                 } else {
                     answer.unwrap_err();
-                    if *fail == Fail::CommitKept {
+                    if *fail != Fail::CommitLost {
                         model.apply(step);
                         // Nobody was handed these.
                         for lost in &mut model.receipts[before..] {
@@ -507,7 +501,11 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 fn acts() -> impl Strategy<Value = Vec<Act>> {
-    let fail = prop_oneof![Just(Fail::CommitLost), Just(Fail::CommitKept)];
+    let fail = prop_oneof![
+        Just(Fail::CommitLost),
+        Just(Fail::CommitKept),
+        Just(Fail::SyncFailed)
+    ];
     let act = prop_oneof![
         20 => step().prop_map(Act::Step),
         4 => (0u8..25).prop_map(Act::Wait),

@@ -3,19 +3,13 @@
 use engine::{Command, Refusal, Reply};
 use messaging::{Message, QueueConfig, ReceiptHandle, RedrivePolicy};
 
-use crate::rig::{Answer, Place, Rig, create, order_of, queue_spec, runtime, send, within};
+use crate::rig::{
+    Answer, Place, Rig, create, order_of, queue_spec, receive_for, runtime, send, within,
+};
 use commerce::WhenSoldOut;
 
 fn receive(queue: &str, max: usize) -> Command {
     receive_for(queue, max, None)
-}
-
-fn receive_for(queue: &str, max: usize, visibility_timeout_s: Option<u32>) -> Command {
-    Command::ReceiveMessages {
-        queue: queue.to_owned(),
-        max,
-        visibility_timeout_s,
-    }
 }
 
 fn delete(queue: &str, handle: ReceiptHandle) -> Command {
@@ -300,7 +294,7 @@ fn a_queue_without_its_dead_letter_queue_is_not_made() {
                 .collect::<Vec<_>>()
         };
         assert_eq!(names(rig), ["dead", "q"], "all or nothing");
-        assert_eq!(rig.reader().subscriptions().unwrap(), []);
+        assert_eq!(rig.reader().subscriptions(None, None, 10).unwrap(), []);
 
         // In one batch with what they need, and with what uses them.
         let answers = rig

@@ -1,8 +1,8 @@
 //! The engine over real stores: what it answers, what it leaves behind, and what becomes of
 //! both when it is killed in between.
 //!
-//! `sale` and `letters` run random workloads against models that are written straight from the
-//! rules; the other modules look at one promise each.
+//! `sale`, `letters` and `traffic` run random workloads against models that are written straight
+//! from the rules; the other modules look at one promise each.
 
 #[cfg(test)]
 mod crowd;
@@ -19,8 +19,16 @@ mod lines;
 #[cfg(test)]
 mod mailbox;
 #[cfg(test)]
+mod queues;
+#[cfg(test)]
 mod relay;
 #[cfg(test)]
 mod rig;
 #[cfg(test)]
 mod sale;
+#[cfg(test)]
+mod topics;
+#[cfg(test)]
+mod traffic;
+#[cfg(test)]
+mod waiting;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use commerce::WhenSoldOut;
-use engine::ports::Reader;
+use engine::ports::{NoEnvelopes, Reader};
 use engine::{
     Command, Engine, EngineError, Entry, Kind, Reply, TOPIC_OPERATIONS, TOPIC_ORDERS, TOPIC_STOCK,
     run_relay,
@@ -13,7 +13,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::rig::{
-    Fail, Place, Rig, create, deferred, order_of, queue_spec, receive, runtime, send, within,
+    Fail, Place, Rig, create, deferred, order_of, publish, queue_spec, receive, receive_for,
+    runtime, send, within,
 };
 
 struct Relay {
@@ -24,7 +25,11 @@ struct Relay {
 impl Relay {
     fn start(engine: &Engine) -> Self {
         let cancel = CancellationToken::new();
-        let task = tokio::spawn(run_relay(engine.clone(), cancel.clone()));
+        let task = tokio::spawn(run_relay(
+            engine.clone(),
+            Arc::new(NoEnvelopes),
+            cancel.clone(),
+        ));
         Self { cancel, task }
     }
 
@@ -244,19 +249,12 @@ fn a_relay_that_is_refused_has_sent_nothing() {
     runtime().block_on(async {
         let rig = Rig::new(Place::memory());
         subscribe(&rig, &[("t", "a"), ("t", "b")]).await;
-        let publication = |body: &str| engine::Publication {
-            topic: "t",
-            seq: 1,
-            body: body.to_owned(),
-            attributes: Vec::new(),
-        };
         let relay = |from, bodies: &[&str]| Command::Relay {
             from,
             to: from + 1,
-            publications: bodies.iter().map(|body| publication(body)).collect(),
+            publications: bodies.iter().map(|body| ("t", publish(body))).collect(),
         };
-        // The second cannot be a message; the cursor is elsewhere.
-        rig.refused(relay(0, &["fine", "\u{ffff}"])).await;
+        // The cursor is elsewhere.
         rig.refused(relay(5, &["fine"])).await;
         for queue in ["a", "b"] {
             assert_eq!(rig.reader().messages(queue, 0, 10).unwrap(), []);
@@ -268,6 +266,33 @@ fn a_relay_that_is_refused_has_sent_nothing() {
             let messages = reader.messages(queue, 0, 10).unwrap();
             let bodies: Vec<&str> = messages.iter().map(|m| m.body.as_str()).collect();
             assert_eq!(bodies, ["fine", "too"]);
+        }
+    });
+}
+
+#[test]
+fn what_cannot_be_a_message_does_not_stop_the_relay() {
+    runtime().block_on(async {
+        for place in Place::both() {
+            let rig = Rig::new(place);
+            subscribe(&rig, &[("t", "a"), ("t", "b")]).await;
+            let bodies = ["fine", "\u{ffff}", "", "too"];
+            let reply = rig
+                .done(Command::Relay {
+                    from: 0,
+                    to: 7,
+                    publications: bodies.map(|body| ("t", publish(body))).into(),
+                })
+                .await;
+            assert!(matches!(reply, Reply::Count(8)), "{reply:?}");
+            assert_eq!(rig.reader().relay_cursor().unwrap(), 7);
+            for queue in ["a", "b"] {
+                let messages = rig.reader().messages(queue, 0, 10).unwrap();
+                let bodies: Vec<&str> = messages.iter().map(|m| m.body.as_str()).collect();
+                assert_eq!(bodies, ["fine", "too"]);
+            }
+            // The log is not told of what came from the log: that would go round and round.
+            assert_eq!(rig.reader().last_seq().unwrap(), 0);
         }
     });
 }
@@ -298,11 +323,7 @@ fn operations_hears_of_dead_letters() {
         })
         .await;
         let relay = Relay::start(rig.engine());
-        let receive = |visibility_s| Command::ReceiveMessages {
-            queue: "q".to_owned(),
-            max: 1,
-            visibility_timeout_s: Some(visibility_s),
-        };
+        let receive = |visibility_s| receive_for("q", 1, Some(visibility_s));
         rig.done(send("q", "a")).await;
         rig.done(receive(0)).await;
         rig.done(receive(0)).await;

@@ -3,7 +3,7 @@
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -12,16 +12,19 @@ use commerce::{
     WhenSoldOut,
 };
 use engine::audit::{Report, audit_with};
-use engine::ports::{Changes, Clock, Ids, Loaded, Opened, Reader, Store, StoreError, Touch};
+use engine::ports::{
+    Changes, Clock, Durability, Ids, Loaded, Opened, Reader, Store, StoreError, Touch,
+};
 use engine::{
     BodyHash, Command, Engine, EngineError, KeyHash, Limits, OrderRecord, OrderReply, PlaceOrder,
-    QueueSpec, Refusal, Reply,
+    Publish, QueueSpec, Refusal, Reply,
 };
 use messaging::QueueConfig;
 use store::memory::Memory;
 use store::sqlite;
 use tempfile::TempDir;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 pub(crate) type Answer = Result<Result<Reply, Refusal>, EngineError>;
 
@@ -31,18 +34,35 @@ pub(crate) const START: Millis = 1_700_000_000_000;
 /// Nothing here takes longer, or it has gone wrong.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A clock that stands until it is set.
-pub(crate) struct ManualClock(AtomicI64);
+/// A clock that stands until it is set, or let go.
+pub(crate) struct ManualClock {
+    at: AtomicI64,
+    running_since: OnceLock<Instant>,
+}
 
 impl ManualClock {
+    fn new(at: Millis) -> Self {
+        Self {
+            at: AtomicI64::new(at),
+            running_since: OnceLock::new(),
+        }
+    }
+
     pub(crate) fn advance(&self, by: Millis) {
-        self.0.fetch_add(by, Ordering::SeqCst);
+        self.at.fetch_add(by, Ordering::SeqCst);
+    }
+
+    /// From now on it goes as clocks do.
+    pub(crate) fn run(&self) {
+        self.running_since.get_or_init(Instant::now);
     }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> Millis {
-        self.0.load(Ordering::SeqCst)
+        let since = self.running_since.get();
+        let elapsed = since.map_or(0, |since| since.elapsed().as_millis());
+        self.at.load(Ordering::SeqCst) + Millis::try_from(elapsed).expect("not so long")
     }
 }
 
@@ -64,6 +84,8 @@ pub(crate) enum Fail {
     CommitLost,
     /// The commit is durable, and the process dies before it hears so.
     CommitKept,
+    /// The commit is written, and the disk does not say that it is durable.
+    SyncFailed,
 }
 
 #[derive(Default)]
@@ -172,15 +194,34 @@ impl Store for Steered {
     }
 
     fn commit(&mut self, changes: &Changes) -> Result<(), StoreError> {
-        let fail = self.steering.fails(&[Fail::CommitLost, Fail::CommitKept]);
-        if fail == Some(Fail::CommitLost) {
-            return Err(StoreError::text("the disk is gone"));
-        }
-        self.store().commit(changes)?;
-        match fail {
-            Some(_) => Err(StoreError::text("the power is gone")),
+        match self.append(changes)? {
+            Some(durability) => durability.sync(),
             None => Ok(()),
         }
+    }
+
+    fn append(&mut self, changes: &Changes) -> Result<Option<Arc<dyn Durability>>, StoreError> {
+        let fails = [Fail::CommitLost, Fail::CommitKept, Fail::SyncFailed];
+        match self.steering.fails(&fails) {
+            None | Some(Fail::Load) => self.store().append(changes),
+            Some(Fail::CommitLost) => Err(StoreError::text("the disk is gone")),
+            Some(Fail::CommitKept) => {
+                self.store().commit(changes)?;
+                Err(StoreError::text("the power is gone"))
+            }
+            Some(Fail::SyncFailed) => {
+                self.store().append(changes)?;
+                Ok(Some(Arc::new(NoSync)))
+            }
+        }
+    }
+}
+
+struct NoSync;
+
+impl Durability for NoSync {
+    fn sync(&self) -> Result<(), StoreError> {
+        Err(StoreError::text("the disk does not answer"))
     }
 }
 
@@ -236,7 +277,7 @@ impl Rig {
     pub(crate) fn with_limits(place: Place, limits: Limits) -> Self {
         let mut rig = Self {
             place,
-            clock: Arc::new(ManualClock(AtomicI64::new(START))),
+            clock: Arc::new(ManualClock::new(START)),
             steering: Steering::new(),
             ids: Arc::new(SeededIds(AtomicU64::new(1))),
             limits,
@@ -319,7 +360,9 @@ impl Rig {
             asked.push(next);
         }
         self.steering.release();
-        plug.answer().await.unwrap().unwrap_err();
+        // It is refused, or the batch behind it has stopped the engine before it was told so.
+        let plugged = plug.answer().await;
+        assert!(!matches!(plugged, Ok(Ok(_))), "{plugged:?}");
         let mut answers = Vec::new();
         for asked in asked {
             answers.push(asked.answer().await);
@@ -484,6 +527,29 @@ pub(crate) fn send(queue: &str, body: &str) -> Command {
             body: body.to_owned(),
             ..messaging::Send::default()
         }),
+    }
+}
+
+/// A text for a topic, and nothing else.
+pub(crate) fn publish(text: &str) -> Publish {
+    Publish {
+        id: format!("publication of {text}"),
+        publication: messaging::topic::Publication {
+            message: text.to_owned(),
+            ..messaging::topic::Publication::default()
+        },
+        envelopes: Vec::new(),
+    }
+}
+
+/// One look, by somebody who does not wait.
+pub(crate) fn receive_for(queue: &str, max: usize, visibility_timeout_s: Option<u32>) -> Command {
+    Command::ReceiveMessages {
+        queue: queue.to_owned(),
+        max,
+        visibility_timeout_s,
+        attempt: None,
+        waits: false,
     }
 }
 

@@ -137,6 +137,10 @@ impl Connection {
     pub(crate) async fn answer(&mut self) -> std::io::Result<Answer> {
         let mut answer = self.head().await?;
         let mut body = Vec::new();
+        if answer.status == 204 {
+            // There is none, and nothing says so (RFC 9110, 15.3.5).
+            return Ok(answer);
+        }
         if let Some(length) = answer.header("content-length") {
             let length = length.parse().map_err(|_| broken("content-length"))?;
             body.resize(length, 0);

@@ -113,8 +113,10 @@ pub(crate) struct Shop {
     listen: Ipv4Addr,
     /// Where it can be called.
     pub(crate) address: SocketAddr,
-    /// Keeps the port while the process is away, so that it comes back to the same one.
-    port: Option<TcpSocket>,
+    /// Where AWS SDKs call it; the factory has no such place.
+    pub(crate) aws_address: SocketAddr,
+    /// Keeps the ports while the process is away, so that it comes back to the same ones.
+    ports: Vec<TcpSocket>,
 }
 
 impl Shop {
@@ -148,7 +150,8 @@ impl Shop {
             child: None,
             listen: Ipv4Addr::LOCALHOST,
             address: (Ipv4Addr::LOCALHOST, 0).into(),
-            port: None,
+            aws_address: (Ipv4Addr::LOCALHOST, 0).into(),
+            ports: Vec::new(),
         }
     }
 
@@ -180,6 +183,8 @@ impl Shop {
         let listen = SocketAddr::from((self.listen, self.address.port()));
         let mut command = firstcome(&[self.command, "--listen", &listen.to_string()]);
         command
+            .arg("--aws-listen")
+            .arg(self.aws_address.to_string())
             .arg("--data")
             .arg(self.data())
             .arg("--ready-file")
@@ -199,19 +204,26 @@ impl Shop {
         self.child = Some(child);
         let ready = started.unwrap_or_else(|status| panic!("ended at once: {status}"));
         let ready: Value = serde_json::from_str(&ready).unwrap();
-        let url = ready["http"].as_str().unwrap();
-        let listens: SocketAddr = url.strip_prefix("http://").unwrap().parse().unwrap();
-        self.address.set_port(listens.port());
-        self.port = None;
+        let listens = |name: &str| -> Option<SocketAddr> {
+            let url = ready[name].as_str()?;
+            Some(url.strip_prefix("http://").unwrap().parse().unwrap())
+        };
+        self.address.set_port(listens("http").unwrap().port());
+        if self.command == "serve" {
+            self.aws_address = listens("aws").unwrap();
+        }
+        self.ports.clear();
     }
 
     /// The kernel gives the port to nobody else while this socket has it, and takes none for
     /// itself: whoever connects is refused.
-    fn keep_port(&mut self) {
-        let socket = TcpSocket::new_v4().unwrap();
-        socket.set_reuseaddr(true).unwrap();
-        socket.bind(self.address).unwrap();
-        self.port = Some(socket);
+    fn keep_ports(&mut self) {
+        for address in [self.address, self.aws_address] {
+            let socket = TcpSocket::new_v4().unwrap();
+            socket.set_reuseaddr(true).unwrap();
+            socket.bind(address).unwrap();
+            self.ports.push(socket);
+        }
     }
 
     /// SIGKILL: nothing is finished, nothing is said.
@@ -219,7 +231,7 @@ impl Shop {
         let mut child = self.child.take().expect("it runs");
         child.kill().unwrap();
         child.wait().unwrap();
-        self.keep_port();
+        self.keep_ports();
     }
 
     pub(crate) async fn restart(&mut self) {
@@ -246,7 +258,7 @@ impl Shop {
         let child = self.child.as_mut().expect("it runs");
         let status = child.try_wait().unwrap()?;
         self.child = None;
-        self.keep_port();
+        self.keep_ports();
         Some(status)
     }
 

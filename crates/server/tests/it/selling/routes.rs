@@ -479,7 +479,7 @@ async fn restocking_and_operations() {
                 Json(
                     200,
                     json!({
-            "products": 3, "waiting": 0, "queues": 2, "deadLetters": 0, "openReplenishments": 0,
+            "products": 3, "waiting": 0, "queues": 4, "deadLetters": 0, "openReplenishments": 0,
             "sequencer": {"capacity": 8192}, "listeners": 0}),
                 ),
             ),

@@ -3,7 +3,8 @@
 use commerce::{ProductId, Reference, ReplenishmentStatus, WhenSoldOut};
 use engine::OrderStatus;
 use engine::audit::audit;
-use engine::ports::{QueueTouch, Touch};
+use engine::ports::{Duplicate, QueueTouch, TopicTouch, Touch};
+use messaging::{DeduplicationScope, content_deduplication_id};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -11,7 +12,7 @@ use super::super::{FILE, VERSION, open, open_reader};
 use crate::conformance::script::{START, customer, sku, touch_queue};
 
 /// One for each version, as it was written then.
-const VINTAGES: [&str; VERSION as usize] = [include_str!("v1.sql")];
+const VINTAGES: [&str; VERSION as usize] = [include_str!("v1.sql"), include_str!("v2.sql")];
 
 fn store_of(script: &str) -> TempDir {
     let directory = TempDir::new().unwrap();
@@ -70,9 +71,10 @@ fn the_first_version_is_read() {
         .map(|d| (d.queue.name.as_str(), d.visible, d.in_flight, d.delayed));
     assert_eq!(
         counts.collect::<Vec<_>>(),
-        [("orders", 1, 1, 1), ("orders-dead", 1, 0, 0)]
+        // What was in flight then can be received at once.
+        [("orders", 2, 0, 1), ("orders-dead", 1, 0, 0)]
     );
-    assert_eq!(reader.subscriptions().unwrap().len(), 2);
+    assert_eq!(reader.subscriptions(None, None, 10).unwrap().len(), 2);
     assert_eq!(reader.relay_cursor().unwrap(), 5);
 
     let order = |seq: u64| reader.order(seq).unwrap().unwrap();
@@ -112,9 +114,129 @@ fn the_first_version_is_read() {
     assert_eq!(held, [1, 1, 2, 2]);
     assert_eq!(bought.map(|bought| loaded.bought[&bought]), [0, 2, 2, 3]);
     assert_eq!(loaded.references[&delivery], (5, 14));
-    assert_eq!(loaded.queues["orders"].visible.len(), 1);
-    assert_eq!(loaded.queues["orders"].first.len(), 3);
+    let queue = &loaded.queues["orders"];
+    let bodies = queue.visible.iter().map(|message| message.body.as_str());
+    assert_eq!(bodies.collect::<Vec<_>>(), ["in flight", "visible"]);
+    let was_held = &queue.visible[0];
+    assert_eq!((was_held.receive_count, was_held.receipt), (1, None));
+    assert_eq!(was_held.first_received_at_ms, Some(START + 3_000));
+    assert_eq!(queue.first.len(), 3);
+    let delayed = &queue.first[1];
+    assert_eq!(delayed.visible_at_ms, START + 603_000);
+    assert_eq!(delayed.attributes["n"].value.bytes(), b"1.50");
+    let dead = &reader.messages("orders-dead", 0, 10).unwrap()[0];
+    assert_eq!(dead.dead.as_ref().unwrap().source_queue, "orders");
     assert!(loaded.queues.contains_key("orders-dead"));
+}
+
+#[test]
+fn the_second_version_is_read() {
+    let directory = store_of(VINTAGES[1]);
+    let mut opened = open(directory.path()).unwrap();
+    let reader = opened.reader.clone();
+    let now = START + 5_000;
+    let depth = |name: &str| {
+        let depth = reader.queue(name, now).unwrap().unwrap();
+        (depth.visible, depth.in_flight, depth.delayed)
+    };
+    assert_eq!(depth("orders"), (2, 0, 1));
+    assert_eq!(depth("orders-dead"), (1, 0, 0));
+    assert_eq!(depth("jobs.fifo"), (4, 1, 0));
+    assert_eq!(depth("jobs-dead.fifo"), (3, 0, 0));
+    assert_eq!(depth("fair"), (2, 1, 0));
+    assert_eq!(reader.queue("gone", now).unwrap(), None);
+    assert!(reader.has_dropped_messages().unwrap());
+    assert_eq!(
+        reader.next_visible("jobs.fifo", now).unwrap(),
+        Some(START + 605_000)
+    );
+
+    let jobs = reader.queue("jobs.fifo", now).unwrap().unwrap().queue;
+    assert_eq!((jobs.id, jobs.partition, jobs.next_seq), (6, 6, 11));
+    let fifo = jobs.config.fifo.as_ref().unwrap();
+    assert!(fifo.content_based_deduplication);
+    assert_eq!(fifo.deduplication_scope, DeduplicationScope::MessageGroup);
+    assert_eq!(jobs.more.tags["team"], "donuts");
+    assert_eq!(jobs.more.encryption["SqsManagedSseEnabled"], "true");
+    let purged = reader.queue("orders-dead", now).unwrap().unwrap().queue;
+    assert_eq!((purged.id, purged.partition), (2, 9));
+    assert_eq!(purged.purged_at, Some(now));
+    let moves = reader.moving_queues().unwrap();
+    assert_eq!(moves[0].0, "jobs-dead.fifo");
+    assert_eq!((moves[0].1.moved, moves[0].1.rate), (1, Some(10)));
+
+    let topics = reader.topics(None, 10).unwrap();
+    let names = topics.iter().map(|topic| topic.topic.name.as_str());
+    assert_eq!(
+        names.collect::<Vec<_>>(),
+        ["news", "news.fifo", "orders", "stock"]
+    );
+    assert_eq!(topics[1].next_seq, 2);
+    let news = reader.subscriptions(Some("news"), None, 10).unwrap();
+    assert!(!news[0].subscription.confirmed);
+    assert!(news[0].token.is_some());
+    let filter = news[1].subscription.filter.as_ref().unwrap();
+    assert_eq!(filter.text(), news[1].attributes["FilterPolicy"]);
+
+    let duplicate = |group: &str, id: &str| Duplicate {
+        group: Some(group.to_owned()),
+        id: id.to_owned(),
+    };
+    let touch = Touch {
+        queues: vec![QueueTouch {
+            visible: 10,
+            receives: 1,
+            attempts: vec!["try-1".to_owned()],
+            // Of a group, of another one, and of a message that is deleted.
+            duplicates: vec![
+                duplicate("b", "once"),
+                duplicate("a", "once"),
+                duplicate("a", &content_deduplication_id("a4")),
+            ],
+            ..touch_queue("jobs.fifo")
+        }],
+        topics: vec![TopicTouch {
+            name: "news.fifo".to_owned(),
+            duplicates: vec![duplicate("a", &content_deduplication_id("in order"))],
+        }],
+        now,
+        ..Touch::default()
+    };
+    let loaded = opened.store.load(&touch).unwrap();
+    assert_eq!(loaded.next_queue, 12);
+    let queue = &loaded.queues["jobs.fifo"];
+    assert_eq!(queue.groups.len(), 1, "the other one is in flight");
+    let first = &queue.groups[0].messages[0];
+    assert_eq!(first.body, "b1 \u{1F369}");
+    assert_eq!(first.attributes["raw"].value.bytes(), [0, 255]);
+    assert_eq!(first.sender.as_deref(), Some("AIDAEXAMPLE"));
+    assert_eq!(first.deduplication.as_deref(), Some("once"));
+    let attempt = &queue.attempts["try-1"];
+    assert_eq!(attempt.messages.len(), 2);
+    let held = &queue.messages[&6];
+    assert_eq!(held.receipt, Some(attempt.messages[1].receipt));
+    assert_eq!(held.body, "a5");
+    let mut seqs: Vec<u64> = queue.duplicates.values().map(|entry| entry.seq).collect();
+    seqs.sort_unstable();
+    assert_eq!(seqs, [5, 8, 10]);
+    let published = &loaded.topics["news.fifo"].duplicates;
+    let published = published.values().next().unwrap();
+    assert_eq!((published.message_id.as_str(), published.seq), ("p-3", 1));
+    let touch = Touch {
+        queues: vec![QueueTouch {
+            messages: vec![1],
+            ..touch_queue("fair")
+        }],
+        now,
+        ..Touch::default()
+    };
+    let loaded = opened.store.load(&touch).unwrap();
+    let receipt = loaded.queues["fair"].messages[&1].receipt.unwrap();
+    assert!(receipt > u64::MAX / 2, "a receipt has all of its bits");
+    // The shop's side is as the first version left it; four letters have died since.
+    let report = audit(&*reader).unwrap();
+    assert!(report.is_clean(), "{:#?}", report.violations);
+    assert_eq!((report.entries, report.orders, report.accepted), (22, 7, 4));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use commerce::{
     Hash, Millis, Product, ProductId, Quantity, Replenishment, Sku, Waiting, chain, genesis,
 };
-use engine::ports::{OrderChange, QueueDepth, Reader, StoreError, Subscription};
+use engine::ports::{MoveTask, OrderChange, QueueDepth, Reader, StoreError, Subscription, Topic};
 use engine::{Data, Entry, OrderRecord};
 use messaging::Message;
 
@@ -274,11 +274,48 @@ impl Reader for Forger {
         not_asked()
     }
 
+    fn queue(&self, _: &str, _: Millis) -> Result<Option<QueueDepth>, StoreError> {
+        not_asked()
+    }
+
+    fn queue_names(&self) -> Result<Vec<String>, StoreError> {
+        not_asked()
+    }
+
+    fn next_visible(&self, _: &str, _: Millis) -> Result<Option<Millis>, StoreError> {
+        not_asked()
+    }
+
     fn messages(&self, _: &str, _: u64, _: usize) -> Result<Vec<Message>, StoreError> {
         not_asked()
     }
 
-    fn subscriptions(&self) -> Result<Vec<Subscription>, StoreError> {
+    fn topics(&self, _: Option<&str>, _: usize) -> Result<Vec<Topic>, StoreError> {
+        not_asked()
+    }
+
+    fn topic(&self, _: &str) -> Result<Option<Topic>, StoreError> {
+        not_asked()
+    }
+
+    fn subscription(&self, _: &str) -> Result<Option<Subscription>, StoreError> {
+        not_asked()
+    }
+
+    fn subscriptions(
+        &self,
+        _: Option<&str>,
+        _: Option<&str>,
+        _: usize,
+    ) -> Result<Vec<Subscription>, StoreError> {
+        not_asked()
+    }
+
+    fn moving_queues(&self) -> Result<Vec<(String, MoveTask)>, StoreError> {
+        not_asked()
+    }
+
+    fn has_dropped_messages(&self) -> Result<bool, StoreError> {
         not_asked()
     }
 

@@ -1,0 +1,657 @@
+//! Topics, their subscriptions, and what is published to them.
+//!
+//! What always holds here: a publication reaches all of its subscribers or none, in one commit;
+//! what cannot be delivered goes to the subscription's dead-letter queue, or operations hears
+//! of it from the log.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use messaging::topic::{
+    self, Protocol, Subscription as TopicSubscription, TopicFifo, TopicName, Undeliverable,
+};
+use messaging::{DedupEntry, Deduplication, QueueConfig, Send, TAGS_MAX};
+
+use super::Batch;
+use super::queues::uuid;
+use crate::command::{Envelope, Publish, Refusal, Reply, SubscriptionChange, TopicSettings};
+use crate::ports::{DELIVERIES_QUEUE, Delivery, DeliveryKind, LoadedTopic, Subscription, Topic};
+
+/// A token confirms a subscription for so long (API reference, `ConfirmSubscription`).
+const TOKEN_VALID_MS: i64 = 2 * 24 * 60 * 60 * 1000;
+
+/// Who publishes: what cannot be delivered is told of once, so what the log itself tells is not
+/// told of again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    Client,
+    Log,
+}
+
+impl Batch {
+    fn topic(&self, name: &str) -> Result<&LoadedTopic, Refusal> {
+        self.loaded
+            .topics
+            .get(name)
+            .ok_or_else(|| Refusal::TopicNotFound {
+                topic: name.to_owned(),
+            })
+    }
+
+    pub(super) fn ensure_topic(&mut self, name: &str) -> Result<(), Refusal> {
+        if !self.loaded.topics.contains_key(name) {
+            let settings = TopicSettings::default();
+            self.create_topic(name, None, settings, BTreeMap::new())?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn create_topic(
+        &mut self,
+        name: &str,
+        owner: Option<String>,
+        settings: TopicSettings,
+        tags: BTreeMap<String, String>,
+    ) -> Result<Reply, Refusal> {
+        if let Some(known) = self.loaded.topics.get(name) {
+            return match difference(&settings, &known.topic) {
+                Some(attribute) => Err(Refusal::TopicExists { attribute }),
+                None => Ok(Reply::Topic(Box::new(known.topic.clone()))),
+            };
+        }
+        let name = TopicName::new(name).map_err(Refusal::Topic)?;
+        let is_fifo = settings.fifo == Some(true);
+        let mut topic = Topic {
+            id: 0,
+            topic: topic::Topic {
+                name: name.clone(),
+                fifo: is_fifo.then(TopicFifo::default),
+            },
+            owner,
+            attributes: BTreeMap::new(),
+            tags: BTreeMap::new(),
+            next_seq: 1,
+            created_at: self.now,
+        };
+        topic.topic.validate().map_err(Refusal::Topic)?;
+        apply(settings, &mut topic)?;
+        tag(&mut topic, tags)?;
+        if self.loaded.topic_count >= self.limits.topics_max {
+            return Err(Refusal::TooMany {
+                what: "topics",
+                limit: self.limits.topics_max,
+            });
+        }
+        topic.id = self.draw_number();
+        self.loaded.topic_count += 1;
+        self.loaded.topics.insert(
+            name.as_str().to_owned(),
+            LoadedTopic {
+                topic: topic.clone(),
+                subscriptions: Arc::default(),
+                duplicates: std::collections::HashMap::new(),
+            },
+        );
+        self.dirty_topics.insert(name.into());
+        Ok(Reply::Topic(Box::new(topic)))
+    }
+
+    fn change_topic(
+        &mut self,
+        name: &str,
+        change: impl FnOnce(&mut Topic) -> Result<(), Refusal>,
+    ) -> Result<Reply, Refusal> {
+        let mut topic = self.topic(name)?.topic.clone();
+        change(&mut topic)?;
+        if let Some(loaded) = self.loaded.topics.get_mut(name) {
+            loaded.topic = topic.clone();
+        }
+        self.dirty_topics.insert(name.to_owned());
+        Ok(Reply::Topic(Box::new(topic)))
+    }
+
+    pub(super) fn set_topic(
+        &mut self,
+        name: &str,
+        settings: TopicSettings,
+    ) -> Result<Reply, Refusal> {
+        self.change_topic(name, |topic| {
+            let is_fifo = topic.topic.fifo.is_some();
+            if settings.fifo.is_some_and(|fifo| fifo != is_fifo) {
+                return Err(invalid(
+                    "FifoTopic",
+                    "Attributes Reason: FifoTopic cannot be changed",
+                ));
+            }
+            apply(settings, topic)
+        })
+    }
+
+    pub(super) fn tag_topic(
+        &mut self,
+        name: &str,
+        tags: BTreeMap<String, String>,
+        untag: &[String],
+    ) -> Result<Reply, Refusal> {
+        self.change_topic(name, |topic| {
+            tag(topic, tags)?;
+            for key in untag {
+                topic.tags.remove(key);
+            }
+            Ok(())
+        })
+    }
+
+    pub(super) fn delete_topic(&mut self, name: &str) -> Reply {
+        if let Some(gone) = self.loaded.topics.remove(name) {
+            self.loaded.topic_count = self.loaded.topic_count.saturating_sub(1);
+            self.loaded.subscription_count = self
+                .loaded
+                .subscription_count
+                .saturating_sub(gone.subscriptions.len());
+            for subscription in gone.subscriptions.iter() {
+                self.loaded
+                    .subscriptions
+                    .remove(&subscription.subscription.id);
+            }
+            self.dirty_topics.remove(name);
+            self.changes
+                .subscriptions
+                .retain(|subscription| subscription.topic != name);
+            self.changes.topics_removed.push(name.to_owned());
+        }
+        Reply::Done
+    }
+
+    pub(super) fn put_subscription(&mut self, subscription: Subscription) {
+        let id = subscription.subscription.id.clone();
+        if let Some(loaded) = self.loaded.topics.get_mut(&subscription.topic) {
+            let all = Arc::make_mut(&mut loaded.subscriptions);
+            match all.iter_mut().find(|known| known.subscription.id == id) {
+                Some(known) => known.clone_from(&subscription),
+                None => {
+                    all.push(subscription.clone());
+                    self.loaded.subscription_count += 1;
+                }
+            }
+        }
+        self.loaded.subscriptions.insert(id, subscription.clone());
+        self.changes.subscriptions.push(subscription);
+    }
+
+    pub(super) fn subscribe(
+        &mut self,
+        topic: &str,
+        owner: Option<String>,
+        mut subscription: TopicSubscription,
+        attributes: BTreeMap<String, String>,
+    ) -> Result<Reply, Refusal> {
+        let loaded = self.topic(topic)?;
+        subscription
+            .validate(&loaded.topic.topic)
+            .map_err(Refusal::Topic)?;
+        let known = loaded.subscriptions.iter().find(|known| {
+            known.subscription.protocol == subscription.protocol
+                && known.subscription.endpoint == subscription.endpoint
+        });
+        if let Some(known) = known {
+            let is_same = known.subscription.raw == subscription.raw
+                && known.subscription.filter == subscription.filter
+                && known.subscription.redrive == subscription.redrive;
+            // Without attributes it only asks whether it is subscribed.
+            if !is_same && !attributes.is_empty() {
+                return Err(Refusal::SubscriptionExists);
+            }
+            return Ok(Reply::Subscription {
+                subscription: Box::new(known.clone()),
+                repeated: true,
+            });
+        }
+        if self.loaded.subscription_count >= self.limits.subscriptions_max {
+            return Err(Refusal::TooMany {
+                what: "subscriptions",
+                limit: self.limits.subscriptions_max,
+            });
+        }
+        let id = uuid(self.draw());
+        let needs_confirmation = subscription.protocol.needs_confirmation();
+        let token = needs_confirmation.then(|| {
+            let secret: [u8; 32] = self.draw();
+            let secret = blake3::Hash::from_bytes(secret).to_hex();
+            format!("{}{secret}", id.replace('-', ""))
+        });
+        subscription.id = id;
+        subscription.confirmed = !needs_confirmation;
+        let subscription = Subscription {
+            topic: topic.to_owned(),
+            subscription,
+            owner,
+            token,
+            attributes,
+            created_at: self.now,
+        };
+        self.put_subscription(subscription.clone());
+        Ok(Reply::Subscription {
+            subscription: Box::new(subscription),
+            repeated: false,
+        })
+    }
+
+    pub(super) fn confirm_subscription(
+        &mut self,
+        topic: &str,
+        id: &str,
+        token: &str,
+    ) -> Result<Reply, Refusal> {
+        let now = self.now;
+        let known = self.loaded.subscriptions.get(id).filter(|known| {
+            // As fingerprints, so that the time it takes says nothing about the token.
+            let fits =
+                |given: &str| blake3::hash(given.as_bytes()) == blake3::hash(token.as_bytes());
+            known.topic == topic
+                && known.token.as_deref().is_some_and(fits)
+                && now - known.created_at < TOKEN_VALID_MS
+        });
+        let Some(mut subscription) = known.cloned() else {
+            return Err(Refusal::TokenInvalid);
+        };
+        let repeated = subscription.subscription.confirmed;
+        if !repeated {
+            subscription.subscription.confirmed = true;
+            self.put_subscription(subscription.clone());
+        }
+        Ok(Reply::Subscription {
+            subscription: Box::new(subscription),
+            repeated,
+        })
+    }
+
+    pub(super) fn unsubscribe(&mut self, id: &str) -> Result<Reply, Refusal> {
+        let Some(gone) = self.loaded.subscriptions.remove(id) else {
+            return Err(Refusal::SubscriptionNotFound);
+        };
+        self.loaded.subscription_count = self.loaded.subscription_count.saturating_sub(1);
+        if let Some(loaded) = self.loaded.topics.get_mut(&gone.topic) {
+            Arc::make_mut(&mut loaded.subscriptions).retain(|known| known.subscription.id != id);
+        }
+        self.changes
+            .subscriptions
+            .retain(|known| known.subscription.id != id);
+        self.changes.subscriptions_removed.push(id.to_owned());
+        Ok(Reply::Subscription {
+            subscription: Box::new(gone),
+            repeated: false,
+        })
+    }
+
+    pub(super) fn set_subscription(
+        &mut self,
+        id: &str,
+        change: SubscriptionChange,
+    ) -> Result<Reply, Refusal> {
+        let Some(mut changed) = self.loaded.subscriptions.get(id).cloned() else {
+            return Err(Refusal::SubscriptionNotFound);
+        };
+        if let Some(raw) = change.raw {
+            changed.subscription.raw = raw;
+        }
+        if let Some(filter) = change.filter {
+            changed.subscription.filter = filter;
+        }
+        if let Some(redrive) = change.redrive {
+            changed.subscription.redrive = redrive;
+        }
+        put_attributes(&mut changed.attributes, change.attributes);
+        let topic = self.topic(&changed.topic)?.topic.topic.clone();
+        changed
+            .subscription
+            .validate(&topic)
+            .map_err(Refusal::Topic)?;
+        self.put_subscription(changed.clone());
+        Ok(Reply::Subscription {
+            subscription: Box::new(changed),
+            repeated: false,
+        })
+    }
+
+    pub(super) fn publish(
+        &mut self,
+        topic: &str,
+        publishes: Vec<Publish>,
+    ) -> Result<Reply, Refusal> {
+        self.topic(topic)?;
+        let answers = publishes
+            .into_iter()
+            .map(|publish| self.publish_one(topic, publish))
+            .collect();
+        Ok(Reply::Batch(answers))
+    }
+
+    fn publish_one(&mut self, name: &str, publish: Publish) -> Result<Reply, Refusal> {
+        let now = self.now;
+        let loaded = self.topic(name)?;
+        let rules = loaded.topic.topic.clone();
+        topic::validate_publication(&rules, &publish.publication).map_err(Refusal::Topic)?;
+        let lacks_envelope = loaded.subscriptions.iter().any(|subscription| {
+            let rules = &subscription.subscription;
+            rules.confirmed && !rules.raw && envelope_of(&publish, rules).is_none()
+        });
+        if lacks_envelope {
+            return Err(Refusal::EnvelopeMissing);
+        }
+        let mut seq = None;
+        if let Some(key) = topic::deduplication_key(&rules, &publish.publication) {
+            let hit = loaded.duplicates.get(&key);
+            let hits = hit.map_or(&[][..], std::slice::from_ref);
+            let found = topic::deduplicate(&rules, &publish.publication, hits, now);
+            if let Deduplication::Duplicate { message_id, seq } = found {
+                return Ok(Reply::Published {
+                    id: message_id,
+                    seq: Some(seq),
+                    deliveries: 0,
+                });
+            }
+            let loaded = self
+                .loaded
+                .topics
+                .get_mut(name)
+                .expect("it was there above");
+            let number = loaded.topic.next_seq;
+            loaded.topic.next_seq += 1;
+            let owner = loaded.topic.id;
+            let entry = DedupEntry {
+                key: key.clone(),
+                message_id: publish.id.clone(),
+                seq: number,
+                sent_at_ms: now,
+            };
+            loaded.duplicates.insert(key, entry.clone());
+            self.changes.duplicates.push((owner, entry));
+            self.dirty_topics.insert(name.to_owned());
+            seq = Some(number);
+        }
+        let id = publish.id.clone();
+        let deliveries = self.fan_out(name, &publish, seq, Origin::Client);
+        Ok(Reply::Published {
+            id,
+            seq,
+            deliveries,
+        })
+    }
+
+    /// A copy for everybody who gets one. Nothing is refused from here on.
+    fn fan_out(&mut self, name: &str, publish: &Publish, seq: Option<u64>, origin: Origin) -> u64 {
+        let Some(loaded) = self.loaded.topics.get(name) else {
+            return 0;
+        };
+        let rules = loaded.topic.topic.clone();
+        let all = Arc::clone(&loaded.subscriptions);
+        let publication = &publish.publication;
+        let mut deliveries = 0;
+        for subscription in all.iter() {
+            let one = std::slice::from_ref(&subscription.subscription);
+            for delivery in topic::route(&rules, one, publication) {
+                deliveries += 1;
+                let body = body_of(publish, seq, delivery.subscription, delivery.message);
+                let send = send_of(&rules, delivery.subscription, publish, body);
+                let problem = match delivery.undeliverable {
+                    Some(undeliverable) => Some(reason_of(undeliverable)),
+                    None => self.deliver(subscription, publish, send.clone()),
+                };
+                if let Some(reason) = problem {
+                    self.undeliverable(subscription, send, &reason, origin);
+                }
+            }
+        }
+        deliveries
+    }
+
+    /// Why it could not be delivered, if it could not.
+    fn deliver(
+        &mut self,
+        subscription: &Subscription,
+        publish: &Publish,
+        send: Send,
+    ) -> Option<String> {
+        let rules = &subscription.subscription;
+        if rules.protocol == Protocol::Queue {
+            // Whoever subscribed a name before it was taken has no right to the queue that
+            // another account then made.
+            let is_taken = self
+                .loaded
+                .queues
+                .get(&rules.endpoint)
+                .is_some_and(|loaded| {
+                    loaded.queue.more.owner != subscription.owner
+                        && loaded.queue.created_at > subscription.created_at
+                });
+            if is_taken {
+                return Some(format!("queue {} is another account's", rules.endpoint));
+            }
+            return self.deliver_to(&rules.endpoint, send);
+        }
+        let delivery = Delivery {
+            subscription: rules.id.clone(),
+            topic: subscription.topic.clone(),
+            message_id: publish.id.clone(),
+            kind: DeliveryKind::Notification,
+            raw: rules.raw,
+            message: send.body,
+            subject: publish.publication.subject.clone(),
+            attributes: publish.publication.attributes.clone(),
+        };
+        let body = serde_json::to_string(&delivery).expect("texts and numbers have a JSON form");
+        let send = Send {
+            body,
+            // An endpoint that is slow or dead does not hold up the others: fair queues.
+            group: Some(rules.id.clone()),
+            ..Send::default()
+        };
+        self.deliver_to(DELIVERIES_QUEUE, send)
+    }
+
+    fn deliver_to(&mut self, queue: &str, send: Send) -> Option<String> {
+        let Some(loaded) = self.loaded.queues.get(queue) else {
+            return Some(format!("queue {queue} does not exist"));
+        };
+        let config = QueueConfig {
+            // What a topic took, the queues it feeds take, whatever bound their producers have:
+            // Amazon's limits for the two are of different sizes too.
+            message_bytes_max: if queue == DELIVERIES_QUEUE {
+                // A message within a message: what had to be escaped is not the sender's fault.
+                u32::MAX
+            } else {
+                messaging::limits::MESSAGE_BYTES_MAX
+            },
+            ..loaded.queue.config.clone()
+        };
+        match self.accept_message(queue, &config, send) {
+            Ok(_) => None,
+            Err(Refusal::Queue(refusal)) => Some(refusal.to_string()),
+            Err(refusal) => Some(refusal.code().to_owned()),
+        }
+    }
+
+    fn undeliverable(
+        &mut self,
+        subscription: &Subscription,
+        send: Send,
+        reason: &str,
+        origin: Origin,
+    ) {
+        let target = subscription.subscription.redrive.clone();
+        let reached = target.filter(|target| {
+            // More attributes than any queue takes must not cost the message too.
+            let bare = Send {
+                attributes: BTreeMap::new(),
+                ..send.clone()
+            };
+            self.deliver_to(target, send).is_none() || self.deliver_to(target, bare).is_none()
+        });
+        metrics::counter!("firstcome_undeliverable_total", "topic" => subscription.topic.clone())
+            .increment(1);
+        if origin == Origin::Client {
+            let id = subscription.subscription.id.clone();
+            self.record_dead_letter(&subscription.topic, reached.as_deref(), &id, 0, reason);
+        }
+    }
+
+    /// Hands publications to every queue that subscribed, and moves the cursor, in one commit:
+    /// once each, however often the relay is started again.
+    pub(super) fn relay(
+        &mut self,
+        from: u64,
+        to: u64,
+        publications: Vec<(&'static str, Publish)>,
+    ) -> Result<Reply, Refusal> {
+        if self.loaded.relay_cursor != from {
+            return Err(Refusal::RelayMoved {
+                cursor: self.loaded.relay_cursor,
+            });
+        }
+        let mut sent = 0;
+        for (topic, publish) in publications {
+            sent += self.fan_out(topic, &publish, None, Origin::Log);
+        }
+        self.loaded.relay_cursor = to;
+        self.changes.relay_cursor = Some(to);
+        Ok(Reply::Count(sent))
+    }
+}
+
+fn envelope_of<'a>(publish: &'a Publish, subscription: &TopicSubscription) -> Option<&'a Envelope> {
+    let mut envelopes = publish.envelopes.iter();
+    let found = envelopes.find(|(protocol, _)| *protocol == subscription.protocol);
+    found.map(|(_, envelope)| envelope)
+}
+
+fn body_of(
+    publish: &Publish,
+    seq: Option<u64>,
+    subscription: &TopicSubscription,
+    message: &str,
+) -> String {
+    let envelope = envelope_of(publish, subscription).filter(|_| !subscription.raw);
+    let Some(envelope) = envelope else {
+        return message.to_owned();
+    };
+    let (head, id, tail) = (&*envelope.head, &*subscription.id, &*envelope.tail);
+    match (&envelope.middle, seq) {
+        (Some(middle), Some(seq)) => {
+            let number = messaging::sequence_number(seq);
+            [head, &number, &**middle, id, tail].concat()
+        }
+        (Some(middle), None) => [head, &**middle, id, tail].concat(),
+        (None, _) => [head, id, tail].concat(),
+    }
+}
+
+fn send_of(
+    rules: &topic::Topic,
+    subscription: &TopicSubscription,
+    publish: &Publish,
+    body: String,
+) -> Send {
+    // By its name: where the queue is gone, its dead-letter queue needs the id as well.
+    let is_fifo =
+        subscription.protocol == Protocol::Queue && subscription.endpoint.ends_with(".fifo");
+    Send {
+        body,
+        attributes: if subscription.raw {
+            publish.publication.attributes.clone()
+        } else {
+            BTreeMap::new()
+        },
+        group: publish.publication.group.clone(),
+        deduplication: if is_fifo {
+            topic::deduplication_id(rules, &publish.publication)
+        } else {
+            None
+        },
+        ..Send::default()
+    }
+}
+
+fn reason_of(undeliverable: Undeliverable) -> String {
+    match undeliverable {
+        Undeliverable::TooManyAttributes => "more attributes than a queue takes".to_owned(),
+        Undeliverable::FifoQueueOfStandardTopic => {
+            "a FIFO queue cannot be fed by a standard topic".to_owned()
+        }
+    }
+}
+
+fn invalid(field: &'static str, detail: &str) -> Refusal {
+    Refusal::Topic(topic::TopicRefusal::InvalidParameter {
+        field,
+        detail: detail.to_owned(),
+    })
+}
+
+fn put_attributes(attributes: &mut BTreeMap<String, String>, sent: BTreeMap<String, String>) {
+    for (name, value) in sent {
+        if value.is_empty() {
+            attributes.remove(&name);
+        } else {
+            attributes.insert(name, value);
+        }
+    }
+}
+
+fn apply(settings: TopicSettings, topic: &mut Topic) -> Result<(), Refusal> {
+    let has_fifo_settings =
+        settings.content_based_deduplication.is_some() || settings.deduplication_scope.is_some();
+    match &mut topic.topic.fifo {
+        Some(fifo) => {
+            if let Some(content_based) = settings.content_based_deduplication {
+                fifo.content_based_deduplication = content_based;
+            }
+            if let Some(scope) = settings.deduplication_scope {
+                fifo.deduplication_scope = scope;
+            }
+        }
+        None if has_fifo_settings => {
+            return Err(invalid(
+                "Attributes",
+                "Attributes Reason: the topic is not a FIFO topic",
+            ));
+        }
+        None => {}
+    }
+    put_attributes(&mut topic.attributes, settings.attributes);
+    Ok(())
+}
+
+fn difference(settings: &TopicSettings, topic: &Topic) -> Option<&'static str> {
+    let fifo = topic.topic.fifo.as_ref();
+    if settings.fifo.is_some_and(|sent| sent != fifo.is_some()) {
+        return Some("FifoTopic");
+    }
+    let content_based = fifo.is_some_and(|fifo| fifo.content_based_deduplication);
+    if settings
+        .content_based_deduplication
+        .is_some_and(|sent| sent != content_based)
+    {
+        return Some("ContentBasedDeduplication");
+    }
+    let differs = settings
+        .attributes
+        .iter()
+        .any(|(name, value)| topic.attributes.get(name).map_or("", |is| is) != value);
+    differs.then_some("Attributes")
+}
+
+fn tag(topic: &mut Topic, tags: BTreeMap<String, String>) -> Result<(), Refusal> {
+    let new = tags
+        .keys()
+        .filter(|key| !topic.tags.contains_key(*key))
+        .count();
+    if topic.tags.len() + new > TAGS_MAX {
+        return Err(Refusal::TooMany {
+            what: "tags",
+            limit: TAGS_MAX,
+        });
+    }
+    topic.tags.extend(tags);
+    Ok(())
+}

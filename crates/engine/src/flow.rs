@@ -1,0 +1,187 @@
+//! What passes through queues: counted since the start, and over the last minute.
+//!
+//! What always holds: a row belongs to a queue that is there, so there are never more rows than
+//! queues; a batch is added when it is durable, all of it at once.
+//!
+//! Deliberately not counted: what moves to a dead-letter queue and back, since nobody sent or
+//! received it. How much lies in a queue the store counts.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use commerce::Millis;
+
+/// The last minute is kept in pieces of so long.
+const SLOT_MS: Millis = 5_000;
+const SLOTS: u8 = 12;
+
+/// Messages, except where the name says otherwise.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Stored for whoever sent them, or for a topic.
+    pub sent: u64,
+    /// Bodies and attributes of those.
+    pub sent_bytes: u64,
+    /// Duplicates on a FIFO queue, answered and not stored.
+    pub deduplicated: u64,
+    pub received: u64,
+    /// Looks that found nothing; one that waits counts when it begins to.
+    pub empty_receives: u64,
+    pub deleted: u64,
+}
+
+impl Counts {
+    fn add(&mut self, other: &Self) {
+        self.sent += other.sent;
+        self.sent_bytes += other.sent_bytes;
+        self.deduplicated += other.deduplicated;
+        self.received += other.received;
+        self.empty_receives += other.empty_receives;
+        self.deleted += other.deleted;
+    }
+}
+
+/// What passed through one queue.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Flow {
+    /// Since this process started, or since the queue was made if that is later.
+    pub total: Counts,
+    /// In the last 55 to 60 seconds.
+    pub last_minute: Counts,
+}
+
+/// By name. Queues through which nothing passed are left out.
+pub type Flows = HashMap<String, Flow>;
+
+#[derive(Default)]
+pub(crate) struct Meter {
+    rows: Mutex<HashMap<String, Row>>,
+}
+
+#[derive(Default)]
+struct Row {
+    total: Counts,
+    /// Each with the number of the piece of time that it counts.
+    slots: [(Millis, Counts); SLOTS as usize],
+}
+
+fn slot(now: Millis) -> Millis {
+    now.div_euclid(SLOT_MS)
+}
+
+impl Row {
+    fn add(&mut self, counts: &Counts, now: Millis) {
+        self.total.add(counts);
+        let current = slot(now);
+        let at = current.rem_euclid(SLOTS.into());
+        let at = usize::try_from(at).expect("less than SLOTS");
+        let (of, counted) = &mut self.slots[at];
+        if *of != current {
+            (*of, *counted) = (current, Counts::default());
+        }
+        counted.add(counts);
+    }
+
+    fn flow(&self, now: Millis) -> Flow {
+        let current = slot(now);
+        let mut last_minute = Counts::default();
+        for (of, counted) in &self.slots {
+            if (current - Millis::from(SLOTS) + 1..=current).contains(of) {
+                last_minute.add(counted);
+            }
+        }
+        Flow {
+            total: self.total,
+            last_minute,
+        }
+    }
+}
+
+impl Meter {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Row>> {
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a batch did, and the queues that it deleted.
+    pub(crate) fn add(&self, batch: BTreeMap<String, Counts>, deleted: &[String], now: Millis) {
+        if batch.is_empty() && deleted.is_empty() {
+            return;
+        }
+        let mut rows = self.lock();
+        for (queue, counts) in batch {
+            rows.entry(queue).or_default().add(&counts, now);
+        }
+        for queue in deleted {
+            rows.remove(queue);
+        }
+    }
+
+    pub(crate) fn flows(&self, now: Millis) -> Flows {
+        self.lock()
+            .iter()
+            .map(|(queue, row)| (queue.clone(), row.flow(now)))
+            .collect()
+    }
+
+    pub(crate) fn flow(&self, queue: &str, now: Millis) -> Flow {
+        let rows = self.lock();
+        rows.get(queue)
+            .map_or_else(Flow::default, |row| row.flow(now))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(queue: &str, sent: u64) -> BTreeMap<String, Counts> {
+        let counts = Counts {
+            sent,
+            ..Counts::default()
+        };
+        BTreeMap::from([(queue.to_owned(), counts)])
+    }
+
+    #[test]
+    fn a_minute_passes_and_the_total_stays() {
+        let meter = Meter::default();
+        let start = 1_000_000_000;
+        // So many seconds after the start: what is sent, and what the last minute then has.
+        for (at_s, new, last_minute) in [
+            (0, 3, 3),
+            (4, 1, 4),
+            (55, 2, 6),
+            // The first piece has left, its place is taken again.
+            (60, 5, 7),
+            (114, 0, 7),
+            (115, 0, 5),
+            (120, 0, 0),
+            (600, 1, 1),
+        ] {
+            let now = start + at_s * 1_000;
+            meter.add(sent("q", new), &[], now);
+            assert_eq!(meter.flow("q", now).last_minute.sent, last_minute, "{at_s}");
+        }
+        assert_eq!(meter.flow("q", start).total.sent, 12);
+    }
+
+    #[test]
+    fn a_queue_that_is_gone_has_no_row() {
+        let meter = Meter::default();
+        meter.add(sent("q", 1), &[], 0);
+        meter.add(sent("q", 1), &["q".to_owned()], 0);
+        assert_eq!(meter.flow("q", 0), Flow::default());
+        assert!(meter.flows(0).is_empty());
+        meter.add(sent("q", 1), &[], 0);
+        assert_eq!(meter.flows(0)["q"].total.sent, 1);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_counts_nothing_twice() {
+        let meter = Meter::default();
+        meter.add(sent("q", 1), &[], 120_000);
+        meter.add(sent("q", 1), &[], 0);
+        assert_eq!(meter.flow("q", 0).last_minute.sent, 1);
+        assert_eq!(meter.flow("q", 120_000).total.sent, 2);
+    }
+}

@@ -1,0 +1,354 @@
+//! Requests as they come in, and their answers: both services, both protocols, every path.
+//!
+//! ```text
+//! POST, X-Amz-Target: AmazonSQS.*          AWS JSON 1.0
+//! POST a form, or GET with a query         the query protocol; SQS or SNS by its version
+//! ```
+//!
+//! The path only says which queue is meant, and that only in the query protocol.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::response::Response;
+use engine::ports::Ids as _;
+use tokio::time::Instant;
+use wire::aws::sigv4::HttpRequest;
+use wire::aws::{
+    AwsError, ErrorAnswer, ErrorCode, Form, Service, limits, sns as wire_sns, sqs as wire_sqs,
+};
+
+use super::context::{Context, base_url, uuid};
+use super::directory::Directory;
+use super::{auth, sns, sqs};
+use crate::adapters::OsIds;
+use crate::state::App;
+
+/// How long a client may take to send a body. One that sends nothing must not hold its
+/// connection for ever.
+const BODY_WITHIN: Duration = Duration::from_secs(30);
+/// Seconds after which an overloaded server may be asked again.
+const RETRY_AFTER_S: &str = "1";
+/// The action, in metrics, of what names none that there is.
+const UNKNOWN: &str = "unknown";
+
+/// What every request is handed.
+struct Desk {
+    app: App,
+    ids: OsIds,
+    directory: Directory,
+    /// The host of URLs for a client that names none.
+    listens: String,
+}
+
+/// Everything that AWS SDKs call.
+pub fn router(app: App, ids: OsIds, listens: SocketAddr) -> Router {
+    let desk = Desk {
+        app,
+        ids,
+        directory: Directory::new(),
+        listens: listens.to_string(),
+    };
+    Router::new()
+        .merge(sns::signing::certificate_route(&desk.app))
+        .fallback(answer)
+        .with_state(Arc::new(desk))
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Protocol {
+    Json,
+    Query,
+}
+
+impl Protocol {
+    /// A client that speaks JSON must be answered in JSON, also when it does not say what it
+    /// wants.
+    fn of(parts: &Parts) -> Self {
+        let is_json = |value: &HeaderValue| {
+            value
+                .to_str()
+                .is_ok_and(|value| value.starts_with(wire::aws::JSON_CONTENT_TYPE))
+        };
+        let headers = &parts.headers;
+        if headers.contains_key(wire::aws::TARGET_HEADER)
+            || headers.get(header::CONTENT_TYPE).is_some_and(is_json)
+        {
+            Self::Json
+        } else {
+            Self::Query
+        }
+    }
+}
+
+/// A request that was understood.
+enum Ask {
+    Sqs(wire_sqs::Request),
+    Sns(Form),
+}
+
+/// For the metrics, also of a request that was not understood.
+struct Label {
+    service: Service,
+    action: &'static str,
+}
+
+async fn answer(State(desk): State<Arc<Desk>>, request: Request) -> Response {
+    let began = Instant::now();
+    let (parts, body) = request.into_parts();
+    let protocol = Protocol::of(&parts);
+    let entropy = desk.ids.entropy();
+    let request_id = uuid(entropy[..16].try_into().expect("32 bytes have 16"));
+    let mut label = Label {
+        service: Service::Sqs,
+        action: UNKNOWN,
+    };
+    let answered = serve(&desk, protocol, parts, body, &request_id, &mut label).await;
+    count(&label, answered.as_ref().err(), began);
+    render(protocol, label.service, &request_id, answered)
+}
+
+async fn serve(
+    desk: &Desk,
+    protocol: Protocol,
+    parts: Parts,
+    body: Body,
+    request_id: &str,
+    label: &mut Label,
+) -> Result<Vec<u8>, AwsError> {
+    let body = read(body).await?;
+    let (context, ask) = decode(desk, protocol, &parts, &body, label)?;
+    // Somebody who waits holds neither.
+    drop((parts, body));
+    match ask {
+        Ask::Sqs(request) => {
+            let call = sqs::Call {
+                app: &desk.app,
+                directory: &desk.directory,
+                context: &context,
+                action: request.action(),
+            };
+            let response = sqs::handle(&call, request).await?;
+            Ok(match protocol {
+                Protocol::Json => response.to_json(),
+                Protocol::Query => response.to_xml(request_id),
+            })
+        }
+        Ask::Sns(form) => {
+            let response = sns::handle(&desk.app, &context, &form).await?;
+            Ok(response.to_xml(request_id))
+        }
+    }
+}
+
+async fn read(body: Body) -> Result<Bytes, AwsError> {
+    match tokio::time::timeout(BODY_WITHIN, to_bytes(body, limits::REQUEST_BYTES_MAX)).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(_)) => Err(AwsError::new(
+            ErrorCode::RequestEntityTooLarge,
+            format!(
+                "The body is cut short, or has more than {} bytes.",
+                limits::REQUEST_BYTES_MAX
+            ),
+        )),
+        Err(_) => Err(AwsError::new(
+            ErrorCode::RequestExpired,
+            format!(
+                "The body did not arrive within {} seconds.",
+                BODY_WITHIN.as_secs()
+            ),
+        )),
+    }
+}
+
+fn decode(
+    desk: &Desk,
+    protocol: Protocol,
+    parts: &Parts,
+    body: &Bytes,
+    label: &mut Label,
+) -> Result<(Context, Ask), AwsError> {
+    let settings = &desk.app.config.aws;
+    let path = parts.uri.path();
+    let query = parts.uri.query().unwrap_or_default();
+    let headers = signed_headers(parts, settings.trust_forwarded);
+    let request = HttpRequest {
+        method: parts.method.as_str(),
+        path,
+        query,
+        headers: &headers,
+        body,
+    };
+    let signed = auth::find(settings, &request)?;
+    let form = match protocol {
+        Protocol::Json => None,
+        Protocol::Query => Some(form(parts, query, body)?),
+    };
+    if let Some(form) = &form {
+        label.service = form.service(signed.as_ref().map(|signed| signed.scope.service.as_str()));
+    }
+    let needs_none = form
+        .as_ref()
+        .is_some_and(|form| auth::needs_none(label.service, form));
+    let now = desk.app.engine.now();
+    let caller = auth::identify(
+        settings,
+        label.service,
+        &request,
+        signed.as_ref(),
+        needs_none,
+        now,
+    )?;
+    let context = Context {
+        account: caller.account,
+        region: caller.region,
+        base_url: base_url(&parts.headers, settings.trust_forwarded, &desk.listens),
+        default_account: settings.account.clone(),
+        is_anonymous: caller.is_anonymous,
+    };
+    let ask = match form {
+        None => {
+            let target = parts.headers.get(wire::aws::TARGET_HEADER);
+            let target = target.and_then(|target| target.to_str().ok());
+            wire_sqs::Request::from_json(target.unwrap_or_default(), body).map(Ask::Sqs)?
+        }
+        Some(form) => match label.service {
+            Service::Sqs => wire_sqs::Request::from_form(form, path).map(Ask::Sqs)?,
+            Service::Sns => Ask::Sns(form),
+        },
+    };
+    label.action = match &ask {
+        Ask::Sqs(request) => request.action().as_str(),
+        Ask::Sns(form) => {
+            let action = form.get("Action").and_then(wire_sns::Action::parse);
+            action.map_or(UNKNOWN, wire_sns::Action::as_str)
+        }
+    };
+    Ok((context, ask))
+}
+
+fn form(parts: &Parts, query: &str, body: &[u8]) -> Result<Form, AwsError> {
+    if parts.method != Method::GET && parts.method != Method::POST {
+        return Err(AwsError::new(
+            ErrorCode::UnsupportedOperation,
+            "Requests come by GET or POST.",
+        ));
+    }
+    Form::parse(query, body)
+}
+
+/// The headers as the client sent them: where a proxy is trusted, with the host that it saw.
+fn signed_headers(parts: &Parts, trust_forwarded: bool) -> Vec<(&str, &[u8])> {
+    let forwarded = parts.headers.get("x-forwarded-host");
+    let forwarded = forwarded.filter(|_| trust_forwarded);
+    let headers = parts.headers.iter();
+    headers
+        .map(|(name, value)| match forwarded {
+            Some(host) if name == header::HOST => (name.as_str(), host.as_bytes()),
+            Some(_) | None => (name.as_str(), value.as_bytes()),
+        })
+        .collect()
+}
+
+fn render(
+    protocol: Protocol,
+    service: Service,
+    request_id: &str,
+    answered: Result<Vec<u8>, AwsError>,
+) -> Response {
+    let answer = match answered {
+        Ok(body) => ErrorAnswer {
+            status: 200,
+            content_type: match protocol {
+                Protocol::Json => wire::aws::JSON_CONTENT_TYPE,
+                Protocol::Query => wire::aws::XML_CONTENT_TYPE,
+            },
+            query_error: None,
+            body,
+        },
+        Err(error) => match protocol {
+            Protocol::Json => error.to_json(),
+            Protocol::Query => error.to_xml(service, request_id),
+        },
+    };
+    let mut response = Response::new(Body::from(answer.body));
+    *response.status_mut() = StatusCode::from_u16(answer.status).expect("codes have statuses");
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static(answer.content_type),
+    );
+    let text = |text: &str| HeaderValue::from_str(text).expect("ids and codes are plain");
+    headers.insert(wire::aws::REQUEST_ID_HEADER, text(request_id));
+    if let Some(query_error) = answer.query_error {
+        headers.insert(wire::aws::QUERY_ERROR_HEADER, text(&query_error));
+    }
+    if answer.status == StatusCode::SERVICE_UNAVAILABLE {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
+    }
+    response
+}
+
+/// The metrics of one action.
+struct Meters {
+    ok: metrics::Counter,
+    seconds: metrics::Histogram,
+}
+
+/// Looked up once for each action there is, and not with every request.
+static METERS: LazyLock<HashMap<(&str, &str), Meters>> = LazyLock::new(|| {
+    let sqs = wire_sqs::Action::ALL
+        .iter()
+        .map(|action| (Service::Sqs, action.as_str()));
+    let sns = wire_sns::Action::ALL
+        .iter()
+        .map(|action| (Service::Sns, action.as_str()));
+    let unknown = [(Service::Sqs, UNKNOWN), (Service::Sns, UNKNOWN)];
+    sqs.chain(sns)
+        .chain(unknown)
+        .map(|(service, action)| {
+            let service = service.name();
+            let meters = Meters {
+                ok: metrics::counter!(
+                    "firstcome_aws_requests_total",
+                    "service" => service, "action" => action, "code" => "OK"
+                ),
+                seconds: metrics::histogram!(
+                    "firstcome_aws_request_seconds",
+                    "service" => service, "action" => action
+                ),
+            };
+            ((service, action), meters)
+        })
+        .collect()
+});
+
+fn count(label: &Label, error: Option<&AwsError>, began: Instant) {
+    let (service, action) = (label.service.name(), label.action);
+    let meters = METERS.get(&(service, action));
+    if let Some(meters) = meters {
+        meters.seconds.record(began.elapsed());
+    }
+    match error {
+        None => {
+            if let Some(meters) = meters {
+                meters.ok.increment(1);
+            }
+        }
+        Some(error) => {
+            let code = error.code.query_code(label.service);
+            metrics::counter!(
+                "firstcome_aws_requests_total",
+                "service" => service, "action" => action, "code" => code
+            )
+            .increment(1);
+        }
+    }
+}

@@ -1,0 +1,368 @@
+//! Queues and topics in memory: maps that are searched as the port describes them.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use commerce::Millis;
+use engine::ports::{
+    Changes, DELIVERIES_QUEUE, Duplicate, Loaded, LoadedQueue, LoadedTopic, Queue, QueueDepth,
+    QueueTouch, Subscription, Sweep, Topic, TopicTouch, Touch,
+};
+use messaging::fair::{GroupLoad, Load};
+use messaging::topic::Protocol;
+use messaging::{Attempt, DedupEntry, DedupKey, GroupHead, Message, MessageState, limits};
+
+/// Messages of a group that a decision looks at.
+const GROUP_HEAD: usize = 10;
+
+#[derive(Default)]
+pub(super) struct Mailbox {
+    pub(super) queues: BTreeMap<String, Queue>,
+    messages: BTreeMap<(u32, u64), Message>,
+    /// By owner, a queue or a topic.
+    duplicates: HashMap<(u32, DedupKey), DedupEntry>,
+    attempts: HashMap<(u32, String), Attempt>,
+    dropped: BTreeSet<u32>,
+    next_number: Option<u32>,
+    pub(super) topics: BTreeMap<String, Topic>,
+    /// In the order in which they were made.
+    pub(super) subscriptions: Vec<Subscription>,
+}
+
+impl Mailbox {
+    pub(super) fn messages_of(&self, queue: &Queue) -> impl Iterator<Item = &Message> {
+        let partition = queue.partition;
+        self.messages
+            .range((partition, 0)..=(partition, u64::MAX))
+            .map(|(_, message)| message)
+    }
+
+    pub(super) fn has_dropped(&self) -> bool {
+        !self.dropped.is_empty()
+    }
+
+    pub(super) fn depth(&self, queue: &Queue, now: Millis) -> QueueDepth {
+        let count = |state| {
+            let in_state = |message: &&Message| message.state(now) == state;
+            self.messages_of(queue).filter(in_state).count() as u64
+        };
+        QueueDepth {
+            queue: queue.clone(),
+            visible: count(MessageState::Visible),
+            in_flight: count(MessageState::InFlight),
+            delayed: count(MessageState::Delayed),
+            oldest_sent_at: self.messages_of(queue).next().map(|first| first.sent_at_ms),
+        }
+    }
+
+    pub(super) fn load(&self, loaded: &mut Loaded, touch: &Touch) {
+        loaded.next_queue = self.next_number.unwrap_or(1);
+        loaded.queue_count = self.queues.len();
+        loaded.topic_count = self.topics.len();
+        loaded.subscription_count = self.subscriptions.len();
+        for touched in &touch.queues {
+            self.load_queue(loaded, touched, touch.now);
+        }
+        for touched in &touch.topics {
+            self.load_topic(loaded, touched);
+        }
+        for id in &touch.subscriptions {
+            let Some(subscription) = self
+                .subscriptions
+                .iter()
+                .find(|subscription| subscription.subscription.id == *id)
+            else {
+                continue;
+            };
+            loaded
+                .subscriptions
+                .insert(id.clone(), subscription.clone());
+            let touched = TopicTouch {
+                name: subscription.topic.clone(),
+                duplicates: Vec::new(),
+            };
+            self.load_topic(loaded, &touched);
+        }
+    }
+
+    fn load_queue(&self, loaded: &mut Loaded, touch: &QueueTouch, now: Millis) {
+        let Some(queue) = self.queues.get(&touch.name) else {
+            return;
+        };
+        let mut found = self.bare(queue);
+        if touch.visible > 0 {
+            self.load_visible(&mut found, touch.visible, now);
+        }
+        found.first = self.messages_of(queue).take(touch.first).cloned().collect();
+        let mut wanted = touch.messages.clone();
+        for id in &touch.attempts {
+            if let Some(attempt) = self.attempts.get(&(queue.id, id.clone())) {
+                wanted.extend(attempt.messages.iter().map(|message| message.seq));
+                found.attempts.insert(id.clone(), attempt.clone());
+            }
+        }
+        for seq in wanted {
+            if let Some(message) = self.messages.get(&(queue.partition, seq)) {
+                found.messages.insert(seq, message.clone());
+            }
+        }
+        found.duplicates = self.look_up(queue.id, &touch.duplicates);
+        let heads = found.groups.iter().flat_map(|head| &head.messages);
+        let sources: BTreeSet<&str> = found
+            .first
+            .iter()
+            .chain(found.messages.values())
+            .chain(&found.visible)
+            .chain(heads)
+            .filter_map(|message| message.dead.as_ref())
+            .map(|dead| dead.source_queue.as_str())
+            .collect();
+        for other in self.queues.values() {
+            let target_of = |a: &Queue, b: &Queue| {
+                let redrive = a.config.redrive.as_ref();
+                redrive.is_some_and(|redrive| redrive.dead_letter_queue == b.name)
+            };
+            let is_source = sources.contains(other.name.as_str());
+            if target_of(queue, other) || target_of(other, queue) || is_source {
+                self.load_beside(loaded, &other.name);
+            }
+        }
+        loaded.queues.insert(touch.name.clone(), found);
+    }
+
+    fn load_visible(&self, found: &mut LoadedQueue, wanted: usize, now: Millis) {
+        let queue = &found.queue;
+        if found.total >= limits::IN_FLIGHT_MAX {
+            let held = self.messages_of(queue);
+            found.in_flight = held.filter(|message| message.is_in_flight(now)).count() as u64;
+        }
+        if queue.config.is_fifo() {
+            let mut heads: BTreeMap<&str, Vec<Message>> = BTreeMap::new();
+            for message in self.messages_of(queue) {
+                let group = message.group.as_deref().unwrap_or_default();
+                let head = heads.entry(group).or_default();
+                if head.len() < GROUP_HEAD {
+                    head.push(message.clone());
+                }
+            }
+            let mut heads: Vec<(Millis, GroupHead)> = heads
+                .into_iter()
+                .map(|(group, messages)| {
+                    let group = group.to_owned();
+                    (available_at(&messages), GroupHead { group, messages })
+                })
+                .filter(|(available_at, _)| *available_at <= now)
+                .collect();
+            heads.sort_by(|(a, first), (b, second)| (a, &first.group).cmp(&(b, &second.group)));
+            found.groups = heads.into_iter().map(|(_, head)| head).collect();
+            return;
+        }
+        let mut visible: Vec<&Message> = self
+            .messages_of(queue)
+            .filter(|message| message.visible_at_ms <= now)
+            .collect();
+        visible.sort_by_key(|message| (message.visible_at_ms, message.seq));
+        let load = self.fair_load(queue, now);
+        let is_noisy = |message: &&&Message| {
+            let group = message.group.as_deref();
+            group.is_some_and(|group| load.is_noisy(group))
+        };
+        let is_anybody_noisy = load.groups.keys().any(|group| load.is_noisy(group));
+        if is_anybody_noisy {
+            let quiet = visible.iter().filter(|message| !is_noisy(message));
+            let noisy = visible.iter().filter(is_noisy);
+            found.visible = quiet.chain(noisy).take(wanted).copied().cloned().collect();
+            found.load = Some(load);
+        } else {
+            found.visible = visible.into_iter().take(wanted).cloned().collect();
+        }
+    }
+
+    fn fair_load(&self, queue: &Queue, now: Millis) -> Load {
+        let mut load = Load::default();
+        let held = self.messages_of(queue);
+        for message in held.filter(|message| message.is_in_flight(now)) {
+            load.in_flight += 1;
+            if let Some(group) = &message.group {
+                let group: &mut GroupLoad = load.groups.entry(group.clone()).or_default();
+                group.in_flight += 1;
+            }
+        }
+        load
+    }
+
+    fn bare(&self, queue: &Queue) -> LoadedQueue {
+        let mut bare = LoadedQueue::bare(queue.clone());
+        bare.total = self.messages_of(queue).count() as u64;
+        bare
+    }
+
+    /// The queue alone, unless it is there with its messages.
+    fn load_beside(&self, loaded: &mut Loaded, name: &str) {
+        if let Some(queue) = self.queues.get(name)
+            && !loaded.queues.contains_key(name)
+        {
+            loaded.queues.insert(name.to_owned(), self.bare(queue));
+        }
+    }
+
+    fn load_topic(&self, loaded: &mut Loaded, touch: &TopicTouch) {
+        let Some(topic) = self.topics.get(&touch.name) else {
+            return;
+        };
+        let subscriptions: Vec<Subscription> =
+            self.subscriptions_of(&touch.name).cloned().collect();
+        for subscription in &subscriptions {
+            let rules = &subscription.subscription;
+            let endpoint = if rules.protocol == Protocol::Queue {
+                rules.endpoint.as_str()
+            } else {
+                DELIVERIES_QUEUE
+            };
+            for name in [Some(endpoint), rules.redrive.as_deref()]
+                .into_iter()
+                .flatten()
+            {
+                self.load_beside(loaded, name);
+                if let Some(queue) = loaded.queues.get_mut(name) {
+                    let found = self.look_up(queue.queue.id, &touch.duplicates);
+                    queue.duplicates.extend(found);
+                }
+            }
+        }
+        let duplicates = self.look_up(topic.id, &touch.duplicates);
+        let loaded_topic = loaded
+            .topics
+            .entry(touch.name.clone())
+            .or_insert_with(|| LoadedTopic {
+                topic: topic.clone(),
+                subscriptions: Arc::new(subscriptions),
+                duplicates: HashMap::new(),
+            });
+        loaded_topic.duplicates.extend(duplicates);
+    }
+
+    pub(super) fn subscriptions_of<'a>(
+        &'a self,
+        topic: &'a str,
+    ) -> impl Iterator<Item = &'a Subscription> {
+        let all = self.subscriptions.iter();
+        all.filter(move |subscription| subscription.topic == topic)
+    }
+
+    fn look_up(&self, owner: u32, sought: &[Duplicate]) -> HashMap<DedupKey, DedupEntry> {
+        let keys = sought.iter().flat_map(|duplicate| {
+            [None, duplicate.group.clone()].map(|group| DedupKey {
+                group,
+                id: duplicate.id.clone(),
+            })
+        });
+        keys.filter_map(|key| {
+            let entry = self.duplicates.get(&(owner, key.clone()))?;
+            Some((key, entry.clone()))
+        })
+        .collect()
+    }
+
+    pub(super) fn commit(&mut self, changes: &Changes) {
+        for name in &changes.queues_removed {
+            if let Some(gone) = self.queues.remove(name) {
+                self.dropped.insert(gone.partition);
+            }
+        }
+        for queue in &changes.queues {
+            if let Some(old) = self.queues.insert(queue.name.clone(), queue.clone())
+                && old.partition != queue.partition
+            {
+                self.dropped.insert(old.partition);
+            }
+        }
+        if let Some(number) = changes.next_queue {
+            self.next_number = Some(number);
+        }
+        for (partition, message) in &changes.messages {
+            self.messages
+                .insert((*partition, message.seq), message.clone());
+        }
+        for removed in &changes.messages_removed {
+            self.messages.remove(removed);
+        }
+        for name in &changes.topics_removed {
+            self.topics.remove(name);
+            self.subscriptions
+                .retain(|subscription| subscription.topic != *name);
+        }
+        for topic in &changes.topics {
+            self.topics
+                .insert(topic.topic.name.as_str().to_owned(), topic.clone());
+        }
+        for id in &changes.subscriptions_removed {
+            self.subscriptions
+                .retain(|subscription| subscription.subscription.id != *id);
+        }
+        for subscription in &changes.subscriptions {
+            let id = &subscription.subscription.id;
+            let known = self
+                .subscriptions
+                .iter_mut()
+                .find(|known| known.subscription.id == *id);
+            match known {
+                Some(known) => known.clone_from(subscription),
+                None => self.subscriptions.push(subscription.clone()),
+            }
+        }
+        for (owner, entry) in &changes.duplicates {
+            self.duplicates
+                .insert((*owner, entry.key.clone()), entry.clone());
+        }
+        for (queue, attempt) in &changes.attempts {
+            self.attempts
+                .insert((*queue, attempt.id.clone()), attempt.clone());
+        }
+        if let Some(sweep) = &changes.sweep {
+            self.sweep(sweep);
+        }
+    }
+
+    fn sweep(&mut self, sweep: &Sweep) {
+        if let Some(partition) = self.dropped.first().copied() {
+            let keys: Vec<(u32, u64)> = self
+                .messages
+                .range((partition, 0)..=(partition, u64::MAX))
+                .map(|(key, _)| *key)
+                .take(sweep.rows)
+                .collect();
+            if keys.len() < sweep.rows {
+                self.dropped.remove(&partition);
+            }
+            for key in keys {
+                self.messages.remove(&key);
+            }
+        }
+        let mut expired = Vec::new();
+        for queue in self.queues.values() {
+            let first = self.messages_of(queue).take(sweep.rows);
+            let gone = first.filter(|message| {
+                message.is_expired(&queue.config, sweep.now) && message.visible_at_ms <= sweep.now
+            });
+            expired.extend(gone.map(|message| (queue.partition, message.seq)));
+        }
+        for key in expired {
+            self.messages.remove(&key);
+        }
+        self.duplicates
+            .retain(|_, entry| entry.expires_at_ms() > sweep.now);
+        self.attempts
+            .retain(|_, attempt| attempt.expires_at_ms() > sweep.now);
+    }
+}
+
+/// From when on something of a group may be received.
+fn available_at(head: &[Message]) -> Millis {
+    let first = head
+        .first()
+        .map_or(Millis::MAX, |first| first.visible_at_ms);
+    let held = head.iter().filter(|message| message.receipt.is_some());
+    held.map(|message| message.visible_at_ms)
+        .fold(first, Millis::max)
+}

@@ -1,0 +1,194 @@
+//! Queues are made, changed, emptied and deleted.
+
+use super::*;
+
+#[test]
+fn a_queue_is_made_once_with_what_was_sent() {
+    on_both(async |rig| {
+        let settings = QueueSettings {
+            delay_s: Some(5),
+            ..none()
+        };
+        let queue = made(rig, create("q", settings.clone())).await;
+        assert_eq!(made(rig, create("q", settings)).await, queue);
+        assert_eq!(made(rig, create("q", none())).await, queue);
+        let other = QueueSettings {
+            delay_s: Some(6),
+            ..none()
+        };
+        let attribute = "DelaySeconds";
+        let refusal = rig.refused(create("q", other)).await;
+        assert_eq!(refusal, Refusal::QueueExists { attribute });
+        for (name, settings) in [
+            ("no spaces", none()),
+            (
+                "q.fifo",
+                QueueSettings {
+                    fifo: Some(false),
+                    ..none()
+                },
+            ),
+            ("r", fifo()),
+            (
+                "r",
+                QueueSettings {
+                    throughput_limit: Some(ThroughputLimit::PerQueue),
+                    ..none()
+                },
+            ),
+        ] {
+            let refusal = rig.refused(create(name, settings)).await;
+            assert_eq!(refusal.code(), "queue_refusal", "{name}");
+        }
+        rig.clock.advance(1_000);
+        let changed = made(
+            rig,
+            set(
+                "q",
+                QueueSettings {
+                    retention_s: Some(60),
+                    ..none()
+                },
+            ),
+        )
+        .await;
+        assert_eq!(changed.modified_at, queue.modified_at + 1_000);
+        assert_eq!(
+            (changed.config.delay_s, changed.config.retention_s),
+            (5, 60)
+        );
+        rig.done(Command::TagQueue {
+            queue: "q".to_owned(),
+            tags: [
+                ("a".to_owned(), "1".to_owned()),
+                ("b".to_owned(), String::new()),
+            ]
+            .into(),
+            untag: vec!["a".to_owned()],
+        })
+        .await;
+        rig.restart().await;
+        let stored = rig.reader().queue("q", 0).unwrap().unwrap().queue;
+        assert_eq!(stored.more.tags.keys().collect::<Vec<_>>(), ["b"]);
+        assert_eq!(stored.config, changed.config);
+        for command in [set("none", none()), delete("none"), purge("none")] {
+            assert_eq!(rig.refused(command).await.code(), "queue_not_found");
+        }
+    });
+}
+
+#[test]
+fn a_dead_letter_queue_is_there_of_the_same_kind_and_allows_it() {
+    on_both(async |rig| {
+        rig.done(create("dead", none())).await;
+        rig.done(create("dead.fifo", fifo())).await;
+        let only = |queues: &[&str]| QueueSettings {
+            redrive_allow: Some(Some(RedriveAllow::ByQueue(
+                queues.iter().map(|queue| (*queue).to_owned()).collect(),
+            ))),
+            ..none()
+        };
+        rig.done(create("choosy", only(&["q"]))).await;
+        rig.done(create("q", letters_to("choosy"))).await;
+        for ask in [create, set] {
+            for (target, code) in [
+                ("none", "dead_letter_queue_unfit"),
+                ("r", "dead_letter_queue_unfit"),
+                ("choosy", "dead_letter_queue_unfit"),
+                ("dead.fifo", "queue_refusal"),
+            ] {
+                let refusal = rig.refused(ask("r", letters_to(target))).await;
+                assert_eq!(refusal.code(), code, "{target}");
+            }
+            rig.done(create("r", none())).await;
+        }
+        // Nobody is asked again about what stays as it is.
+        rig.done(set("choosy", only(&["somebody-else"]))).await;
+        let delay = QueueSettings {
+            delay_s: Some(1),
+            ..none()
+        };
+        rig.done(set("q", delay)).await;
+        // A dead-letter queue that is gone holds nothing up: messages stay where they are.
+        rig.done(set(
+            "q",
+            QueueSettings {
+                delay_s: Some(0),
+                ..none()
+            },
+        ))
+        .await;
+        rig.done(delete("choosy")).await;
+        rig.done(send("q", "a")).await;
+        for _ in 0..3 {
+            let (messages, _) = received(rig, "q", 10).await;
+            assert_eq!(bodies(&messages), ["a"]);
+            rig.clock.advance(30_000);
+        }
+        rig.done(set("q", letters_to("dead"))).await;
+        assert_eq!(received(rig, "q", 10).await.0, []);
+        assert_eq!(bodies(&received(rig, "dead", 10).await.0), ["a"]);
+    });
+}
+
+#[test]
+fn there_are_so_many_queues_and_no_more() {
+    runtime().block_on(async {
+        for place in Place::both() {
+            let limits = Limits {
+                queues_max: 2,
+                ..Limits::default()
+            };
+            let rig = Rig::with_limits(place, limits);
+            let first = made(&rig, create("a", none())).await;
+            made(&rig, create("b", none())).await;
+            let refusal = rig.refused(create("c", none())).await;
+            let what = "queues";
+            assert_eq!(refusal, Refusal::TooMany { what, limit: 2 });
+            rig.done(delete("a")).await;
+            let again = made(&rig, create("a", none())).await;
+            assert!(again.id > first.id, "a number is never used again");
+            assert!(again.partition > first.partition);
+        }
+    });
+}
+
+#[test]
+fn a_purge_takes_everything_but_what_was_sent_after_it() {
+    on_both(async |rig| {
+        rig.done(create("q.fifo", fifo())).await;
+        let sent = |body: &str| Command::SendMessage {
+            queue: "q.fifo".to_owned(),
+            send: Box::new(in_group(body, "g")),
+        };
+        for body in ["a", "b"] {
+            rig.done(sent(body)).await;
+        }
+        let (_, handles) = received(rig, "q.fifo", 1).await;
+        // Sent in the same commit, and gone with the others; sent after it, and there.
+        rig.batch(vec![sent("c"), purge("q.fifo"), sent("d")]).await;
+        let (messages, _) = received(rig, "q.fifo", 10).await;
+        assert_eq!(bodies(&messages), ["d"], "nothing holds the group");
+        assert_eq!(messages[0].seq, 4);
+        // Nobody is disturbed by a handle from before.
+        for handle in &handles {
+            let answer = rig
+                .decide(Command::DeleteMessages {
+                    queue: "q.fifo".to_owned(),
+                    handles: vec![*handle],
+                })
+                .await;
+            assert_eq!(codes(&answer), ["nothing"]);
+        }
+        // What was sent before it is still a repetition.
+        rig.done(sent("a")).await;
+        assert_eq!(rig.reader().messages("q.fifo", 0, 10).unwrap().len(), 1);
+        rig.clock.advance(59_999);
+        let refusal = rig.refused(purge("q.fifo")).await;
+        assert_eq!(refusal, Refusal::PurgeInProgress);
+        rig.clock.advance(1);
+        rig.restart().await;
+        rig.done(purge("q.fifo")).await;
+        assert_eq!(received(rig, "q.fifo", 10).await.0, []);
+    });
+}

@@ -1,0 +1,178 @@
+//! Batch requests, moves, and who comes first.
+
+use super::*;
+
+#[test]
+fn each_entry_of_a_batch_is_answered_for_itself_and_in_order() {
+    on_both(async |rig| {
+        rig.done(create(
+            "q",
+            QueueSettings {
+                message_bytes_max: Some(1_024),
+                ..none()
+            },
+        ))
+        .await;
+        let batch = |queue: &str, bodies: &[&str]| Command::SendMessages {
+            queue: queue.to_owned(),
+            sends: bodies.iter().map(|body| in_group(body, "g")).collect(),
+        };
+        let long = "x".repeat(1_025);
+        let bodies_sent = ["a", "", "b", &long, "\u{ffff}", "c"];
+        let answer = rig.decide(batch("q", &bodies_sent)).await;
+        let refused = "queue_refusal";
+        assert_eq!(
+            codes(&answer),
+            ["sent", refused, "sent", refused, refused, "sent"]
+        );
+        let (messages, handles) = received(rig, "q", 10).await;
+        assert_eq!(bodies(&messages), ["a", "b", "c"]);
+        assert_eq!(
+            messages.iter().map(|m| m.seq).collect::<Vec<_>>(),
+            [1, 2, 3]
+        );
+        // Together they are too long for one request: nothing of it is taken.
+        rig.done(create("large", none())).await;
+        let large = "x".repeat(600_000);
+        let refusal = rig.refused(batch("large", &[&large, &large])).await;
+        assert_eq!(refusal.code(), refused);
+        assert_eq!(rig.reader().messages("large", 0, 10).unwrap(), []);
+
+        let forged = ReceiptHandle {
+            receipt: handles[1].receipt ^ 1,
+            ..handles[1]
+        };
+        let answer = rig
+            .decide(Command::ChangeVisibilities {
+                queue: "q".to_owned(),
+                changes: vec![
+                    (handles[0], 60),
+                    (forged, 60),
+                    (handles[1], 43_201),
+                    (handles[2], 0),
+                ],
+            })
+            .await;
+        assert_eq!(codes(&answer), ["done", refused, refused, "done"]);
+        let again = received(rig, "q", 10).await;
+        assert_eq!(bodies(&again.0), ["c"]);
+        let answer = rig
+            .decide(Command::DeleteMessages {
+                queue: "q".to_owned(),
+                // The same twice; one that has been received again since; one of nobody.
+                handles: vec![handles[0], handles[0], handles[2], again.1[0], forged],
+            })
+            .await;
+        assert_eq!(
+            codes(&answer),
+            ["deleted", "nothing", "nothing", "deleted", "nothing"]
+        );
+        let left = rig.reader().messages("q", 0, 10).unwrap();
+        assert_eq!(bodies(&left), ["b"]);
+        for command in [
+            batch("none", &["a"]),
+            Command::DeleteMessages {
+                queue: "none".to_owned(),
+                handles: vec![forged],
+            },
+            Command::ChangeVisibilities {
+                queue: "none".to_owned(),
+                changes: vec![(forged, 1)],
+            },
+        ] {
+            assert_eq!(rig.refused(command).await.code(), "queue_not_found");
+        }
+    });
+}
+
+#[test]
+fn what_has_expired_is_not_moved() {
+    on_both(async |rig| {
+        let short = QueueSettings {
+            retention_s: Some(60),
+            ..fifo()
+        };
+        rig.done(create("dead.fifo", short)).await;
+        let settings = QueueSettings {
+            fifo: Some(true),
+            ..letters_to("dead.fifo")
+        };
+        rig.done(create("q.fifo", settings)).await;
+        let sent = |body: &str, group: &str| Command::SendMessage {
+            queue: "q.fifo".to_owned(),
+            send: Box::new(Send {
+                deduplication: Some(body.to_owned()),
+                ..in_group(body, group)
+            }),
+        };
+        let bury = async |rig: &Rig| {
+            received(rig, "q.fifo", 10).await;
+            rig.clock.advance(30_000);
+            received(rig, "q.fifo", 10).await;
+        };
+        rig.done(sent("old", "g")).await;
+        bury(rig).await;
+        rig.clock.advance(30_000);
+        rig.done(sent("new", "g")).await;
+        bury(rig).await;
+        rig.clock.advance(20_000);
+        rig.done(Command::StartMove {
+            queue: "dead.fifo".to_owned(),
+            destination: None,
+            rate: None,
+        })
+        .await;
+        let step = || Command::MoveStep {
+            queue: "dead.fifo".to_owned(),
+            destination: None,
+            max: 10,
+        };
+        for (moved, status) in [(1, MoveStatus::Running), (1, MoveStatus::Completed)] {
+            let Reply::Move(task) = rig.done(step()).await else {
+                panic!("a move was asked for");
+            };
+            assert_eq!((task.moved, task.status, task.to_move), (moved, status, 2));
+        }
+        assert_eq!(rig.refused(step()).await, Refusal::MoveNotFound);
+        let left = rig.reader().messages("q.fifo", 0, 10).unwrap();
+        assert_eq!(bodies(&left), ["new"]);
+        assert_eq!(rig.reader().messages("dead.fifo", 0, 10).unwrap(), []);
+    });
+}
+
+#[test]
+fn a_noisy_tenant_does_not_keep_a_quiet_one_waiting() {
+    on_both(async |rig| {
+        rig.done(create("q", none())).await;
+        let from = |tenant: &str, body: &str| Command::SendMessage {
+            queue: "q".to_owned(),
+            send: Box::new(in_group(body, tenant)),
+        };
+        let backlog = (0..300).map(|number| from("noisy", &format!("noise {number}")));
+        rig.batch(backlog.collect()).await;
+        for _ in 0..4 {
+            received(rig, "q", 10).await;
+        }
+        rig.done(from("quiet", "a")).await;
+        rig.done(send("q", "of nobody")).await;
+        rig.done(from("quiet", "b")).await;
+        rig.clock.advance(1_000);
+        // Several at once, the same commit: those first who are not to blame.
+        let answers = rig
+            .batch(vec![receive_for("q", 1, None), receive_for("q", 3, None)])
+            .await;
+        let found: Vec<String> = answers
+            .iter()
+            .flat_map(|answer| match answer {
+                Ok(Ok(Reply::Messages { messages, .. })) => messages.clone(),
+                other => panic!("{other:?}"),
+            })
+            .map(|message| message.body)
+            .collect();
+        assert_eq!(found, ["a", "of nobody", "b", "noise 40"]);
+        // Without anybody else it gets everything.
+        let (messages, _) = received(rig, "q", 10).await;
+        assert_eq!(messages.len(), 10);
+        assert_eq!(messages[0].body, "noise 41");
+    });
+}
