@@ -6,6 +6,7 @@
 //! as values, and a rule that is broken is a panic, because carrying on would sell what is not
 //! there.
 
+pub mod auction;
 mod customer;
 mod ids;
 mod line;
