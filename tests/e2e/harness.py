@@ -46,18 +46,26 @@ class Answer:
 
 
 class Server:
-    def __init__(self, binary: str, folder: Path):
+    def __init__(self, binary: str, folder: Path, settings: dict[str, str] | None = None):
         self.folder = folder
         self.data = folder / "data"
         self.binary = binary
+        self.settings = settings or {}
         OUT.joinpath("logs").mkdir(parents=True, exist_ok=True)
         self.log = OUT / "logs" / f"python-{folder.name}.log"
         self.process = None
         self.port = 0
+        self.ready = {}
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def aws(self) -> str:
+        """Where AWS SDKs connect, without a slash at the end."""
+        assert "aws" in self.ready, f"the ready file names no `aws` address: {self.ready}"
+        return self.ready["aws"].rstrip("/")
 
     def start(self) -> None:
         ready = self.folder / "ready.json"
@@ -70,13 +78,14 @@ class Server:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=env | {"RUST_BACKTRACE": "1"},
+                env=env | {"RUST_BACKTRACE": "1"} | self.settings,
             )
         end = time.monotonic() + READY_LIMIT_S
         while time.monotonic() < end:
             assert self.process.poll() is None, f"it ended at its start, see {self.log}"
             try:
-                self.port = int(json.loads(ready.read_text())["http"].rsplit(":", 1)[1].rstrip("/"))
+                self.ready = json.loads(ready.read_text())
+                self.port = int(self.ready["http"].rsplit(":", 1)[1].rstrip("/"))
                 return
             except (OSError, ValueError, KeyError):
                 time.sleep(POLL_S)
@@ -155,11 +164,12 @@ class Server:
 
 
 @contextmanager
-def running_server():
+def running_server(settings: dict[str, str] | None = None):
+    """`settings` are environment variables, `FIRSTCOME_*`."""
     binary = os.environ.get("FIRSTCOME_BIN")
     assert binary, "FIRSTCOME_BIN names no binary; `cargo xtask test` sets it"
     folder = Path(tempfile.mkdtemp(prefix="firstcome-"))
-    server = Server(binary, folder)
+    server = Server(binary, folder, settings)
     try:
         server.start()
         yield server
@@ -169,6 +179,16 @@ def running_server():
             server.process.kill()
             server.process.wait()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def aws_endpoint(settings: dict[str, str] | None = None):
+    """Where SQS and SNS are: FIRSTCOME_AWS_ENDPOINT, or a server started for this."""
+    if given := os.environ.get("FIRSTCOME_AWS_ENDPOINT"):
+        yield given.rstrip("/")
+        return
+    with running_server(settings) as server:
+        yield server.aws
 
 
 def _unchunk(body: bytes) -> bytes:

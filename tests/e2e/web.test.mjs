@@ -10,6 +10,7 @@ import { ServerClock } from "../../crates/server/web/clock.js";
 import * as format from "../../crates/server/web/format.js";
 import { chooseLanguage, DICTIONARIES, t, useLanguage } from "../../crates/server/web/i18n.js";
 import { backoffMs, EventParser } from "../../crates/server/web/live.js";
+import { bodyLabelText, pretty, readAttributes } from "../../crates/server/web/ops-message.js";
 import { example, fields, typeName } from "../../crates/server/web/schema.js";
 import { buyMode, stockState } from "../../crates/server/web/stock.js";
 import { describe as describeVerdict } from "../../crates/server/web/verdict.js";
@@ -302,6 +303,31 @@ describe("the verdict", () => {
     assert.match(say({ status: "sold_out" }, { available: 1 }).text, /Only 1 was left/);
     assert.match(say({ status: "sold_out" }, { available: 0 }).text, /Everything was gone/);
     assert.match(say({ status: "sold_out" }).text, /Everything was gone/);
+  });
+});
+
+describe("messages", () => {
+  test("attributes are read line by line", () => {
+    for (const [text, expected] of [
+      ["", { attributes: {} }],
+      ["a=b", { attributes: { a: "b" } }],
+      [" a = b=c\r\n\nd=", { attributes: { a: " b=c", d: "" } }],
+      ["n:Number=7", { attributes: { n: { type: "Number", value: "7" } } }],
+      ["n : Number.int = 7", { attributes: { n: { type: "Number.int", value: " 7" } } }],
+      ["a=1\nb", { wrong: "b" }],
+      ["=b", { wrong: "=b" }],
+      [":Number=1", { wrong: ":Number=1" }],
+    ]) {
+      assert.deepEqual(readAttributes(text), expected, text);
+    }
+  });
+
+  test("JSON is laid out, what is cut is not, and says so", () => {
+    useLanguage("en");
+    assert.equal(pretty('{"a":1}'), '{\n  "a": 1\n}');
+    assert.equal(pretty('{"a":'), '{"a":');
+    assert.equal(bodyLabelText({ bodyBytes: 5 }), "Body");
+    assert.equal(bodyLabelText({ bodyBytes: 5000, cut: true }), "Body · the beginning of 5,000 bytes");
   });
 });
 

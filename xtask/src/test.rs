@@ -49,7 +49,7 @@ const RUST: [(&str, &str); 2] = [
     ("unit", "the tests of every crate"),
     ("doc", "the examples in the documentation of every crate"),
 ];
-const SUITES: [Suite; 9] = [
+const SUITES: [Suite; 20] = [
     Suite {
         name: "contract",
         what: "docs/openapi.json is what the server answers",
@@ -93,6 +93,12 @@ const SUITES: [Suite; 9] = [
         file: "browser.test.mjs",
     },
     Suite {
+        name: "queues-page",
+        what: "the queues of the operations page, in Chromium",
+        needs: Needs::Browser,
+        file: "queues-page.test.mjs",
+    },
+    Suite {
         name: "bad-input",
         what: "bytes that no client should send",
         needs: Needs::Python,
@@ -103,6 +109,66 @@ const SUITES: [Suite; 9] = [
         what: "requests generated from openapi.json",
         needs: Needs::Python,
         file: "test_schema.py",
+    },
+    Suite {
+        name: "aws-v2",
+        what: "aws-sdk 2 for JavaScript, over both protocols",
+        needs: Needs::Node,
+        file: "aws-v2.test.mjs",
+    },
+    Suite {
+        name: "aws-v3",
+        what: "the clients of aws-sdk 3 for JavaScript",
+        needs: Needs::Node,
+        file: "aws-v3.test.mjs",
+    },
+    Suite {
+        name: "aws-consumer",
+        what: "sqs-consumer on our queues",
+        needs: Needs::Node,
+        file: "aws-consumer.test.mjs",
+    },
+    Suite {
+        name: "aws-examples",
+        what: "the examples in Node, as their pages say",
+        needs: Needs::Node,
+        file: "aws-examples.test.mjs",
+    },
+    Suite {
+        name: "aws-boto3",
+        what: "boto3 on standard queues",
+        needs: Needs::Python,
+        file: "test_aws_boto3.py",
+    },
+    Suite {
+        name: "aws-boto3-groups",
+        what: "boto3 on FIFO and fair queues",
+        needs: Needs::Python,
+        file: "test_aws_boto3_groups.py",
+    },
+    Suite {
+        name: "aws-boto3-topics",
+        what: "boto3 on topics",
+        needs: Needs::Python,
+        file: "test_aws_boto3_topics.py",
+    },
+    Suite {
+        name: "aws-sigv4",
+        what: "who may ask, with access keys",
+        needs: Needs::Python,
+        file: "test_aws_sigv4.py",
+    },
+    Suite {
+        name: "aws-celery",
+        what: "Celery over kombu's SQS transport",
+        needs: Needs::Python,
+        file: "test_aws_celery.py",
+    },
+    Suite {
+        name: "aws-examples-py",
+        what: "the examples in Python, as their pages say",
+        needs: Needs::Python,
+        file: "test_aws_examples.py",
     },
 ];
 
@@ -239,7 +305,7 @@ fn list() -> ExitCode {
         println!("{name:<10} {what}");
     }
     for suite in &SUITES {
-        println!("{:<10} {}", suite.name, suite.what);
+        println!("{:<16} {}", suite.name, suite.what);
     }
     ExitCode::SUCCESS
 }

@@ -66,10 +66,17 @@ export class Server {
     fs.writeFileSync(this.log, "");
     /** Kept over restarts, so that callers and browsers find it again. */
     this.port = 0;
+    this.awsPort = 0;
   }
 
   get url() {
     return `http://127.0.0.1:${this.port}`;
+  }
+
+  /** Where AWS SDKs connect. */
+  get aws() {
+    if (this.awsPort === 0) throw new Error(`the ready file names no "aws" address, see ${this.log}`);
+    return `http://127.0.0.1:${this.awsPort}`;
   }
 
   get pid() {
@@ -82,7 +89,7 @@ export class Server {
     fs.rmSync(readyFile, { force: true });
     const args = [this.command, "--listen", `127.0.0.1:${this.port}`, "--data", this.data];
     args.push("--ready-file", readyFile);
-    if (this.command === "serve") args.push("--aws-listen", "127.0.0.1:0");
+    if (this.command === "serve") args.push("--aws-listen", `127.0.0.1:${this.awsPort}`);
     if (this.demo && this.command === "serve") args.push("--demo");
     this.child = launch(args, this.env, this.log);
     const ready = await until(
@@ -94,6 +101,7 @@ export class Server {
       READY_LIMIT_MS,
     );
     this.port = Number(new URL(ready.http).port);
+    if (ready.aws) this.awsPort = Number(new URL(ready.aws).port);
   }
 
   /** The end that nobody can prepare for. */
