@@ -49,7 +49,7 @@ const RUST: [(&str, &str); 2] = [
     ("unit", "the tests of every crate"),
     ("doc", "the examples in the documentation of every crate"),
 ];
-const SUITES: [Suite; 20] = [
+const SUITES: [Suite; 21] = [
     Suite {
         name: "contract",
         what: "docs/openapi.json is what the server answers",
@@ -127,6 +127,12 @@ const SUITES: [Suite; 20] = [
         what: "sqs-consumer on our queues",
         needs: Needs::Node,
         file: "aws-consumer.test.mjs",
+    },
+    Suite {
+        name: "aws-crash",
+        what: "queues over both protocols with the server killed again and again",
+        needs: Needs::Node,
+        file: "aws-crash.test.mjs",
     },
     Suite {
         name: "aws-examples",

@@ -102,10 +102,21 @@ pub fn call(
     path: &str,
     body: &str,
 ) -> Result<(u16, String), BenchError> {
-    let mut headers = vec![("Connection", "close")];
-    if !body.is_empty() {
-        headers.push(("Content-Type", "application/json"));
-    }
+    let json: &[(&str, &str)] = &[("Content-Type", "application/json")];
+    let headers = if body.is_empty() { &[] } else { json };
+    call_with(target, method, path, headers, body)
+}
+
+/// The same with headers of its own.
+pub fn call_with(
+    target: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Result<(u16, String), BenchError> {
+    let mut headers = headers.to_vec();
+    headers.push(("Connection", "close"));
     let request = request(method, path, target, &headers, body);
     let received = exchange(target, request.rendered())
         .map_err(io_error(format!("{method} {path} on {target}")))?;

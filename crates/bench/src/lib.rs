@@ -14,17 +14,23 @@
 //! - [`process`], [`clock`], [`probe`]: what `/proc`, the clock and the disk say
 //! - [`rows`]: what is measured, as data; [`systems`]: the programs that are measured
 //! - [`suite`], [`memory`]: the two measurements; [`report`]: their tables
+//! - [`backlog`], [`polls`]: a queue that is very long, and one that many wait for; [`sqs`]: the
+//!   calls around them
 
+pub mod backlog;
 pub mod clock;
 pub mod error;
 pub mod http;
 pub mod load;
 pub mod memory;
+pub mod polls;
 pub mod probe;
 pub mod process;
+pub mod queue;
 pub mod report;
 pub mod resp;
 pub mod rows;
+pub mod sqs;
 pub mod suite;
 pub mod systems;
 pub mod template;

@@ -28,6 +28,7 @@ use crate::clock;
 use crate::error::{BenchError, io_error};
 use crate::http::{self, Answer};
 use crate::process::{self, Usage};
+use crate::queue::Cycle;
 use crate::resp;
 use crate::template::{Numbers, REQUESTS_MAX, Template};
 
@@ -66,6 +67,8 @@ pub struct Plan<'a> {
     pub protocol: Protocol,
     pub request: Template,
     pub expect: Expect<'a>,
+    /// What follows each request on its connection, if anything does.
+    pub cycle: Option<Cycle>,
     pub connections: u16,
     pub warmup: Duration,
     /// The length of the window.
@@ -110,6 +113,8 @@ pub struct Outcome {
     pub answered: u64,
     pub answered_total: u64,
     pub rate: f64,
+    /// Messages that went through a cycle to its end, a second; 0 without a cycle.
+    pub messages_rate: f64,
     pub latency_ms_p50: f64,
     pub latency_ms_p99: f64,
     pub latency_ms_p999: f64,
@@ -160,9 +165,20 @@ enum Phase {
     Drain,
 }
 
+/// Where a connection stands in its cycle; without one it repeats the first.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Send,
+    Receive,
+    Delete { messages: u64 },
+}
+
 struct Connection {
     stream: TcpStream,
     request: Template,
+    step: Step,
+    /// The request of the later steps.
+    follow_up: Vec<u8>,
     /// How much of the request was written; the rest waits for the socket.
     written: usize,
     received: Vec<u8>,
@@ -190,6 +206,7 @@ struct Driver<'a> {
     in_flight: usize,
     answered: u64,
     answered_total: u64,
+    messages: u64,
     latencies: Histogram<u32>,
     errors: Errors,
     window_begin: Option<Mark>,
@@ -225,6 +242,7 @@ impl<'a> Driver<'a> {
             in_flight: 0,
             answered: 0,
             answered_total: 0,
+            messages: 0,
             latencies: histogram(),
             errors: Errors::default(),
             window_begin: None,
@@ -331,10 +349,11 @@ impl<'a> Driver<'a> {
         let expected = if status != self.plan.expect.status {
             self.errors.unexpected_status += 1;
             false
-        } else if self
-            .expected_body
-            .find(&connection.received[body])
-            .is_none()
+        } else if connection.step == Step::Send
+            && self
+                .expected_body
+                .find(&connection.received[body.clone()])
+                .is_none()
         {
             self.errors.unexpected_body += 1;
             false
@@ -352,6 +371,10 @@ impl<'a> Driver<'a> {
             {
                 (progress.call)(self.answered_total);
             }
+            if let Some(cycle) = &self.plan.cycle {
+                let in_window = self.phase == Phase::Window;
+                self.messages += connection.follow(cycle, body, in_window);
+            }
         } else {
             let received = &connection.received[..connection.received_len];
             push_example(&mut self.errors, &String::from_utf8_lossy(received));
@@ -365,12 +388,14 @@ impl<'a> Driver<'a> {
             return;
         }
         let connection = &mut self.connections[index];
-        connection.request.render(&Numbers {
-            run: self.run,
-            connection: u64::try_from(index).expect("at most CONNECTIONS_MAX"),
-            count: connection.count,
-            number: self.sent,
-        });
+        if connection.step == Step::Send {
+            connection.request.render(&Numbers {
+                run: self.run,
+                connection: u64::try_from(index).expect("at most CONNECTIONS_MAX"),
+                count: connection.count,
+                number: self.sent,
+            });
+        }
         connection.count += 1;
         connection.written = 0;
         connection.sent_at = Some(now);
@@ -388,7 +413,7 @@ impl<'a> Driver<'a> {
         if connection.sent_at.take().is_some() {
             self.in_flight -= 1;
         }
-        connection.written = connection.request.rendered_len();
+        connection.written = connection.outgoing().len();
         let received = String::from_utf8_lossy(&connection.received[..connection.received_len]);
         push_example(&mut self.errors, &format!("{problem}: {received}"));
         connection.received_len = 0;
@@ -427,6 +452,7 @@ impl<'a> Driver<'a> {
             answered: self.answered,
             answered_total: self.answered_total,
             rate: per_second(self.answered as f64),
+            messages_rate: per_second(self.messages as f64),
             latency_ms_p50: quantile_ms(&self.latencies, 0.5),
             latency_ms_p99: quantile_ms(&self.latencies, 0.99),
             latency_ms_p999: quantile_ms(&self.latencies, 0.999),
@@ -453,6 +479,8 @@ impl Connection {
             stream: TcpStream::from_std(stream),
             written: request.rendered_len(),
             request,
+            step: Step::Send,
+            follow_up: Vec::new(),
             received: vec![0; ANSWER_BYTES_USUAL],
             received_len: 0,
             count: 0,
@@ -460,9 +488,45 @@ impl Connection {
         })
     }
 
+    fn outgoing(&self) -> &[u8] {
+        match self.step {
+            Step::Send => self.request.rendered(),
+            Step::Receive | Step::Delete { .. } => &self.follow_up,
+        }
+    }
+
+    /// Moves on in the cycle after an answer; returns how many messages have come to its end.
+    fn follow(&mut self, cycle: &Cycle, body: std::ops::Range<usize>, counts: bool) -> u64 {
+        let answer = &self.received[body];
+        match self.step {
+            Step::Send => {
+                self.follow_up.clear();
+                self.follow_up.extend_from_slice(cycle.receive());
+                self.step = Step::Receive;
+                0
+            }
+            Step::Receive => {
+                // Nothing was there when somebody else was quicker: it is asked again.
+                let messages = cycle.delete(answer, &mut self.follow_up);
+                if messages > 0 {
+                    self.step = Step::Delete { messages };
+                }
+                0
+            }
+            Step::Delete { messages } => {
+                self.step = Step::Send;
+                if counts { messages } else { 0 }
+            }
+        }
+    }
+
     fn write_rest(&mut self) -> std::io::Result<()> {
-        while self.written < self.request.rendered_len() {
-            match self.stream.write(&self.request.rendered()[self.written..]) {
+        while self.written < self.outgoing().len() {
+            let rest = match self.step {
+                Step::Send => self.request.rendered(),
+                Step::Receive | Step::Delete { .. } => self.follow_up.as_slice(),
+            };
+            match self.stream.write(&rest[self.written..]) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
                 Ok(count) => self.written += count,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),

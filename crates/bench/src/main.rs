@@ -11,7 +11,7 @@ use bench::load::{Expect, Outcome, Plan, Protocol};
 use bench::rows::{self, Row};
 use bench::systems::Programs;
 use bench::template::REQUESTS_MAX;
-use bench::{http, load, memory, report, suite};
+use bench::{backlog, http, load, memory, polls, report, suite};
 use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
 
@@ -33,6 +33,10 @@ enum Command {
     Suite(SuiteArgs),
     /// A million orders: memory as they come in, and the time to start again.
     Memory(MemoryArgs),
+    /// One queue with very many messages: starting, receiving, purging.
+    Backlog(BacklogArgs),
+    /// Very many long polls that wait: memory, processor time, and who wakes.
+    Polls(PollsArgs),
 }
 
 #[derive(Args)]
@@ -88,6 +92,17 @@ struct ProgramArgs {
     /// The folder of the Express + Bull program, after `npm ci` in it.
     #[arg(long, default_value = "crates/bench/bull")]
     bull: PathBuf,
+    /// `moto_server` of the Python package `moto[server]`, which speaks SQS.
+    #[arg(long, default_value = "moto_server")]
+    moto: PathBuf,
+    #[arg(long, default_value = "java")]
+    java: PathBuf,
+    /// The jar of `ElasticMQ`, which speaks SQS; the npm package `elasticmq` brings one.
+    #[arg(
+        long,
+        default_value = "crates/bench/elasticmq/node_modules/elasticmq/elasticmq.jar"
+    )]
+    elasticmq: PathBuf,
     /// Where the stores of the run are put; choose the disk that is meant.
     #[arg(long, default_value = "target/bench")]
     dir: PathBuf,
@@ -104,6 +119,9 @@ impl ProgramArgs {
             redis: self.redis.clone(),
             node: self.node.clone(),
             bull: self.bull.clone(),
+            moto: self.moto.clone(),
+            java: self.java.clone(),
+            elasticmq: self.elasticmq.clone(),
         }
     }
 }
@@ -147,9 +165,45 @@ struct MemoryArgs {
     seconds: f64,
 }
 
+#[derive(Args)]
+struct BacklogArgs {
+    #[command(flatten)]
+    programs: ProgramArgs,
+    #[arg(long, default_value_t = 1_000_000)]
+    messages: u64,
+    #[arg(long, default_value_t = 8)]
+    connections: u16,
+    /// Receives that are timed.
+    #[arg(long, default_value_t = 1_000)]
+    receives: u64,
+    /// Messages that are taken and held before receives are timed once more.
+    #[arg(long, default_value_t = 0)]
+    in_flight: u64,
+    /// How long filling the queue may take, and sweeping it, in seconds.
+    #[arg(long, default_value_t = 600.0)]
+    seconds: f64,
+}
+
+#[derive(Args)]
+struct PollsArgs {
+    #[command(flatten)]
+    programs: ProgramArgs,
+    #[arg(long, default_value_t = 10_000)]
+    connections: u16,
+    /// One run for each number of queues.
+    #[arg(long, value_delimiter = ',', default_value = "1,100")]
+    queues: Vec<u16>,
+    /// Messages that are sent, one at a time.
+    #[arg(long, default_value_t = 200)]
+    messages: u32,
+    /// How long the processor time is taken, in seconds; a poll ends after 20.
+    #[arg(long, default_value_t = 10.0)]
+    idle: f64,
+}
+
 fn parse_row(name: &str) -> Result<&'static Row, String> {
     rows::find(name).ok_or_else(|| {
-        let names: Vec<&str> = rows::ROWS.iter().map(|row| row.name).collect();
+        let names: Vec<&str> = rows::all().map(|row| row.name).collect();
         format!("not a row; there are {}", names.join(", "))
     })
 }
@@ -159,6 +213,8 @@ fn main() -> ExitCode {
         Command::Load(args) => run_load(&args),
         Command::Suite(args) => run_suite(&args),
         Command::Memory(args) => run_memory(&args),
+        Command::Backlog(args) => run_backlog(&args),
+        Command::Polls(args) => run_polls(&args),
     };
     match done {
         Ok(problems) if problems.is_empty() => ExitCode::SUCCESS,
@@ -189,6 +245,7 @@ fn run_load(args: &LoadArgs) -> Result<Vec<String>, BenchError> {
             status: args.expect_status,
             body_contains: &args.expect_body,
         },
+        cycle: None,
         connections: args.connections,
         warmup: seconds("warmup", args.warmup)?,
         window: seconds("seconds", args.seconds)?,
@@ -235,7 +292,7 @@ fn load_text(outcome: &Outcome) -> String {
 
 fn run_suite(args: &SuiteArgs) -> Result<Vec<String>, BenchError> {
     let mut rows: Vec<&'static Row> = if args.rows.is_empty() {
-        rows::ROWS.iter().filter(|row| row.usual).collect()
+        rows::all().filter(|row| row.usual).collect()
     } else {
         args.rows.clone()
     };
@@ -291,6 +348,40 @@ fn run_memory(args: &MemoryArgs) -> Result<Vec<String>, BenchError> {
         ));
     })?;
     print(&report::memory_table(&report));
+    write_json(args.programs.json.as_ref(), &report)?;
+    Ok(report.problems())
+}
+
+fn run_backlog(args: &BacklogArgs) -> Result<Vec<String>, BenchError> {
+    let options = backlog::Options {
+        messages: args.messages,
+        connections: args.connections,
+        receives: args.receives,
+        in_flight: args.in_flight,
+        limit: seconds("seconds", args.seconds)?,
+        programs: args.programs.programs(),
+        dir: args.programs.dir.clone(),
+    };
+    let report = backlog::run(&options, &mut |messages, resident_bytes| {
+        let mib = resident_bytes as f64 / f64::from(1 << 20);
+        note(&format!("{messages:>9} messages {mib:>8.1} MiB"));
+    })?;
+    print(&report.table());
+    write_json(args.programs.json.as_ref(), &report)?;
+    Ok(report.problems())
+}
+
+fn run_polls(args: &PollsArgs) -> Result<Vec<String>, BenchError> {
+    let options = polls::Options {
+        connections: args.connections,
+        queues: args.queues.clone(),
+        messages: args.messages,
+        idle: seconds("idle", args.idle)?,
+        programs: args.programs.programs(),
+        dir: args.programs.dir.clone(),
+    };
+    let report = polls::run(&options, &mut note)?;
+    print(&report.table());
     write_json(args.programs.json.as_ref(), &report)?;
     Ok(report.problems())
 }

@@ -152,6 +152,7 @@ fn run_series(
                 status: 201,
                 body_contains: r#""status":"accepted""#,
             },
+            cycle: None,
             connections: options.connections,
             warmup: Duration::ZERO,
             window: options.limit,

@@ -95,9 +95,9 @@ pub fn suite_table(report: &Report) -> String {
         report.warmup_s,
     );
     text.push_str(
-        "| | connections | quiet rounds | requests/s | of the echo | by CPU time | p50 ms | p99 ms | server CPU us | \
+        "| | connections | quiet rounds | requests/s | messages/s | of the echo | by CPU time | p50 ms | p99 ms | server CPU us | \
          generator CPU us | generator busy | others busy | written B |\n\
-         |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n",
+         |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n",
     );
     for (row, connections, cells) in groups(report) {
         suite_line(&mut text, report, row, connections, &cells);
@@ -106,7 +106,7 @@ pub fn suite_table(report: &Report) -> String {
         let title = rows::find(name).map_or(*name, |row| row.title);
         writeln!(
             text,
-            "| {title} | | not run: its program is not there | | | | | | | | | | |"
+            "| {title} | | not run: its program is not there | | | | | | | | | | | |"
         )
         .expect("a String takes everything");
     }
@@ -181,7 +181,7 @@ fn groups(report: &Report) -> Vec<(&'static Row, u16, Vec<&Cell>)> {
     }
     let mut groups = Vec::new();
     for connections in connections {
-        for row in rows::ROWS {
+        for row in rows::all() {
             let cells: Vec<&Cell> = report
                 .cells
                 .iter()
@@ -210,12 +210,13 @@ fn suite_line(text: &mut String, report: &Report, row: &Row, connections: u16, a
     let p99 = spread(&|cell| cell.outcome.latency_ms_p99);
     writeln!(
         text,
-        "| {} | {connections} | {undisturbed} of {} | {} ({} to {}) | {} | {} | {:.2} | {:.2} ({:.2} to {:.2}) | {:.1} | {:.1} | {:.0} % | {:.0} % | {:.0} |",
+        "| {} | {connections} | {undisturbed} of {} | {} ({} to {}) | {} | {} | {} | {:.2} | {:.2} ({:.2} to {:.2}) | {:.1} | {:.1} | {:.0} % | {:.0} % | {:.0} |",
         row.title,
         all.len(),
         thousands(rates.median),
         thousands(rates.min),
         thousands(rates.max),
+        messages_rate(row, &cells),
         ratio(&rate),
         ratio(&requests_per_cpu_s),
         spread(&|cell| cell.outcome.latency_ms_p50).median,
@@ -229,6 +230,18 @@ fn suite_line(text: &mut String, report: &Report, row: &Row, connections: u16, a
         spread(&|cell| cell.outcome.server_written_bytes).median,
     )
     .expect("a String takes everything");
+}
+
+/// Messages that came to the end of their cycle, or that were sent.
+fn messages_rate(row: &Row, cells: &[&Cell]) -> String {
+    let of = |cell: &&Cell| match row.cycle {
+        Some(_) => cell.outcome.messages_rate,
+        None => cell.outcome.rate * f64::from(row.messages),
+    };
+    match Spread::of(cells.iter().map(of)) {
+        Some(spread) if spread.median > 0.0 => thousands(spread.median),
+        _ => String::new(),
+    }
 }
 
 /// 61234.5 as `61,235`.

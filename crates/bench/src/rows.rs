@@ -4,6 +4,10 @@
 //! To measure something else, add a row. The requests of rows that are compared with each other
 //! have the same bytes but for the path, so that only the work differs.
 
+mod queues;
+
+use crate::queue::Wire;
+
 /// The program that a row runs against; each is started afresh, on an empty store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum System {
@@ -12,6 +16,12 @@ pub enum System {
     Redis,
     /// Express + Bull on Node, and the Redis under it.
     Bull,
+    /// Firstcome, on the address that speaks SQS.
+    FirstcomeQueues,
+    /// The SQS of `moto`, in memory.
+    Moto,
+    /// The SQS of `ElasticMQ` on a Java VM, in memory; it speaks the query protocol alone.
+    ElasticMq,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +48,8 @@ pub enum Setup {
         /// A member of the JSON that is answered, which stands for `{captured}` afterwards.
         capture: Option<&'static str>,
     },
+    /// A queue, of which the URL stands for `{captured}` afterwards.
+    CreateQueue { wire: Wire, body: &'static str },
     Redis {
         arguments: &'static [&'static str],
         /// The reply stands for `{captured}` afterwards.
@@ -68,6 +80,10 @@ pub struct Row {
     pub status: u16,
     pub body_contains: &'static str,
     pub count: Count,
+    /// What follows each request: messages are received, so many at a time, and deleted.
+    pub cycle: Option<(Wire, usize)>,
+    /// Messages in each request, where there is no cycle to count them.
+    pub messages: u32,
     /// The row of which the rate is divided by, in the same round.
     pub against: Option<&'static str>,
     /// Numbers of connections at which it is measured, where not at all of them.
@@ -77,7 +93,12 @@ pub struct Row {
 }
 
 pub fn find(name: &str) -> Option<&'static Row> {
-    ROWS.iter().find(|row| row.name == name)
+    all().find(|row| row.name == name)
+}
+
+/// Every row, in the order of the tables.
+pub fn all() -> impl Iterator<Item = &'static Row> {
+    ROWS.iter().chain(queues::ROWS)
 }
 
 pub const KEYED: &[(&str, &str)] = &[
@@ -125,6 +146,8 @@ pub const ROWS: &[Row] = &[
         status: 201,
         body_contains: r#""status":"accepted""#,
         count: Count::None,
+        cycle: None,
+        messages: 0,
         against: None,
         connections: None,
         usual: true,
@@ -138,6 +161,8 @@ pub const ROWS: &[Row] = &[
         status: 201,
         body_contains: r#""status":"accepted""#,
         count: PLACES,
+        cycle: None,
+        messages: 0,
         against: Some("echo"),
         connections: None,
         usual: true,
@@ -157,6 +182,8 @@ pub const ROWS: &[Row] = &[
         status: 409,
         body_contains: r#""code":"sold_out""#,
         count: PLACES,
+        cycle: None,
+        messages: 0,
         against: Some("echo"),
         connections: None,
         usual: true,
@@ -175,6 +202,8 @@ pub const ROWS: &[Row] = &[
         status: 201,
         body_contains: r#""status":"accepted""#,
         count: PLACES,
+        cycle: None,
+        messages: 0,
         against: Some("echo"),
         connections: None,
         usual: false,
@@ -210,6 +239,8 @@ pub const ROWS: &[Row] = &[
         count: Count::Redis {
             arguments: &["HGET", "product:HOT", "place"],
         },
+        cycle: None,
+        messages: 0,
         against: Some("echo"),
         connections: Some(&[64, 256]),
         usual: false,
@@ -231,6 +262,8 @@ pub const ROWS: &[Row] = &[
             path: "/sold",
             member: "sold",
         },
+        cycle: None,
+        messages: 0,
         against: Some("echo"),
         connections: Some(&[64, 256]),
         usual: false,

@@ -14,8 +14,9 @@ use crate::http;
 use crate::load::{self, Expect, Outcome, Plan, Protocol};
 use crate::probe::{self, Probe};
 use crate::process;
+use crate::queue::{Cycle, Wire, encoded};
 use crate::resp;
-use crate::rows::{Count, Request, Row, Setup, System};
+use crate::rows::{Count, Request, Row, Setup};
 use crate::systems::{Programs, Running};
 use crate::template::{REQUESTS_MAX, Template};
 
@@ -230,6 +231,9 @@ fn run_cell(
                 status: row.status,
                 body_contains: row.body_contains,
             },
+            cycle: row
+                .cycle
+                .map(|(wire, batch)| Cycle::new(wire, running.address, &captured, batch)),
             connections,
             warmup: options.warmup,
             window: options.window,
@@ -241,12 +245,12 @@ fn run_cell(
     let server_resident_bytes = process::resident_bytes(running.pid())
         .map_err(io_error("reading the memory of the server"))?;
     let counted = count(&running, row.count)?;
-    let commits = match row.system {
-        System::Firstcome => {
-            let (_, metrics) = http::call(running.address, "GET", "/metrics", "")?;
+    let commits = match running.metrics {
+        Some(address) => {
+            let (_, metrics) = http::call(address, "GET", "/metrics", "")?;
             Commits::parse(&metrics)
         }
-        System::Echo | System::Redis | System::Bull => None,
+        None => None,
     };
     drop(running);
     fs::remove_dir_all(&dir).map_err(io_error(format!("removing {}", dir.display())))?;
@@ -293,6 +297,9 @@ pub fn prepare(running: &Running, setup: &[Setup]) -> Result<String, BenchError>
                     })?;
                 }
             }
+            Setup::CreateQueue { wire, body } => {
+                captured = create_queue(running, wire, body)?;
+            }
             Setup::Redis { arguments, capture } => {
                 let reply = redis_call(running, arguments, &captured)?;
                 if capture {
@@ -302,6 +309,29 @@ pub fn prepare(running: &Running, setup: &[Setup]) -> Result<String, BenchError>
         }
     }
     Ok(captured)
+}
+
+/// Returns the queue's URL.
+fn create_queue(running: &Running, wire: Wire, body: &str) -> Result<String, BenchError> {
+    let headers: &[(&str, &str)] = match wire {
+        Wire::Json => &[
+            ("Content-Type", "application/x-amz-json-1.0"),
+            ("X-Amz-Target", "AmazonSQS.CreateQueue"),
+        ],
+        Wire::Query => &[("Content-Type", "application/x-www-form-urlencoded")],
+    };
+    let (_, text) = http::call_with(running.address, "POST", "/", headers, body)?;
+    let url = match wire {
+        Wire::Json => string_member(&text, "QueueUrl"),
+        Wire::Query => text
+            .split_once("<QueueUrl>")
+            .and_then(|(_, rest)| rest.split_once('<'))
+            .map(|(url, _)| url.to_owned()),
+    };
+    url.ok_or_else(|| BenchError::Answer {
+        call: "CreateQueue".to_owned(),
+        body: text,
+    })
 }
 
 fn request(running: &Running, request: &Request, captured: &str) -> (Protocol, Template) {
@@ -357,6 +387,7 @@ fn redis_call(running: &Running, arguments: &[&str], captured: &str) -> Result<S
 
 fn fill(text: &str, captured: &str) -> String {
     text.replace("{captured}", captured)
+        .replace("{captured encoded}", &encoded(captured))
 }
 
 pub(crate) fn string_member(json: &str, member: &str) -> Option<String> {

@@ -28,22 +28,30 @@ pub struct Programs {
     pub node: PathBuf,
     /// The folder of the Express + Bull program, with its `node_modules`.
     pub bull: PathBuf,
+    pub moto: PathBuf,
+    pub java: PathBuf,
+    /// A jar.
+    pub elasticmq: PathBuf,
 }
 
 impl Programs {
     pub fn of(&self, system: System) -> &Path {
         match system {
             System::Echo => &self.echo,
-            System::Firstcome => &self.firstcome,
+            System::Firstcome | System::FirstcomeQueues => &self.firstcome,
             System::Redis => &self.redis,
             System::Bull => &self.node,
+            System::Moto => &self.moto,
+            System::ElasticMq => &self.java,
         }
     }
 
     /// Whether what a comparison needs is installed; what is measured itself must be there.
     pub fn has(&self, system: System) -> bool {
         match system {
-            System::Echo | System::Firstcome => true,
+            System::Echo | System::Firstcome | System::FirstcomeQueues => true,
+            System::Moto => starts(&self.moto),
+            System::ElasticMq => starts(&self.java) && self.elasticmq.is_file(),
             System::Redis => starts(&self.redis),
             System::Bull => {
                 starts(&self.redis) && starts(&self.node) && self.bull.join("node_modules").is_dir()
@@ -69,6 +77,8 @@ pub struct Running {
     /// What it keeps its state in, where that is a program of its own.
     companion: Option<Box<Self>>,
     pub address: SocketAddr,
+    /// Where its metrics are, if it has any.
+    pub metrics: Option<SocketAddr>,
     /// When it was started, and when it said that it is ready.
     pub started_at: Instant,
     pub ready_at: Instant,
@@ -87,21 +97,22 @@ impl Running {
             .try_clone()
             .map_err(io_error(format!("creating {}", log.display())))?;
         let mut command = Command::new(program);
-        let mut redis_address = None;
+        let mut chosen_address = None;
         let mut companion = None;
         match system {
             System::Echo => {
                 command.args(["--listen", "127.0.0.1:0", "--ready-file"]);
                 command.arg(&ready_file);
             }
-            System::Firstcome => {
-                command.args(["serve", "--listen", "127.0.0.1:0", "--data"]);
+            System::Firstcome | System::FirstcomeQueues => {
+                command.args(["serve", "--listen", "127.0.0.1:0"]);
+                command.args(["--aws-listen", "127.0.0.1:0", "--data"]);
                 command.arg(dir.join("data"));
                 command.arg("--ready-file").arg(&ready_file);
             }
             System::Redis => {
                 let address = free_address()?;
-                redis_address = Some(address);
+                chosen_address = Some(address);
                 command.args(["--bind", "127.0.0.1", "--port"]);
                 command.arg(address.port().to_string());
                 command.args(["--appendonly", "yes", "--appendfsync", "always"]);
@@ -116,6 +127,27 @@ impl Running {
                 command.arg("--ready-file").arg(&ready_file);
                 companion = Some(Box::new(redis));
             }
+            System::Moto => {
+                let address = free_address()?;
+                chosen_address = Some(address);
+                command.args(["-H", "127.0.0.1", "-p", &address.port().to_string()]);
+            }
+            System::ElasticMq => {
+                let address = free_address()?;
+                chosen_address = Some(address);
+                let settings = dir.join("elasticmq.conf");
+                let port = address.port();
+                let text = format!(
+                    "include classpath(\"application.conf\")\n\
+                     node-address {{ protocol = http, host = 127.0.0.1, port = {port} }}\n\
+                     rest-sqs {{ enabled = true, bind-port = {port}, \
+                     bind-hostname = \"127.0.0.1\" }}\n"
+                );
+                fs::write(&settings, text)
+                    .map_err(io_error(format!("writing {}", settings.display())))?;
+                command.arg(format!("-Dconfig.file={}", settings.display()));
+                command.arg("-jar").arg(&programs.elasticmq);
+            }
         }
         let started_at = clock::now();
         let mut child = command
@@ -124,8 +156,12 @@ impl Running {
             .stderr(errors)
             .spawn()
             .map_err(io_error(format!("starting {}", program.display())))?;
-        let ready = wait_ready(&mut child, program, &log, || match redis_address {
-            None => read_ready_file(&ready_file),
+        let member = match system {
+            System::FirstcomeQueues => "aws",
+            _ => "http",
+        };
+        let ready = wait_ready(&mut child, program, &log, || match chosen_address {
+            None => read_ready_file(&ready_file, member),
             Some(address) => TcpStream::connect(address).ok().map(|_| address),
         });
         let (address, ready_at) = match ready {
@@ -140,6 +176,10 @@ impl Running {
         Ok(Self {
             child,
             companion,
+            metrics: match system {
+                System::Firstcome | System::FirstcomeQueues => read_ready_file(&ready_file, "http"),
+                _ => None,
+            },
             address,
             started_at,
             ready_at,
@@ -213,11 +253,11 @@ fn wait_ready(
 }
 
 /// `{"http": "http://127.0.0.1:PORT", ...}`; a file that is half written is read again.
-fn read_ready_file(path: &Path) -> Option<SocketAddr> {
+fn read_ready_file(path: &Path, member: &str) -> Option<SocketAddr> {
     let text = fs::read_to_string(path).ok()?;
     let ready: serde_json::Value = serde_json::from_str(&text).ok()?;
     ready
-        .get("http")?
+        .get(member)?
         .as_str()?
         .strip_prefix("http://")?
         .trim_end_matches('/')

@@ -9,6 +9,7 @@
 //! | `{conn}` | 5 | the connection, from 0 |
 //! | `{n}` | 9 | the request's number on its connection, from 0 |
 //! | `{number}` | 10 | 1,000,000,000 and the request's number in the run: a JSON number that only rises |
+//! | `{group}` | 2 | the last two digits of the request's number in the run |
 //! | `{key}` | 36 | unique over all runs, in the shape of a UUID |
 //!
 //! Any other brace is sent as it is, since bodies are JSON.
@@ -23,17 +24,25 @@ enum Placeholder {
     Connection,
     Count,
     Number,
+    Group,
     Key,
 }
 
 impl Placeholder {
-    const ALL: [Self; 4] = [Self::Connection, Self::Count, Self::Number, Self::Key];
+    const ALL: [Self; 5] = [
+        Self::Connection,
+        Self::Count,
+        Self::Number,
+        Self::Group,
+        Self::Key,
+    ];
 
     fn name(self) -> &'static str {
         match self {
             Self::Connection => "{conn}",
             Self::Count => "{n}",
             Self::Number => "{number}",
+            Self::Group => "{group}",
             Self::Key => "{key}",
         }
     }
@@ -43,6 +52,7 @@ impl Placeholder {
             Self::Connection => "00000",
             Self::Count => "000000000",
             Self::Number => "1000000000",
+            Self::Group => "00",
             Self::Key => "00000000-0000-0000-0000-000000000000",
         }
     }
@@ -118,6 +128,7 @@ impl Template {
                 Placeholder::Connection => write_digits(field, numbers.connection),
                 Placeholder::Count => write_digits(field, numbers.count),
                 Placeholder::Number => write_digits(field, NUMBER_BASE + numbers.number),
+                Placeholder::Group => write_digits(field, numbers.number),
                 Placeholder::Key => write_key(field, numbers),
             }
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::error::BenchError;
 use crate::http::{self, Answer};
 use crate::load::{self, Expect, Outcome, Plan, Progress, Protocol};
+use crate::queue::{Cycle, Wire};
 use crate::report::{Spread, rate, ratios, requests_per_cpu_s, thousands};
 use crate::rows::{self, Request};
 use crate::suite::{Cell, Commits, Report};
@@ -188,6 +189,7 @@ fn plan(target: SocketAddr, connections: u16, requests: u64) -> Plan<'static> {
             status: 201,
             body_contains: r#""status":"accepted""#,
         },
+        cycle: None,
         connections,
         warmup: Duration::ZERO,
         window: Duration::from_secs(20),
@@ -303,10 +305,15 @@ fn bounds_are_refused_by_name() {
 
 #[test]
 fn rows_that_are_compared_send_the_same_bytes_but_for_the_path() {
-    for row in rows::ROWS {
-        let same = rows::ROWS.iter().filter(|other| other.name == row.name);
+    for row in rows::all() {
+        let same = rows::all().filter(|other| other.name == row.name);
         assert_eq!(same.count(), 1, "rows named {}", row.name);
         let Some(against) = row.against else { continue };
+        // Messages are not orders: for queues the echo is the floor of the HTTP stack alone.
+        let is_queue = row.cycle.is_some() || row.messages > 0;
+        if is_queue {
+            continue;
+        }
         let against = rows::find(against).expect("the row it is compared with");
         if let (
             Request::Http {
@@ -439,4 +446,41 @@ fn a_ratio_is_made_within_its_round() {
     // A system that took one more than it answered is a failure, not a measurement.
     report.cells[1].counted = Some(2);
     assert_eq!(report.problems().len(), 1);
+}
+
+#[test]
+fn a_cycle_deletes_what_it_received_in_both_protocols() {
+    let target = "127.0.0.1:9324".parse().unwrap();
+    let url = "http://127.0.0.1:9324/000000000000/q";
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+
+    let one = Cycle::new(Wire::Json, target, url, 1);
+    let mut request = Vec::new();
+    assert_eq!(one.delete(b"{}", &mut request), 0);
+    assert!(request.is_empty(), "nothing to delete");
+    let answer = br#"{"Messages":[{"Body":"a","ReceiptHandle":"h-1","MessageId":"m"}]}"#;
+    assert_eq!(one.delete(answer, &mut request), 1);
+    let sent = text(request);
+    assert!(
+        sent.contains("X-Amz-Target: AmazonSQS.DeleteMessage\r\n"),
+        "{sent}"
+    );
+    let body = format!(r#"{{"QueueUrl":"{url}","ReceiptHandle":"h-1"}}"#);
+    assert!(
+        sent.ends_with(&format!("Content-Length: {}\r\n\r\n{body}", body.len())),
+        "{sent}"
+    );
+
+    let ten = Cycle::new(Wire::Query, target, url, 10);
+    let answer = b"<Message><ReceiptHandle>a+b=</ReceiptHandle></Message>\
+        <Message><ReceiptHandle>c</ReceiptHandle></Message>";
+    let mut request = Vec::new();
+    assert_eq!(ten.delete(answer, &mut request), 2);
+    let sent = text(request);
+    let entries = "&DeleteMessageBatchRequestEntry.1.Id=0\
+        &DeleteMessageBatchRequestEntry.1.ReceiptHandle=a%2Bb%3D\
+        &DeleteMessageBatchRequestEntry.2.Id=1\
+        &DeleteMessageBatchRequestEntry.2.ReceiptHandle=c";
+    assert!(sent.ends_with(entries), "{sent}");
+    assert!(sent.contains("Action=DeleteMessageBatch&"), "{sent}");
 }

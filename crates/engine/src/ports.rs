@@ -134,6 +134,8 @@ pub struct LoadedQueue {
     pub queue: Queue,
     /// Of a standard queue.
     pub visible: VecDeque<Message>,
+    /// There are more of them than were asked for.
+    pub has_more: bool,
     /// Of a FIFO queue: the first ten messages of each group, those in flight included. A group
     /// of which nothing may be received is left out.
     pub groups: VecDeque<GroupHead>,
@@ -141,8 +143,9 @@ pub struct LoadedQueue {
     pub messages: HashMap<u64, Message>,
     pub duplicates: HashMap<DedupKey, DedupEntry>,
     pub attempts: HashMap<String, Attempt>,
-    /// Messages in flight, counted when visible ones were asked for and the queue holds so many
-    /// messages that the bound can be near; else 0.
+    /// Messages in flight: those of a second ago at the latest, and what was handed out since.
+    /// Only when visible ones were asked for and the queue holds so many messages that the bound
+    /// can be near; else 0.
     pub in_flight: u64,
     /// Who has how much in flight, where the messages of a standard queue name groups.
     pub load: Option<Load>,
@@ -156,6 +159,7 @@ impl LoadedQueue {
         Self {
             queue,
             visible: VecDeque::new(),
+            has_more: false,
             groups: VecDeque::new(),
             first: Vec::new(),
             messages: HashMap::new(),

@@ -170,7 +170,7 @@ impl Waits {
             if let Due::At(due) = line.due
                 && due <= now
             {
-                // One is enough: whoever is full wakes the next.
+                // One is enough: a receive that leaves something wakes the next.
                 line.wake(1);
                 line.due = Due::Unknown {
                     since: now,
@@ -253,14 +253,10 @@ impl Waiter {
 
     /// Before a look that follows a wake, and after a look that went well. The waiter is back in
     /// its place, in front of those who came later, so that what arrives while it looks is not
-    /// slept through. `more`: a look got as much as it asked for, so there may be something for
-    /// the next one.
-    pub fn used(&mut self, more: bool) {
-        let mut state = self.waits.lock();
-        if more && let Some(line) = state.lines.get_mut(&self.queue) {
-            line.wake(1);
-        }
+    /// slept through.
+    pub fn used(&mut self) {
         if self.woken.is_none() {
+            let mut state = self.waits.lock();
             let queue = Arc::clone(&self.queue);
             let (_, woken) = self.waits.join(&mut state, queue, self.ticket);
             self.woken = Some(woken);

@@ -14,7 +14,7 @@ use std::time::Duration;
 use engine::ports::Clock;
 use engine::{Engine, run_relay, run_waits};
 use outgoing::{AllowedHosts, Client, Timeouts};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -25,6 +25,9 @@ use crate::state::{App, Inner};
 use crate::workers::Health;
 use crate::{aws, declared, demo, http, listen, telemetry, workers};
 
+/// Connections that the system takes before they are accepted: everybody comes at once. What the
+/// system allows may be less.
+const BACKLOG: u32 = 4_096;
 /// How long requests and workers may take to come to an end; then the process ends anyway.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
 
@@ -165,7 +168,15 @@ async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeErr
         address: address.to_string(),
         source,
     };
-    let listener = TcpListener::bind(address).await.map_err(listen)?;
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }
+    .map_err(listen)?;
+    // A restart must not wait for connections of the process before it.
+    socket.set_reuseaddr(true).map_err(listen)?;
+    socket.bind(address).map_err(listen)?;
+    let listener = socket.listen(BACKLOG).map_err(listen)?;
     let address = listener.local_addr().map_err(listen)?;
     Ok((listener, address))
 }

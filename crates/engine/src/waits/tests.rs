@@ -78,15 +78,15 @@ fn a_place_is_kept_when_there_was_nothing() {
     for _ in 0..3 {
         messages(&waits, 1);
         assert_eq!(woken([&mut b, &mut a]), [false, true]);
-        a.used(false);
+        a.used();
         assert_eq!(woken([&mut b, &mut a]), [false, false]);
     }
     // Also when everybody was away.
     messages(&waits, 2);
     assert_eq!(woken([&mut a, &mut b]), [true, true]);
     let mut c = waits.enter(QUEUE);
-    b.used(false);
-    a.used(false);
+    b.used();
+    a.used();
     messages(&waits, 1);
     assert_eq!(woken([&mut c, &mut b, &mut a]), [false, false, true]);
 }
@@ -99,26 +99,9 @@ fn what_arrives_during_a_look_is_not_slept_through() {
     messages(&waits, 1);
     assert!(is_woken(&mut a));
     // And during a later one.
-    a.used(false);
+    a.used();
     messages(&waits, 1);
     assert!(is_woken(&mut a));
-}
-
-#[test]
-fn whoever_is_full_wakes_the_next() {
-    let waits = Waits::default();
-    let [mut a, mut b, mut c] = std::array::from_fn(|_| waits.enter(QUEUE));
-    // Ten messages became visible at once: the timer wakes one.
-    messages(&waits, 1);
-    assert!(is_woken(&mut a));
-    a.used(false);
-    a.used(true);
-    drop(a);
-    assert!(is_woken(&mut b));
-    b.used(false);
-    // Not full: nobody needs to look.
-    drop(b);
-    assert!(!is_woken(&mut c));
 }
 
 /// What the timer wants to know: the queue, and after when.
@@ -163,7 +146,7 @@ fn what_became_visible_between_a_look_and_the_timer_wakes() {
     let (questions, _) = waits.tick(110);
     assert!(is_woken(&mut a));
     assert_eq!(asked(&questions), [], "nobody waits");
-    a.used(false);
+    a.used();
     assert_eq!(asked(&waits.tick(111).0), [(QUEUE, 110)]);
 }
 
@@ -218,8 +201,6 @@ fn ten_thousand_may_wait() {
     for waiter in &mut waiters {
         messages(&waits, 1);
         assert!(is_woken(waiter));
-        waiter.used(false);
-        waiter.used(true);
     }
     // In front of those who came first, and at the end, they leave in any order.
     waiters.truncate(WAITERS / 2);
@@ -288,11 +269,12 @@ proptest! {
                     let (waiter, chosen) = &mut list[who];
                     prop_assert_eq!(is_woken(waiter), *chosen);
                     if *chosen {
-                        waiter.used(false);
+                        waiter.used();
                         *chosen = false;
                     }
                     if full {
-                        list[who].0.used(true);
+                        // It left something: the engine wakes the next.
+                        messages(&waits, 1);
                         choose(&mut list, 1);
                     }
                 }

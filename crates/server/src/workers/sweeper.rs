@@ -13,7 +13,7 @@ pub(super) const NAME: &str = "sweeper";
 /// How often it looks for moves.
 const EVERY: Duration = Duration::from_millis(250);
 /// How often it looks for what has expired: until then it is not received either.
-const SWEEP_EVERY: Duration = Duration::from_secs(10);
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// Rows cleared away in one commit, and the pause after it.
 const SWEEP_ROWS: usize = 2_000;
 const SWEEP_PAUSE: Duration = Duration::from_millis(20);

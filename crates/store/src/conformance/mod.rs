@@ -57,8 +57,8 @@ pub(crate) use lookups::{
 };
 pub(crate) use queues::{
     dead_letters_bring_the_queue_they_came_from, depths_tell_visible_from_in_flight_and_delayed,
-    messages_are_changed_and_removed, queues_are_loaded_with_those_beside_them,
-    the_oldest_visible_message_comes_first,
+    messages_are_changed_and_removed, messages_in_flight_are_counted_near_the_bound,
+    queues_are_loaded_with_those_beside_them, the_oldest_visible_message_comes_first,
 };
 pub(crate) use remembered::{
     duplicates_are_found_in_both_scopes, duplicates_outlive_the_message_and_a_purge,
@@ -103,6 +103,7 @@ macro_rules! suite {
             replenishments_are_found_and_listed,
             the_oldest_visible_message_comes_first,
             messages_are_changed_and_removed,
+            messages_in_flight_are_counted_near_the_bound,
             depths_tell_visible_from_in_flight_and_delayed,
             queues_are_loaded_with_those_beside_them,
             dead_letters_bring_the_queue_they_came_from,

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use engine::ports::{Queue, QueueDepth, QueueTouch, Touch};
-use messaging::{Attribute, DeadLetter, Message};
+use messaging::{Attribute, DeadLetter, Message, limits};
 
-use super::mail::{load_queue, seqs};
+use super::mail::{held, load_queue, seqs};
 use super::script::{START, Script, message, queue, touch_queue};
 use super::{Harness, always, load};
 
@@ -212,6 +212,44 @@ pub(crate) fn depths_tell_visible_from_in_flight_and_delayed(harness: &dyn Harne
         assert_eq!(depth.visible, 4);
         assert_eq!(depth.oldest_sent_at, Some(START + 2));
     });
+}
+
+pub(crate) fn messages_in_flight_are_counted_near_the_bound(harness: &dyn Harness) {
+    let mut opened = harness.open();
+    let mut script = Script::new();
+    let mut line = queue(1, "q", None);
+    let in_flight = limits::IN_FLIGHT_MAX - 10;
+    let small = |seq| Message {
+        body: "-".to_owned(),
+        ..message(seq, START)
+    };
+    script.send(
+        &mut line,
+        (1..=in_flight).map(|seq| held(small(seq), START + 10)),
+    );
+    let rest = in_flight + 1..limits::IN_FLIGHT_MAX;
+    script.send(&mut line, rest.map(small));
+    script.commit(&mut opened);
+    let touch = || QueueTouch {
+        visible: 1,
+        receives: 1,
+        ..touch_queue("q")
+    };
+    let found = load_queue(&mut opened, touch(), START);
+    assert_eq!(found.in_flight, 0, "nowhere near it");
+    script.send(&mut line, [small(limits::IN_FLIGHT_MAX)]);
+    script.commit(&mut opened);
+    let mut opened = harness.reopen(opened);
+    let found = load_queue(&mut opened, touch(), START);
+    assert_eq!(found.in_flight, in_flight);
+    assert_eq!(seqs(&found.visible), [in_flight + 1]);
+    // A store may say what it counted up to a second ago.
+    let found = load_queue(&mut opened, touch(), START + 1_010);
+    assert_eq!(found.in_flight, 0, "all of it is back");
+    let found = load_queue(&mut opened, touch_queue("q"), START);
+    assert_eq!(found.in_flight, 0, "nobody asked");
+    let depth = opened.reader.queue("q", START).unwrap().unwrap();
+    assert_eq!((depth.visible, depth.in_flight), (10, in_flight));
 }
 
 pub(crate) fn queues_are_loaded_with_those_beside_them(harness: &dyn Harness) {

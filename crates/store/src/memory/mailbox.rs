@@ -162,6 +162,7 @@ impl Mailbox {
             .filter(|message| message.visible_at_ms <= now)
             .collect();
         visible.sort_by_key(|message| (message.visible_at_ms, message.seq));
+        found.has_more = visible.len() > wanted;
         let load = self.fair_load(queue, now);
         let is_noisy = |message: &&&Message| {
             let group = message.group.as_deref();

@@ -22,6 +22,8 @@ use super::read::{self, stored};
 
 /// Who has how much in flight is counted anew after so long: it decides only who comes first.
 const LOAD_EVERY_MS: Millis = 200;
+/// Messages in flight are counted anew after so long, and ten times as often at the bound.
+const IN_FLIGHT_EVERY_MS: Millis = 1_000;
 /// Groups that are looked at for one receive when some of them are noisy.
 const FAIR_GROUPS_MAX: usize = 256;
 /// Messages that are passed by in search of some without a group.
@@ -33,6 +35,8 @@ struct Stored {
     total: u64,
     /// Whether its messages name groups; none until somebody asks.
     grouped: Option<bool>,
+    /// How much is in flight, and when that was counted; only near the bound.
+    in_flight: Option<(Millis, u64)>,
     /// Who has how much in flight, and when that was counted.
     load: Option<(Millis, Load)>,
     /// Where the walk over its groups goes on.
@@ -45,6 +49,7 @@ impl Stored {
             queue,
             total,
             grouped: None,
+            in_flight: None,
             load: None,
             group_walk: String::new(),
         }
@@ -384,7 +389,7 @@ impl Mailbox {
     }
 
     fn write_messages(
-        &self,
+        &mut self,
         connection: &Connection,
         changes: &Changes,
         deltas: &mut HashMap<u32, i64>,
@@ -404,6 +409,7 @@ impl Mailbox {
                 *deltas.entry(partition).or_default() += 1;
             } else {
                 update_message(connection, partition, message)?;
+                self.note_in_flight(partition, message);
             }
             if let Some(group) = &message.group {
                 groups.insert((partition, group.clone()));
@@ -421,6 +427,17 @@ impl Mailbox {
             }
         }
         Ok(())
+    }
+
+    /// Whatever was changed may have been handed out: never too few are counted.
+    fn note_in_flight(&mut self, partition: u32, message: &Message) {
+        let name = self.partitions.get(&partition);
+        let stored = name.and_then(|name| self.queues.get_mut(name));
+        if let Some((_, count)) = stored.and_then(|stored| stored.in_flight.as_mut())
+            && message.receipt.is_some()
+        {
+            *count += 1;
+        }
     }
 
     fn write_queue(
@@ -706,10 +723,7 @@ impl Stored {
         now: Millis,
     ) -> Result<(), StoreError> {
         let partition = self.queue.partition;
-        // Far from the bound nobody needs to know.
-        if self.total >= limits::IN_FLIGHT_MAX {
-            found.in_flight = mailbox::in_flight(connection, partition, now)?;
-        }
+        found.in_flight = self.in_flight(connection, now)?;
         if self.queue.config.is_fifo() {
             let receives = touch
                 .visible
@@ -719,12 +733,37 @@ impl Stored {
                 mailbox::group_heads(connection, partition, now, receives, touch.visible)?.into();
             return Ok(());
         }
-        found.visible =
-            mailbox::visible_messages(connection, partition, now, touch.visible)?.into();
+        let mut visible = mailbox::visible_messages(connection, partition, now, touch.visible + 1)?;
+        found.has_more = visible.len() > touch.visible;
+        visible.truncate(touch.visible);
+        found.visible = visible.into();
         if self.is_grouped(connection)? {
             self.load_fair(connection, found, touch.visible, now)?;
         }
         Ok(())
+    }
+
+    /// Counted anew only so often: with a hundred thousand in flight that takes milliseconds.
+    /// What was handed out meanwhile is added, so it is never too few.
+    fn in_flight(&mut self, connection: &Connection, now: Millis) -> Result<u64, StoreError> {
+        // Far from the bound nobody needs to know.
+        if self.total < limits::IN_FLIGHT_MAX {
+            self.in_flight = None;
+            return Ok(0);
+        }
+        if let Some((at, count)) = self.in_flight {
+            let every = if count < limits::IN_FLIGHT_MAX {
+                IN_FLIGHT_EVERY_MS
+            } else {
+                IN_FLIGHT_EVERY_MS / 10
+            };
+            if (at..at + every).contains(&now) {
+                return Ok(count);
+            }
+        }
+        let count = mailbox::in_flight(connection, self.queue.partition, now)?;
+        self.in_flight = Some((now, count));
+        Ok(count)
     }
 
     fn is_grouped(&mut self, connection: &Connection) -> Result<bool, StoreError> {

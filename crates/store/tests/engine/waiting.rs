@@ -28,7 +28,7 @@ async fn poll(
         let command = receive_for(queue, max, Some(visibility_s));
         match engine.decide(command).await.unwrap()? {
             Reply::Messages { queue_id, messages } if !messages.is_empty() => {
-                waiter.used(messages.len() == max);
+                waiter.used();
                 return Ok((queue_id, messages));
             }
             Reply::Messages { .. } => {}
@@ -36,7 +36,7 @@ async fn poll(
         }
         waiter.woken().await;
         looks.fetch_add(1, Ordering::SeqCst);
-        waiter.used(false);
+        waiter.used();
     }
 }
 

@@ -142,7 +142,14 @@ impl Batch {
         for message in &received.delivered {
             self.put_back(name, message.clone());
         }
-        self.loaded_queue(name).in_flight += received.delivered.len() as u64;
+        let loaded = self.loaded_queue(name);
+        loaded.in_flight += received.delivered.len() as u64;
+        let is_more_left =
+            loaded.has_more || !(loaded.visible.is_empty() && loaded.groups.is_empty());
+        if is_more_left && !received.delivered.is_empty() {
+            // A time-out or a delay wakes one waiter however many messages it brings back.
+            self.woken.entry(name.to_owned()).or_default().now += 1;
+        }
         if let Some(id) = attempt {
             let attempt = Attempt::of(id.clone(), &received.delivered, self.now);
             self.changes.attempts.push((queue_id, attempt.clone()));

@@ -129,8 +129,7 @@ async fn wait(call: &Call<'_>, ask: &Ask) -> Result<(u32, Vec<Message>), AwsErro
     loop {
         let received = once(call, ask).await?;
         if !received.1.is_empty() {
-            // Whoever got as much as he asked for may have left something to the next one.
-            waiter.used(received.1.len() == ask.max);
+            waiter.used();
             return Ok(received);
         }
         tokio::select! {
@@ -139,7 +138,7 @@ async fn wait(call: &Call<'_>, ask: &Ask) -> Result<(u32, Vec<Message>), AwsErro
             () = call.app.cancel.cancelled() => return Ok(received),
         }
         // Back in his place before he looks again.
-        waiter.used(false);
+        waiter.used();
     }
 }
 

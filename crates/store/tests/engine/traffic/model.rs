@@ -51,6 +51,8 @@ pub(super) const QUEUES: [QueueIs; 6] = [
     QueueIs {
         name: "line-dead.fifo",
         dead: None,
+        // What is sent here directly may stand before a dead letter, and hold it up.
+        delay_s: 3,
         retention_s: 300,
         ..FIFO
     },

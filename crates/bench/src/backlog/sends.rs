@@ -1,0 +1,109 @@
+//! Sends at a fixed pace, one after the other, while something else is measured.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+
+use crate::clock;
+use crate::error::{BenchError, io_error};
+use crate::http::{self, Answer};
+use crate::load::{histogram, micros};
+use crate::sqs::{self, Latency};
+use crate::template::Numbers;
+
+pub(super) const SENDS_PER_S: u32 = 100;
+/// How long one call may take.
+const CALL_LIMIT: Duration = Duration::from_secs(60);
+
+/// Sends at a fixed pace as long as `work` takes.
+pub(super) fn while_sending<T>(
+    target: SocketAddr,
+    queue_url: &str,
+    work: impl FnOnce() -> Result<T, BenchError>,
+) -> Result<(T, Latency), BenchError> {
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let sender = scope.spawn(|| send_paced(target, queue_url, &stop));
+        let done = work();
+        stop.store(true, Ordering::Release);
+        let latencies = sender.join().expect("it answers with its errors")?;
+        Ok((done?, Latency::of(&latencies)))
+    })
+}
+
+/// From when each send was due to its answer.
+fn send_paced(
+    target: SocketAddr,
+    queue_url: &str,
+    stop: &AtomicBool,
+) -> Result<Histogram<u32>, BenchError> {
+    let body = format!(r#"{{"QueueUrl":"{queue_url}","MessageBody":"meanwhile {{n}}"}}"#);
+    let mut request = sqs::request(target, "SendMessage", &body);
+    let mut client = Client::connect(target)?;
+    let mut latencies = histogram();
+    let mut due = clock::now();
+    while !stop.load(Ordering::Acquire) {
+        thread::sleep(due.saturating_duration_since(clock::now()));
+        let numbers = Numbers {
+            run: 0,
+            connection: 0,
+            count: latencies.len(),
+            number: 0,
+        };
+        client.ask(request.render(&numbers))?;
+        latencies.saturating_record(micros(clock::now() - due));
+        due += Duration::from_secs(1) / SENDS_PER_S;
+    }
+    Ok(latencies)
+}
+
+/// A connection that is kept, for one call after the other.
+pub(super) struct Client {
+    stream: TcpStream,
+    received: Vec<u8>,
+}
+
+impl Client {
+    pub(super) fn connect(target: SocketAddr) -> Result<Self, BenchError> {
+        let open = || {
+            let stream = TcpStream::connect_timeout(&target, CALL_LIMIT)?;
+            stream.set_read_timeout(Some(CALL_LIMIT))?;
+            stream.set_nodelay(true)?;
+            Ok(stream)
+        };
+        Ok(Self {
+            stream: open().map_err(io_error(format!("connecting to {target}")))?,
+            received: Vec::new(),
+        })
+    }
+
+    /// The answer must be a success.
+    pub(super) fn ask(&mut self, request: &[u8]) -> Result<(), BenchError> {
+        self.received.clear();
+        self.stream
+            .write_all(request)
+            .map_err(io_error("sending a request"))?;
+        let mut part = [0; 4 << 10];
+        loop {
+            let count = self
+                .stream
+                .read(&mut part)
+                .map_err(io_error("waiting for an answer"))?;
+            self.received.extend_from_slice(&part[..count]);
+            match http::parse(&self.received) {
+                Answer::Complete { status: 200, .. } => return Ok(()),
+                Answer::Incomplete if count > 0 => {}
+                Answer::Complete { .. } | Answer::Malformed(_) | Answer::Incomplete => {
+                    return Err(BenchError::Answer {
+                        call: String::from_utf8_lossy(request).into_owned(),
+                        body: String::from_utf8_lossy(&self.received).into_owned(),
+                    });
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,353 @@
+//! The rows of the queues: the same requests to Firstcome, which syncs every one of them, and to
+//! servers that keep messages in memory. A message is 100 bytes.
+//!
+//! Of a cycle every connection sends, receives and deletes in turn, so a queue stays short and a
+//! run can be of any length.
+
+use super::{Count, Request, Row, Setup, System, Wire};
+
+const CONNECTIONS: &[u16] = &[1, 16, 64];
+
+const SEND: &[(&str, &str)] = &[
+    ("Content-Type", "application/x-amz-json-1.0"),
+    ("X-Amz-Target", "AmazonSQS.SendMessage"),
+];
+const SEND_BATCH: &[(&str, &str)] = &[
+    ("Content-Type", "application/x-amz-json-1.0"),
+    ("X-Amz-Target", "AmazonSQS.SendMessageBatch"),
+];
+const FORM: &[(&str, &str)] = &[("Content-Type", "application/x-www-form-urlencoded")];
+
+const CREATE: &str = r#"{"QueueName":"bench"}"#;
+const CREATE_FIFO: &str = r#"{"QueueName":"bench.fifo","Attributes":{"FifoQueue":"true"}}"#;
+const CREATE_FORM: &str = "Action=CreateQueue&Version=2012-11-05&QueueName=bench";
+
+const ONE: &str = r#"{"QueueUrl":"{captured}","MessageBody":"order {conn} {n} {key} 0123456789 0123456789 0123456789 0123456"}"#;
+const ONE_FIFO: &str = r#"{"QueueUrl":"{captured}","MessageGroupId":"group-{group}","MessageDeduplicationId":"{key}","MessageBody":"order {conn} {n} {key} 0123456789 0123456789 0123456789 0123456"}"#;
+const TEN: &str = r#"{"QueueUrl":"{captured}","Entries":[{"Id":"0","MessageBody":"order {conn} {n} {key} 0123456789 0123456789 0123456789 0123450"},{"Id":"1","MessageBody":"order {conn} {n} {key} 0123456789 0123456789 0123456789 0123451"},{"Id":"2","MessageBody":"order {conn} {n} {key} 0123456789 0123456789 0123456789 0123452"},{"Id":"3","MessageBody":"order {conn} {n} {key} 0123456789 0123456789 0123456789 0123453"},{"Id":"4","MessageBody":"order {conn} {n} {key} 0123456789 0123456789 0123456789 0123454"},{"Id":"5","MessageBody":"order {conn} {n} {key} 0123456789 0123456789 0123456789 0123455"},{"Id":"6","MessageBody":"order {conn} {n} {key} 0123456789 0123456789 0123456789 0123456"},{"Id":"7","MessageBody":"order {conn} {n} {key} 0123456789 0123456789 0123456789 0123457"},{"Id":"8","MessageBody":"order {conn} {n} {key} 0123456789 0123456789 0123456789 0123458"},{"Id":"9","MessageBody":"order {conn} {n} {key} 0123456789 0123456789 0123456789 0123459"}]}"#;
+const ONE_FORM: &str = "Action=SendMessage&Version=2012-11-05&QueueUrl={captured encoded}&MessageBody=order+{conn}+{n}+{key}+0123456789+0123456789+0123456789+0123456";
+
+pub(super) const ROWS: &[Row] = &[
+    Row {
+        name: "sqs-send",
+        title: "SQS: `SendMessage`",
+        system: System::FirstcomeQueues,
+        setup: &[Setup::CreateQueue {
+            wire: Wire::Json,
+            body: CREATE,
+        }],
+        request: Request::Http {
+            method: "POST",
+            path: "/",
+            headers: SEND,
+            body: ONE,
+        },
+        status: 200,
+        body_contains: "MessageId",
+        count: Count::None,
+        cycle: None,
+        messages: 1,
+        against: Some("echo"),
+        connections: Some(CONNECTIONS),
+        usual: false,
+    },
+    Row {
+        name: "sqs-send-batch",
+        title: "SQS: `SendMessageBatch` of 10",
+        system: System::FirstcomeQueues,
+        setup: &[Setup::CreateQueue {
+            wire: Wire::Json,
+            body: CREATE,
+        }],
+        request: Request::Http {
+            method: "POST",
+            path: "/",
+            headers: SEND_BATCH,
+            body: TEN,
+        },
+        status: 200,
+        body_contains: "Successful",
+        count: Count::None,
+        cycle: None,
+        messages: 10,
+        against: Some("echo"),
+        connections: Some(CONNECTIONS),
+        usual: false,
+    },
+    Row {
+        name: "sqs-cycle",
+        title: "SQS: send, receive, delete, one at a time",
+        system: System::FirstcomeQueues,
+        setup: &[Setup::CreateQueue {
+            wire: Wire::Json,
+            body: CREATE,
+        }],
+        request: Request::Http {
+            method: "POST",
+            path: "/",
+            headers: SEND,
+            body: ONE,
+        },
+        status: 200,
+        body_contains: "MessageId",
+        count: Count::None,
+        cycle: Some((Wire::Json, 1)),
+        messages: 0,
+        against: Some("echo"),
+        connections: Some(CONNECTIONS),
+        usual: false,
+    },
+    Row {
+        name: "sqs-cycle-batch",
+        title: "SQS: send, receive, delete, batches of 10",
+        system: System::FirstcomeQueues,
+        setup: &[Setup::CreateQueue {
+            wire: Wire::Json,
+            body: CREATE,
+        }],
+        request: Request::Http {
+            method: "POST",
+            path: "/",
+            headers: SEND_BATCH,
+            body: TEN,
+        },
+        status: 200,
+        body_contains: "Successful",
+        count: Count::None,
+        cycle: Some((Wire::Json, 10)),
+        messages: 0,
+        against: Some("echo"),
+        connections: Some(CONNECTIONS),
+        usual: false,
+    },
+    Row {
+        name: "sqs-fifo",
+        title: "SQS: send, receive, delete, FIFO with 100 groups",
+        system: System::FirstcomeQueues,
+        setup: &[Setup::CreateQueue {
+            wire: Wire::Json,
+            body: CREATE_FIFO,
+        }],
+        request: Request::Http {
+            method: "POST",
+            path: "/",
+            headers: SEND,
+            body: ONE_FIFO,
+        },
+        status: 200,
+        body_contains: "SequenceNumber",
+        count: Count::None,
+        cycle: Some((Wire::Json, 1)),
+        messages: 0,
+        against: Some("echo"),
+        connections: Some(CONNECTIONS),
+        usual: false,
+    },
+    Row {
+        name: "moto-send",
+        title: "moto: `SendMessage`",
+        system: System::Moto,
+        setup: &[Setup::CreateQueue {
+            wire: Wire::Json,
+            body: CREATE,
+        }],
+        request: Request::Http {
+            method: "POST",
+            path: "/",
+            headers: SEND,
+            body: ONE,
+        },
+        status: 200,
+        body_contains: "MessageId",
+        count: Count::None,
+        cycle: None,
+        messages: 1,
+        against: Some("echo"),
+        connections: Some(CONNECTIONS),
+        usual: false,
+    },
+    Row {
+        name: "moto-send-batch",
+        title: "moto: `SendMessageBatch` of 10",
+        system: System::Moto,
+        setup: &[Setup::CreateQueue {
+            wire: Wire::Json,
+            body: CREATE,
+        }],
+        request: Request::Http {
+            method: "POST",
+            path: "/",
+            headers: SEND_BATCH,
+            body: TEN,
+        },
+        status: 200,
+        body_contains: "Successful",
+        count: Count::None,
+        cycle: None,
+        messages: 10,
+        against: Some("echo"),
+        connections: Some(CONNECTIONS),
+        usual: false,
+    },
+    Row {
+        name: "moto-cycle",
+        title: "moto: send, receive, delete, one at a time",
+        system: System::Moto,
+        setup: &[Setup::CreateQueue {
+            wire: Wire::Json,
+            body: CREATE,
+        }],
+        request: Request::Http {
+            method: "POST",
+            path: "/",
+            headers: SEND,
+            body: ONE,
+        },
+        status: 200,
+        body_contains: "MessageId",
+        count: Count::None,
+        cycle: Some((Wire::Json, 1)),
+        messages: 0,
+        against: Some("echo"),
+        connections: Some(CONNECTIONS),
+        usual: false,
+    },
+    Row {
+        name: "moto-cycle-batch",
+        title: "moto: send, receive, delete, batches of 10",
+        system: System::Moto,
+        setup: &[Setup::CreateQueue {
+            wire: Wire::Json,
+            body: CREATE,
+        }],
+        request: Request::Http {
+            method: "POST",
+            path: "/",
+            headers: SEND_BATCH,
+            body: TEN,
+        },
+        status: 200,
+        body_contains: "Successful",
+        count: Count::None,
+        cycle: Some((Wire::Json, 10)),
+        messages: 0,
+        against: Some("echo"),
+        connections: Some(CONNECTIONS),
+        usual: false,
+    },
+    Row {
+        name: "moto-fifo",
+        title: "moto: send, receive, delete, FIFO with 100 groups",
+        system: System::Moto,
+        setup: &[Setup::CreateQueue {
+            wire: Wire::Json,
+            body: CREATE_FIFO,
+        }],
+        request: Request::Http {
+            method: "POST",
+            path: "/",
+            headers: SEND,
+            body: ONE_FIFO,
+        },
+        status: 200,
+        body_contains: "SequenceNumber",
+        count: Count::None,
+        cycle: Some((Wire::Json, 1)),
+        messages: 0,
+        against: Some("echo"),
+        connections: Some(CONNECTIONS),
+        usual: false,
+    },
+    Row {
+        name: "sqs-query-send",
+        title: "SQS, query protocol: `SendMessage`",
+        system: System::FirstcomeQueues,
+        setup: &[Setup::CreateQueue {
+            wire: Wire::Query,
+            body: CREATE_FORM,
+        }],
+        request: Request::Http {
+            method: "POST",
+            path: "/",
+            headers: FORM,
+            body: ONE_FORM,
+        },
+        status: 200,
+        body_contains: "MessageId",
+        count: Count::None,
+        cycle: None,
+        messages: 1,
+        against: Some("echo"),
+        connections: Some(CONNECTIONS),
+        usual: false,
+    },
+    Row {
+        name: "sqs-query-cycle",
+        title: "SQS, query protocol: send, receive, delete",
+        system: System::FirstcomeQueues,
+        setup: &[Setup::CreateQueue {
+            wire: Wire::Query,
+            body: CREATE_FORM,
+        }],
+        request: Request::Http {
+            method: "POST",
+            path: "/",
+            headers: FORM,
+            body: ONE_FORM,
+        },
+        status: 200,
+        body_contains: "MessageId",
+        count: Count::None,
+        cycle: Some((Wire::Query, 1)),
+        messages: 0,
+        against: Some("echo"),
+        connections: Some(CONNECTIONS),
+        usual: false,
+    },
+    Row {
+        name: "elasticmq-send",
+        title: "ElasticMQ, query protocol: `SendMessage`",
+        system: System::ElasticMq,
+        setup: &[Setup::CreateQueue {
+            wire: Wire::Query,
+            body: CREATE_FORM,
+        }],
+        request: Request::Http {
+            method: "POST",
+            path: "/",
+            headers: FORM,
+            body: ONE_FORM,
+        },
+        status: 200,
+        body_contains: "MessageId",
+        count: Count::None,
+        cycle: None,
+        messages: 1,
+        against: Some("echo"),
+        connections: Some(CONNECTIONS),
+        usual: false,
+    },
+    Row {
+        name: "elasticmq-cycle",
+        title: "ElasticMQ, query protocol: send, receive, delete",
+        system: System::ElasticMq,
+        setup: &[Setup::CreateQueue {
+            wire: Wire::Query,
+            body: CREATE_FORM,
+        }],
+        request: Request::Http {
+            method: "POST",
+            path: "/",
+            headers: FORM,
+            body: ONE_FORM,
+        },
+        status: 200,
+        body_contains: "MessageId",
+        count: Count::None,
+        cycle: Some((Wire::Query, 1)),
+        messages: 0,
+        against: Some("echo"),
+        connections: Some(CONNECTIONS),
+        usual: false,
+    },
+];
