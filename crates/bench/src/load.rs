@@ -379,8 +379,26 @@ impl<'a> Driver<'a> {
             let received = &connection.received[..connection.received_len];
             push_example(&mut self.errors, &String::from_utf8_lossy(received));
         }
-        self.connections[index].received_len = 0;
+        let connection = &mut self.connections[index];
+        let closes = connection.is_closing();
+        connection.received_len = 0;
+        if closes && let Err(error) = self.reopen(index) {
+            self.errors.connection_lost += 1;
+            push_example(&mut self.errors, &error.to_string());
+            return;
+        }
         self.send_next(index, now);
+    }
+
+    /// A server that closes after each answer is called anew, as its clients have to.
+    fn reopen(&mut self, index: usize) -> std::io::Result<()> {
+        let connection = &mut self.connections[index];
+        connection.stream = connect(self.plan.target)?;
+        self.poll.registry().register(
+            &mut connection.stream,
+            Token(index),
+            Interest::READABLE | Interest::WRITABLE,
+        )
     }
 
     fn send_next(&mut self, index: usize, now: Instant) {
@@ -470,13 +488,23 @@ impl<'a> Driver<'a> {
     }
 }
 
+fn connect(target: SocketAddr) -> std::io::Result<TcpStream> {
+    let stream = std::net::TcpStream::connect_timeout(&target, CONNECT_LIMIT)?;
+    stream.set_nodelay(true)?;
+    stream.set_nonblocking(true)?;
+    Ok(TcpStream::from_std(stream))
+}
+
 impl Connection {
+    /// Whether the answer that has arrived says that it is the last one.
+    fn is_closing(&self) -> bool {
+        let received = &self.received[..self.received_len];
+        memchr::memmem::find(received, b"\r\nConnection: close\r\n").is_some()
+    }
+
     fn open(target: SocketAddr, request: Template) -> std::io::Result<Self> {
-        let stream = std::net::TcpStream::connect_timeout(&target, CONNECT_LIMIT)?;
-        stream.set_nodelay(true)?;
-        stream.set_nonblocking(true)?;
         Ok(Self {
-            stream: TcpStream::from_std(stream),
+            stream: connect(target)?,
             written: request.rendered_len(),
             request,
             step: Step::Send,

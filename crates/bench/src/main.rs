@@ -100,7 +100,7 @@ struct ProgramArgs {
     /// The jar of `ElasticMQ`, which speaks SQS; the npm package `elasticmq` brings one.
     #[arg(
         long,
-        default_value = "crates/bench/elasticmq/node_modules/elasticmq/elasticmq.jar"
+        default_value = "crates/bench/elasticmq/node_modules/elasticmq/elasticmq-server-0.7.1.jar"
     )]
     elasticmq: PathBuf,
     /// Where the stores of the run are put; choose the disk that is meant.

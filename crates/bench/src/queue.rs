@@ -6,6 +6,18 @@ use std::net::SocketAddr;
 
 use memchr::memmem;
 
+/// What an SDK sends besides: some servers tell by it which service is meant. None of those that
+/// are measured here checks it, since none has keys.
+pub const SIGNED: [(&str, &str); 2] = [
+    ("X-Amz-Date", "20260101T000000Z"),
+    (
+        "Authorization",
+        "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/sqs/aws4_request, \
+         SignedHeaders=host;x-amz-date, \
+         Signature=0000000000000000000000000000000000000000000000000000000000000000",
+    ),
+];
+
 /// The two protocols of SQS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wire {
@@ -126,13 +138,25 @@ impl Cycle {
             ),
             Wire::Query => "Content-Type: application/x-www-form-urlencoded\r\n".to_owned(),
         };
+        let signed = SIGNED.map(|(name, value)| format!("{name}: {value}\r\n"));
+        let headers = headers + &signed.concat();
         format!(
-            "POST / HTTP/1.1\r\nHost: {}\r\n{headers}Content-Length: {}\r\n\r\n{body}",
+            "POST {} HTTP/1.1\r\nHost: {}\r\n{headers}Content-Length: {}\r\n\r\n{body}",
+            match self.wire {
+                Wire::Json => "/",
+                Wire::Query => path(&self.queue_url),
+            },
             self.target,
             body.len()
         )
         .into_bytes()
     }
+}
+
+/// The path of a URL: the query protocol is spoken on the queue's own.
+pub(crate) fn path(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.find('/').map_or("/", |at| &rest[at..])
 }
 
 /// As a value of a form: everything but letters, digits and a few signs in hexadecimal.

@@ -14,7 +14,7 @@ use crate::http;
 use crate::load::{self, Expect, Outcome, Plan, Protocol};
 use crate::probe::{self, Probe};
 use crate::process;
-use crate::queue::{Cycle, Wire, encoded};
+use crate::queue::{self, Cycle, SIGNED, Wire, encoded};
 use crate::resp;
 use crate::rows::{Count, Request, Row, Setup};
 use crate::systems::{Programs, Running};
@@ -320,7 +320,8 @@ fn create_queue(running: &Running, wire: Wire, body: &str) -> Result<String, Ben
         ],
         Wire::Query => &[("Content-Type", "application/x-www-form-urlencoded")],
     };
-    let (_, text) = http::call_with(running.address, "POST", "/", headers, body)?;
+    let headers = [headers, &SIGNED].concat();
+    let (_, text) = http::call_with(running.address, "POST", "/", &headers, body)?;
     let url = match wire {
         Wire::Json => string_member(&text, "QueueUrl"),
         Wire::Query => text
@@ -388,6 +389,7 @@ fn redis_call(running: &Running, arguments: &[&str], captured: &str) -> Result<S
 fn fill(text: &str, captured: &str) -> String {
     text.replace("{captured}", captured)
         .replace("{captured encoded}", &encoded(captured))
+        .replace("{captured path}", queue::path(captured))
 }
 
 pub(crate) fn string_member(json: &str, member: &str) -> Option<String> {

@@ -138,13 +138,15 @@ impl Running {
                 let settings = dir.join("elasticmq.conf");
                 let port = address.port();
                 let text = format!(
-                    "include classpath(\"application.conf\")\n\
-                     node-address {{ protocol = http, host = 127.0.0.1, port = {port} }}\n\
-                     rest-sqs {{ enabled = true, bind-port = {port}, \
-                     bind-hostname = \"127.0.0.1\" }}\n"
+                    "node-address {{\n  protocol = http\n  host = \"127.0.0.1\"\n  port = {port}\n  \
+                     context-path = \"\"\n}}\nrest-sqs {{\n  enabled = true\n  \
+                     bind-port = {port}\n  bind-hostname = \"127.0.0.1\"\n  \
+                     sqs-limits = strict\n}}\nrest-stats {{\n  enabled = false\n}}\n"
                 );
                 fs::write(&settings, text)
                     .map_err(io_error(format!("writing {}", settings.display())))?;
+                // It is of 2014 and looks into the class library, which newer VMs forbid.
+                command.arg("--add-opens=java.base/java.util.regex=ALL-UNNAMED");
                 command.arg(format!("-Dconfig.file={}", settings.display()));
                 command.arg("-jar").arg(&programs.elasticmq);
             }

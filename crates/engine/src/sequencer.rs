@@ -116,9 +116,10 @@ pub(crate) fn spawn(parts: Parts) -> JoinHandle<()> {
 /// One caller's command, or one of our own.
 type Taken = (Command, Option<oneshot::Sender<Answer>>);
 
-/// Batches that may wait for the one that is being synced. With one, the sequencer decides while
-/// the disk works and then waits for it, so that what arrives shares the next batch.
-const APPENDED_MAX: usize = 1;
+/// Batches that may wait for the one that is being synced, beside the one that the sequencer holds
+/// in its hand: none. It decides one batch while the disk works and then waits for it, so that what
+/// arrives shares the next; more of them would be smaller ones, each with its own cost.
+const APPENDED_MAX: usize = 0;
 
 /// A batch that was decided and appended, and what is due once it is durable.
 struct Appended {

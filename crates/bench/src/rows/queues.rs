@@ -5,18 +5,27 @@
 //! run can be of any length.
 
 use super::{Count, Request, Row, Setup, System, Wire};
+use crate::queue::SIGNED;
 
 const CONNECTIONS: &[u16] = &[1, 16, 64];
 
 const SEND: &[(&str, &str)] = &[
     ("Content-Type", "application/x-amz-json-1.0"),
     ("X-Amz-Target", "AmazonSQS.SendMessage"),
+    SIGNED[0],
+    SIGNED[1],
 ];
 const SEND_BATCH: &[(&str, &str)] = &[
     ("Content-Type", "application/x-amz-json-1.0"),
     ("X-Amz-Target", "AmazonSQS.SendMessageBatch"),
+    SIGNED[0],
+    SIGNED[1],
 ];
-const FORM: &[(&str, &str)] = &[("Content-Type", "application/x-www-form-urlencoded")];
+const FORM: &[(&str, &str)] = &[
+    ("Content-Type", "application/x-www-form-urlencoded"),
+    SIGNED[0],
+    SIGNED[1],
+];
 
 const CREATE: &str = r#"{"QueueName":"bench"}"#;
 const CREATE_FIFO: &str = r#"{"QueueName":"bench.fifo","Attributes":{"FifoQueue":"true"}}"#;
@@ -268,7 +277,7 @@ pub(super) const ROWS: &[Row] = &[
         }],
         request: Request::Http {
             method: "POST",
-            path: "/",
+            path: "{captured path}",
             headers: FORM,
             body: ONE_FORM,
         },
@@ -291,7 +300,7 @@ pub(super) const ROWS: &[Row] = &[
         }],
         request: Request::Http {
             method: "POST",
-            path: "/",
+            path: "{captured path}",
             headers: FORM,
             body: ONE_FORM,
         },
@@ -314,7 +323,7 @@ pub(super) const ROWS: &[Row] = &[
         }],
         request: Request::Http {
             method: "POST",
-            path: "/",
+            path: "{captured path}",
             headers: FORM,
             body: ONE_FORM,
         },
@@ -337,7 +346,7 @@ pub(super) const ROWS: &[Row] = &[
         }],
         request: Request::Http {
             method: "POST",
-            path: "/",
+            path: "{captured path}",
             headers: FORM,
             body: ONE_FORM,
         },
