@@ -1,0 +1,145 @@
+//! The head of a queue, in the order in which it is to be delivered.
+
+use std::collections::BTreeSet;
+
+use commerce::Millis;
+use engine::ports::{LoadedQueue, QueueTouch, StoreError};
+use messaging::fair::{GroupLoad, Load};
+use messaging::limits;
+use rusqlite::Connection;
+
+use super::Stored;
+use crate::sqlite::mailbox::{self, GROUP_HEAD};
+
+/// Who has how much in flight is counted anew after so long: it decides only who comes first.
+const LOAD_EVERY_MS: Millis = 200;
+/// Messages in flight are counted anew after so long, and ten times as often at the bound.
+const IN_FLIGHT_EVERY_MS: Millis = 1_000;
+/// Groups that are looked at for one receive when some of them are noisy.
+const FAIR_GROUPS_MAX: usize = 256;
+/// Messages that are passed by in search of some without a group.
+const FAIR_PASSED_MAX: usize = 4_096;
+
+impl Stored {
+    /// The head of the queue, in the order in which it is to be delivered.
+    pub(super) fn load_visible(
+        &mut self,
+        connection: &Connection,
+        found: &mut LoadedQueue,
+        touch: &QueueTouch,
+        now: Millis,
+    ) -> Result<(), StoreError> {
+        let partition = self.queue.partition;
+        found.in_flight = self.in_flight(connection, now)?;
+        if self.queue.config.is_fifo() {
+            let receives = touch
+                .visible
+                .div_ceil(limits::RECEIVE_MAX)
+                .max(touch.receives);
+            found.groups =
+                mailbox::group_heads(connection, partition, now, receives, touch.visible)?.into();
+            return Ok(());
+        }
+        let mut visible = mailbox::visible_messages(connection, partition, now, touch.visible + 1)?;
+        found.has_more = visible.len() > touch.visible;
+        visible.truncate(touch.visible);
+        found.visible = visible.into();
+        if self.is_grouped(connection)? {
+            self.load_fair(connection, found, touch.visible, now)?;
+        }
+        Ok(())
+    }
+
+    /// Counted anew only so often: with a hundred thousand in flight that takes milliseconds.
+    /// What was handed out meanwhile is added, so it is never too few.
+    fn in_flight(&mut self, connection: &Connection, now: Millis) -> Result<u64, StoreError> {
+        // Far from the bound nobody needs to know.
+        if self.total < limits::IN_FLIGHT_MAX {
+            self.in_flight = None;
+            return Ok(0);
+        }
+        if let Some((at, count)) = self.in_flight {
+            let every = if count < limits::IN_FLIGHT_MAX {
+                IN_FLIGHT_EVERY_MS
+            } else {
+                IN_FLIGHT_EVERY_MS / 10
+            };
+            if (at..at + every).contains(&now) {
+                return Ok(count);
+            }
+        }
+        let count = mailbox::in_flight(connection, self.queue.partition, now)?;
+        self.in_flight = Some((now, count));
+        Ok(count)
+    }
+
+    fn is_grouped(&mut self, connection: &Connection) -> Result<bool, StoreError> {
+        if let Some(grouped) = self.grouped {
+            return Ok(grouped);
+        }
+        let grouped = !mailbox::groups(connection, self.queue.partition, "", 1)?.is_empty();
+        self.grouped = Some(grouped);
+        Ok(grouped)
+    }
+
+    /// When a tenant is noisy, the heads of the quiet ones are candidates too, wherever they
+    /// stand in the queue.
+    fn load_fair(
+        &mut self,
+        connection: &Connection,
+        found: &mut LoadedQueue,
+        wanted: usize,
+        now: Millis,
+    ) -> Result<(), StoreError> {
+        let partition = self.queue.partition;
+        // A clock that was set back must not keep it for as long.
+        let is_fresh = |(at, _): &(Millis, Load)| (0..LOAD_EVERY_MS).contains(&(now - *at));
+        if !self.load.as_ref().is_some_and(is_fresh) {
+            let mut load = Load::default();
+            for (group, in_flight) in mailbox::in_flight_by_group(connection, partition, now)? {
+                load.in_flight += in_flight;
+                if let Some(group) = group {
+                    let group_load = GroupLoad {
+                        in_flight,
+                        ..GroupLoad::default()
+                    };
+                    load.groups.insert(group, group_load);
+                }
+            }
+            self.load = Some((now, load));
+        }
+        let Some((_, load)) = &self.load else {
+            return Ok(());
+        };
+        if !load.groups.keys().any(|group| load.is_noisy(group)) {
+            return Ok(());
+        }
+        found.load = Some(load.clone());
+        let known: BTreeSet<u64> = found.visible.iter().map(|message| message.seq).collect();
+        let groups = mailbox::groups(connection, partition, &self.group_walk, FAIR_GROUPS_MAX)?;
+        // The next receive goes on behind them, and then from the front.
+        self.group_walk = match groups.last() {
+            Some(last) if groups.len() == FAIR_GROUPS_MAX => last.clone(),
+            _ => String::new(),
+        };
+        // Without a group each message is a tenant of its own.
+        let mut quiet =
+            mailbox::visible_without_group(connection, partition, now, FAIR_PASSED_MAX, wanted)?;
+        quiet.retain(|message| !known.contains(&message.seq));
+        for group in groups.iter().filter(|group| !load.is_noisy(group)) {
+            let messages =
+                mailbox::visible_of_group(connection, partition, group, now, GROUP_HEAD)?;
+            quiet.extend(
+                messages
+                    .into_iter()
+                    .filter(|message| !known.contains(&message.seq)),
+            );
+        }
+        quiet.sort_by_key(|message| (message.visible_at_ms, message.seq));
+        quiet.truncate(wanted);
+        for message in quiet.into_iter().rev() {
+            found.visible.push_front(message);
+        }
+        Ok(())
+    }
+}

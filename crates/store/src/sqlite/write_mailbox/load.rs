@@ -1,0 +1,165 @@
+//! What a batch asks for: queues with their messages, topics with what they lead to.
+
+use std::collections::{BTreeSet, HashMap};
+
+use commerce::Millis;
+use engine::ports::{
+    DELIVERIES_QUEUE, Loaded, LoadedQueue, LoadedTopic, QueueTouch, StoreError, TopicTouch, Touch,
+};
+use messaging::topic::Protocol;
+use rusqlite::Connection;
+
+use super::Mailbox;
+use crate::sqlite::mailbox;
+
+impl Mailbox {
+    pub(in crate::sqlite) fn load(
+        &mut self,
+        connection: &Connection,
+        loaded: &mut Loaded,
+        touch: &Touch,
+    ) -> Result<(), StoreError> {
+        loaded.next_queue = self.next_number;
+        loaded.queue_count = self.queues.len();
+        loaded.topic_count = self.topics.len();
+        loaded.subscription_count = self.by_id.len();
+        for queue in &touch.queues {
+            self.load_queue(connection, loaded, queue, touch.now)?;
+        }
+        for topic in &touch.topics {
+            self.load_topic(loaded, topic);
+        }
+        for id in &touch.subscriptions {
+            let Some(topic) = self.by_id.get(id).cloned() else {
+                continue;
+            };
+            let all = &self.subscriptions[&topic];
+            if let Some(subscription) = all.iter().find(|one| one.subscription.id == *id) {
+                loaded
+                    .subscriptions
+                    .insert(id.clone(), subscription.clone());
+            }
+            let touch = TopicTouch {
+                name: topic,
+                duplicates: Vec::new(),
+            };
+            self.load_topic(loaded, &touch);
+        }
+        Ok(())
+    }
+
+    fn load_topic(&self, loaded: &mut Loaded, touch: &TopicTouch) {
+        let Some(topic) = self.topics.get(&touch.name) else {
+            return;
+        };
+        let subscriptions = self.subscriptions.get(&touch.name).cloned();
+        let subscriptions = subscriptions.unwrap_or_default();
+        for subscription in subscriptions.iter() {
+            let rules = &subscription.subscription;
+            let endpoint = match rules.protocol {
+                Protocol::Queue => rules.endpoint.as_str(),
+                Protocol::Http | Protocol::Https | Protocol::Email | Protocol::EmailJson => {
+                    DELIVERIES_QUEUE
+                }
+            };
+            for name in [Some(endpoint), rules.redrive.as_deref()]
+                .into_iter()
+                .flatten()
+            {
+                self.load_beside(loaded, name);
+                if let Some(queue) = loaded.queues.get_mut(name) {
+                    let id = queue.queue.id;
+                    let found = self.duplicates.look_up(id, &touch.duplicates);
+                    queue.duplicates.extend(found);
+                }
+            }
+        }
+        let duplicates = self.duplicates.look_up(topic.id, &touch.duplicates);
+        let loaded_topic = loaded
+            .topics
+            .entry(touch.name.clone())
+            .or_insert_with(|| LoadedTopic {
+                topic: topic.clone(),
+                subscriptions,
+                duplicates: HashMap::new(),
+            });
+        loaded_topic.duplicates.extend(duplicates);
+    }
+
+    /// The queue alone, unless it is there with its messages.
+    fn load_beside(&self, loaded: &mut Loaded, name: &str) {
+        if let Some(stored) = self.queues.get(name)
+            && !loaded.queues.contains_key(name)
+        {
+            let mut bare = LoadedQueue::bare(stored.queue.clone());
+            bare.total = stored.total;
+            loaded.queues.insert(name.to_owned(), bare);
+        }
+    }
+
+    fn load_queue(
+        &mut self,
+        connection: &Connection,
+        loaded: &mut Loaded,
+        touch: &QueueTouch,
+        now: Millis,
+    ) -> Result<(), StoreError> {
+        let Some(stored) = self.queues.get_mut(&touch.name) else {
+            return Ok(());
+        };
+        let mut found = LoadedQueue::bare(stored.queue.clone());
+        found.total = stored.total;
+        let partition = stored.queue.partition;
+        if touch.visible > 0 && stored.total > 0 {
+            stored.load_visible(connection, &mut found, touch, now)?;
+        }
+        found.first = mailbox::messages(connection, partition, 0, touch.first)?;
+        let mut wanted: BTreeSet<u64> = touch.messages.iter().copied().collect();
+        for id in &touch.attempts {
+            if let Some(attempt) = mailbox::attempt(connection, stored.queue.id, id)? {
+                wanted.extend(attempt.messages.iter().map(|message| message.seq));
+                found.attempts.insert(id.clone(), attempt);
+            }
+        }
+        for seq in wanted {
+            if let Some(message) = mailbox::message(connection, partition, seq)? {
+                found.messages.insert(seq, message);
+            }
+        }
+        found.duplicates = self.duplicates.look_up(found.queue.id, &touch.duplicates);
+        for name in self.beside(&found) {
+            self.load_beside(loaded, &name);
+        }
+        loaded.queues.insert(touch.name.clone(), found);
+        Ok(())
+    }
+
+    /// Where a queue's messages may go to in this batch: its dead-letter queue, the queues whose
+    /// dead-letter queue it is, and those that its dead letters came from.
+    fn beside(&self, found: &LoadedQueue) -> BTreeSet<String> {
+        let name = &found.queue.name;
+        let mut beside = BTreeSet::new();
+        if let Some(redrive) = &found.queue.config.redrive {
+            beside.insert(redrive.dead_letter_queue.clone());
+        }
+        for other in self.queues.values() {
+            let redrive = other.queue.config.redrive.as_ref();
+            if redrive.is_some_and(|redrive| redrive.dead_letter_queue == *name) {
+                beside.insert(other.queue.name.clone());
+            }
+        }
+        let heads = found.groups.iter().flat_map(|head| &head.messages);
+        let died = found
+            .first
+            .iter()
+            .chain(found.messages.values())
+            .chain(&found.visible)
+            .chain(heads)
+            .filter_map(|message| message.dead.as_ref());
+        beside.extend(
+            died.map(|dead| dead.source_queue.clone())
+                .filter(|source| source != name),
+        );
+        beside
+    }
+}
