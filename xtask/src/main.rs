@@ -13,6 +13,7 @@
 
 mod bench;
 mod ci;
+mod fuzz;
 mod openapi;
 mod process;
 mod server;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::steps::{Outcome, Steps};
 use crate::tools::Tools;
-use crate::{openapi, process, root, server, usage_error};
+use crate::{fuzz, openapi, process, root, server, usage_error};
 
 /// Compiling everything and running it, on two cores; past this it hangs.
 const RUST_LIMIT: Duration = Duration::from_secs(40 * 60);
@@ -45,9 +45,10 @@ struct Suite {
     file: &'static str,
 }
 
-const RUST: [(&str, &str); 2] = [
+const RUST: [(&str, &str); 3] = [
     ("unit", "the tests of every crate"),
     ("doc", "the examples in the documentation of every crate"),
+    ("fuzz", "made-up bytes for every decoder of requests"),
 ];
 const SUITES: [Suite; 21] = [
     Suite {
@@ -217,6 +218,10 @@ pub(crate) fn run(steps: &mut Steps, options: &Options) {
             .into()
         });
     }
+    let tools = Tools::new(options.install);
+    if wanted("fuzz") {
+        steps.step("fuzz", || fuzz::run(&tools));
+    }
     let suites: Vec<&Suite> = SUITES.iter().filter(|suite| wanted(suite.name)).collect();
     if suites.is_empty() {
         return;
@@ -227,7 +232,6 @@ pub(crate) fn run(steps: &mut Steps, options: &Options) {
             .map(|path| binary = path)
             .into()
     });
-    let tools = Tools::new(options.install);
     for suite in suites {
         steps.step(suite.name, || {
             if !built {

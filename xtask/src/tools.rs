@@ -106,6 +106,23 @@ impl Tools {
         find_on_path(&CHROMIUM_NAMES).ok_or_else(|| "Chromium is not on the path".into())
     }
 
+    /// What builds libFuzzer.
+    pub(crate) fn cpp_compiler(&self) -> Result<(), String> {
+        let has = || process::works("c++", &["--version"]);
+        if has() {
+            return Ok(());
+        }
+        if !self.install {
+            return Err("no C++ compiler is installed; --install fetches one".into());
+        }
+        apt_install(&["g++"])?;
+        if has() {
+            Ok(())
+        } else {
+            Err("the C++ compiler is not on the path".into())
+        }
+    }
+
     /// Packages are up to date when the stamp left by the last installation equals what
     /// is wanted today.
     fn packages(
