@@ -5,7 +5,15 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Code {
     AnotherReplenishmentOpen,
+    AuctionCancelled,
+    AuctionClosed,
+    AuctionNotClosed,
+    AuctionNotFound,
+    AuctionNotOpen,
+    BidNotFound,
+    BidTooLow,
     BodyTooLarge,
+    BuyNowGone,
     IdempotencyKeyReused,
     InvalidField,
     InvalidHeader,
@@ -17,13 +25,20 @@ pub enum Code {
     MoveNotFound,
     MoveRunning,
     NoDeadLetterQueue,
+    NoOffer,
     NoOpenReplenishment,
+    NotAWinner,
     NotCancellable,
     NotFound,
     NotOpenYet,
+    NotRetractable,
+    NothingToOffer,
+    OfferExpired,
+    OfferRunning,
     OrderNotFound,
     OutcomeUnknown,
     Overloaded,
+    OwnLot,
     ProductExists,
     ProductNotFound,
     PurchaseLimit,
@@ -33,6 +48,7 @@ pub enum Code {
     ReplenishmentClosed,
     ReplenishmentNotFound,
     RequestTimeout,
+    RetractionTooLate,
     SoldOut,
     TooMany,
     TooManyKeys,
@@ -44,7 +60,15 @@ pub enum Code {
 impl Code {
     pub const ALL: &'static [Self] = &[
         Self::AnotherReplenishmentOpen,
+        Self::AuctionCancelled,
+        Self::AuctionClosed,
+        Self::AuctionNotClosed,
+        Self::AuctionNotFound,
+        Self::AuctionNotOpen,
+        Self::BidNotFound,
+        Self::BidTooLow,
         Self::BodyTooLarge,
+        Self::BuyNowGone,
         Self::IdempotencyKeyReused,
         Self::InvalidField,
         Self::InvalidHeader,
@@ -56,13 +80,20 @@ impl Code {
         Self::MoveNotFound,
         Self::MoveRunning,
         Self::NoDeadLetterQueue,
+        Self::NoOffer,
         Self::NoOpenReplenishment,
+        Self::NotAWinner,
         Self::NotCancellable,
         Self::NotFound,
         Self::NotOpenYet,
+        Self::NotRetractable,
+        Self::NothingToOffer,
+        Self::OfferExpired,
+        Self::OfferRunning,
         Self::OrderNotFound,
         Self::OutcomeUnknown,
         Self::Overloaded,
+        Self::OwnLot,
         Self::ProductExists,
         Self::ProductNotFound,
         Self::PurchaseLimit,
@@ -72,6 +103,7 @@ impl Code {
         Self::ReplenishmentClosed,
         Self::ReplenishmentNotFound,
         Self::RequestTimeout,
+        Self::RetractionTooLate,
         Self::SoldOut,
         Self::TooMany,
         Self::TooManyKeys,
@@ -84,7 +116,15 @@ impl Code {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::AnotherReplenishmentOpen => "another_replenishment_open",
+            Self::AuctionCancelled => "auction_cancelled",
+            Self::AuctionClosed => "auction_closed",
+            Self::AuctionNotClosed => "auction_not_closed",
+            Self::AuctionNotFound => "auction_not_found",
+            Self::AuctionNotOpen => "auction_not_open",
+            Self::BidNotFound => "bid_not_found",
+            Self::BidTooLow => "bid_too_low",
             Self::BodyTooLarge => "body_too_large",
+            Self::BuyNowGone => "buy_now_gone",
             Self::IdempotencyKeyReused => "idempotency_key_reused",
             Self::InvalidField => "invalid_field",
             Self::InvalidHeader => "invalid_header",
@@ -96,13 +136,20 @@ impl Code {
             Self::MoveNotFound => "move_not_found",
             Self::MoveRunning => "move_running",
             Self::NoDeadLetterQueue => "no_dead_letter_queue",
+            Self::NoOffer => "no_offer",
             Self::NoOpenReplenishment => "no_open_replenishment",
+            Self::NotAWinner => "not_a_winner",
             Self::NotCancellable => "not_cancellable",
             Self::NotFound => "not_found",
             Self::NotOpenYet => "not_open_yet",
+            Self::NotRetractable => "not_retractable",
+            Self::NothingToOffer => "nothing_to_offer",
+            Self::OfferExpired => "offer_expired",
+            Self::OfferRunning => "offer_running",
             Self::OrderNotFound => "order_not_found",
             Self::OutcomeUnknown => "outcome_unknown",
             Self::Overloaded => "overloaded",
+            Self::OwnLot => "own_lot",
             Self::ProductExists => "product_exists",
             Self::ProductNotFound => "product_not_found",
             Self::PurchaseLimit => "purchase_limit",
@@ -112,6 +159,7 @@ impl Code {
             Self::ReplenishmentClosed => "replenishment_closed",
             Self::ReplenishmentNotFound => "replenishment_not_found",
             Self::RequestTimeout => "request_timeout",
+            Self::RetractionTooLate => "retraction_too_late",
             Self::SoldOut => "sold_out",
             Self::TooMany => "too_many",
             Self::TooManyKeys => "too_many_keys",
@@ -125,7 +173,9 @@ impl Code {
         match self {
             Self::InvalidHeader | Self::InvalidJson | Self::InvalidParameter => 400,
             Self::InvalidToken | Self::Unauthorized => 401,
-            Self::MoveNotFound
+            Self::AuctionNotFound
+            | Self::BidNotFound
+            | Self::MoveNotFound
             | Self::NotFound
             | Self::OrderNotFound
             | Self::ProductNotFound
@@ -134,16 +184,30 @@ impl Code {
             Self::MethodNotAllowed => 405,
             Self::RequestTimeout => 408,
             Self::AnotherReplenishmentOpen
+            | Self::AuctionCancelled
+            | Self::AuctionClosed
+            | Self::AuctionNotClosed
+            | Self::AuctionNotOpen
+            | Self::BidTooLow
+            | Self::BuyNowGone
             | Self::MoveRunning
             | Self::NoDeadLetterQueue
+            | Self::NoOffer
             | Self::NoOpenReplenishment
+            | Self::NotAWinner
             | Self::NotCancellable
             | Self::NotOpenYet
+            | Self::NotRetractable
+            | Self::NothingToOffer
+            | Self::OfferExpired
+            | Self::OfferRunning
+            | Self::OwnLot
             | Self::ProductExists
             | Self::PurchaseLimit
             | Self::PurgeInProgress
             | Self::ReferenceReused
             | Self::ReplenishmentClosed
+            | Self::RetractionTooLate
             | Self::SoldOut
             | Self::TooMany => 409,
             Self::BodyTooLarge => 413,
@@ -161,7 +225,15 @@ impl Code {
     pub const fn title(self) -> &'static str {
         match self {
             Self::AnotherReplenishmentOpen => "Another replenishment is open",
+            Self::AuctionCancelled => "The auction was cancelled",
+            Self::AuctionClosed => "The auction is over",
+            Self::AuctionNotClosed => "The auction has not been closed",
+            Self::AuctionNotFound => "There is no such auction",
+            Self::AuctionNotOpen => "The auction has not opened yet",
+            Self::BidNotFound => "There is no such bid",
+            Self::BidTooLow => "The bid is too low",
             Self::BodyTooLarge => "The body is too large",
+            Self::BuyNowGone => "There is no buy-now price to be had",
             Self::IdempotencyKeyReused => "The idempotency key was used for something else",
             Self::InvalidField => "A field has a value that is not allowed",
             Self::InvalidHeader => "A header has a value that is not allowed",
@@ -173,13 +245,20 @@ impl Code {
             Self::MoveNotFound => "There is no such move",
             Self::MoveRunning => "Messages are being moved already",
             Self::NoDeadLetterQueue => "The queue has no dead-letter queue",
+            Self::NoOffer => "There is no offer for this bidder",
             Self::NoOpenReplenishment => "No replenishment is open",
+            Self::NotAWinner => "This bidder holds no unpaid lot",
             Self::NotCancellable => "The order cannot be cancelled",
             Self::NotFound => "There is nothing at this path",
             Self::NotOpenYet => "The sale has not opened yet",
+            Self::NotRetractable => "The bid cannot be taken back",
+            Self::NothingToOffer => "There is nothing to offer",
+            Self::OfferExpired => "The offer has run out",
+            Self::OfferRunning => "Another offer is still running",
             Self::OrderNotFound => "There is no such order",
             Self::OutcomeUnknown => "The store failed while this was being decided",
             Self::Overloaded => "The server is over its bounds",
+            Self::OwnLot => "Sellers do not bid on their own lots",
             Self::ProductExists => "The sku is taken",
             Self::ProductNotFound => "There is no such product",
             Self::PurchaseLimit => "Purchase limit reached",
@@ -189,6 +268,7 @@ impl Code {
             Self::ReplenishmentClosed => "The replenishment is closed",
             Self::ReplenishmentNotFound => "There is no such replenishment",
             Self::RequestTimeout => "The body did not arrive in time",
+            Self::RetractionTooLate => "It is too late to take the bid back",
             Self::SoldOut => "Sold out",
             Self::TooMany => "A bound of this server is reached",
             Self::TooManyKeys => "The customer holds too many idempotency keys",
@@ -215,8 +295,8 @@ impl Code {
     /// Whether something was stored: `None` when nobody can know.
     pub const fn happened(self) -> Option<bool> {
         match self {
-            // The order has its place and its final verdict.
-            Self::SoldOut => Some(true),
+            // The order has its place, the bid its number in the log: it is a final verdict.
+            Self::BidTooLow | Self::SoldOut => Some(true),
             Self::OutcomeUnknown => None,
             _ => Some(false),
         }

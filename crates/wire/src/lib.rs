@@ -6,6 +6,7 @@
 
 pub mod aws;
 pub mod manufactures;
+pub mod webhooks;
 
 mod code;
 mod prefer;
