@@ -73,7 +73,7 @@ impl fmt::Display for Email {
 pub struct CustomerHash(pub u64);
 
 impl CustomerHash {
-    fn of(address: &str) -> Self {
+    pub fn of(address: &str) -> Self {
         let plain = address
             .bytes()
             .all(|b| b.is_ascii() && !b.is_ascii_uppercase());

@@ -123,6 +123,16 @@ id!(
     ReplenishmentId,
     "rep_"
 );
+id!(
+    /// An auction: `auc_...`.
+    AuctionId,
+    "auc_"
+);
+id!(
+    /// A bid: `bid_...`. Only its bidder knows it.
+    BidId,
+    "bid_"
+);
 
 /// The number under which a store keeps a product and its line. Never leaves the server.
 #[derive(
@@ -131,6 +141,58 @@ id!(
 #[serde(transparent)]
 pub struct ProductId(pub u32);
 
+/// Whose entries follow each other in one hash chain: a product's, an auction's, or the system's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum LineId {
+    /// What concerns neither a product nor an auction.
+    System,
+    Product(ProductId),
+    /// By the sequence in the auction's id.
+    Auction(u64),
+}
+
+impl LineId {
+    /// As stored: 0 for the system, above it products, below it auctions.
+    pub fn number(self) -> i64 {
+        match self {
+            Self::System => 0,
+            Self::Product(product) => i64::from(product.0),
+            Self::Auction(seq) => -i64::try_from(seq).expect("a sequence has 50 bits"),
+        }
+    }
+
+    /// None for a number that no line has.
+    pub fn from_number(number: i64) -> Option<Self> {
+        match number {
+            0 => Some(Self::System),
+            1.. => u32::try_from(number)
+                .ok()
+                .map(|n| Self::Product(ProductId(n))),
+            ..0 => Some(Self::Auction(number.unsigned_abs())),
+        }
+    }
+
+    pub fn product(self) -> Option<ProductId> {
+        match self {
+            Self::Product(product) => Some(product),
+            Self::System | Self::Auction(_) => None,
+        }
+    }
+
+    pub fn auction(self) -> Option<u64> {
+        match self {
+            Self::Auction(seq) => Some(seq),
+            Self::System | Self::Product(_) => None,
+        }
+    }
+}
+
+impl From<ProductId> for LineId {
+    fn from(product: ProductId) -> Self {
+        Self::Product(product)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -138,6 +200,13 @@ mod tests {
     use super::*;
 
     proptest! {
+        #[test]
+        fn a_line_reads_back_as_it_was_stored(product in 1u32.., auction in 1u64..1 << 50) {
+            for line in [LineId::System, LineId::Product(ProductId(product)), LineId::Auction(auction)] {
+                prop_assert_eq!(LineId::from_number(line.number()), Some(line));
+            }
+        }
+
         #[test]
         fn an_id_reads_back_as_it_was_written(seq in 0u64..1 << 50, bytes: [u8; 10]) {
             let id = OrderId { seq, secret: Secret(bytes) };

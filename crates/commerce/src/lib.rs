@@ -1,7 +1,8 @@
 //! The rules of selling, and nothing else.
 //!
 //! A [`Line`] is one product with the head of its waiting orders; it decides who gets what.
-//! A [`Replenishment`] is one request to a factory. Both are plain values: no clock, no
+//! An [`Auction`](auction::Auction) decides who wins at which price. A [`Replenishment`] is one
+//! request to a factory. All are plain values: no clock, no
 //! randomness, no I/O, no async. Time and identifiers come in with the call, decisions go out
 //! as values, and a rule that is broken is a panic, because carrying on would sell what is not
 //! there.
@@ -18,7 +19,9 @@ mod stock;
 mod text;
 
 pub use customer::{CustomerHash, Email};
-pub use ids::{IdError, OrderId, ProductId, ReplenishmentId, SECRET_BYTES, Secret};
+pub use ids::{
+    AuctionId, BidId, IdError, LineId, OrderId, ProductId, ReplenishmentId, SECRET_BYTES, Secret,
+};
 pub use line::{Admission, Admitted, DRAIN_MAX, Line, Refusal, Verdict, Waiting};
 pub use money::{Currency, Money, PRICE_MAX};
 pub use product::{

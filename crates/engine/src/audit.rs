@@ -7,13 +7,14 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use commerce::{Email, Hash, Millis, ProductId, chain, commit_to_buyer, genesis};
+use commerce::{Email, Hash, LineId, Millis, chain, commit_to_buyer, genesis};
 
 use crate::decide::{SYSTEM_LINE, hex};
 use crate::engine::Limits;
 use crate::entry::{Buyer, Data, Entry, Kind, OrderStatus};
 use crate::ports::{Reader, StoreError};
 
+mod auctions;
 mod stored;
 
 /// Entries read at a time.
@@ -40,6 +41,10 @@ pub struct Report {
     pub accepted: u64,
     pub products: u64,
     pub replenishments: u64,
+    pub auctions: u64,
+    /// Those that came to their end, sold or not, with winner and price worked out anew.
+    pub auctions_closed: u64,
+    pub bids: u64,
     /// The first [`TOLD_MAX`].
     pub violations: Vec<Violation>,
     pub violations_total: u64,
@@ -77,7 +82,8 @@ struct LineModel {
 struct Audit<'a> {
     reader: &'a dyn Reader,
     report: Report,
-    lines: HashMap<ProductId, LineModel>,
+    lines: HashMap<LineId, LineModel>,
+    auctions: HashMap<u64, auctions::AuctionModel>,
     system: (u64, Hash),
     /// The state of every order that is not final yet or may be cancelled.
     orders: HashMap<u64, (OrderStatus, u64)>,
@@ -107,6 +113,7 @@ pub fn audit_with(reader: &dyn Reader, key_retention: Duration) -> Result<Report
         reader,
         report: Report::default(),
         lines: HashMap::new(),
+        auctions: HashMap::new(),
         system: (0, genesis(SYSTEM_LINE)),
         orders: HashMap::new(),
         keys: HashMap::new(),
@@ -117,6 +124,7 @@ pub fn audit_with(reader: &dyn Reader, key_retention: Duration) -> Result<Report
     };
     audit.read_on()?;
     audit.compare_products()?;
+    audit.compare_auctions()?;
     for line in audit.lines.values() {
         audit.report.heads.insert(line.sku.clone(), line.hash);
     }
@@ -173,14 +181,18 @@ impl Audit<'_> {
         }
         self.last_seq = entry.seq;
         self.last_at = entry.at;
+        match entry.line {
+            LineId::System => {
+                self.system_entry(entry);
+                return Ok(());
+            }
+            LineId::Auction(auction) => return self.auction_entry(auction, entry),
+            LineId::Product(_) => {}
+        }
         let Ok(data) = serde_json::from_str::<Data<'_>>(&entry.data) else {
             self.broken(11, entry, "holds data that cannot be read");
             return Ok(());
         };
-        if entry.line == ProductId(0) {
-            self.system_entry(entry);
-            return Ok(());
-        }
         if entry.kind == Kind::ProductCreated {
             let sku = data.sku.as_deref().unwrap_or("").to_owned();
             self.lines.insert(
@@ -257,7 +269,8 @@ impl Audit<'_> {
             | Kind::ReplenishmentStarted
             | Kind::ReplenishmentReceived
             | Kind::ReplenishmentFailed => self.replenishment(entry),
-            Kind::ProductUpdated | Kind::MessageDeadLettered => {}
+            Kind::ProductUpdated => {}
+            _ => self.broken(11, entry, "does not belong into a product's line"),
         }
     }
 

@@ -6,13 +6,15 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use commerce::auction::{AuctionRefusal, Bidder, Terms};
 use commerce::{
-    Email, FailReason, Millis, NewProduct, OrderId, Product, ProductChange, Quantity, Reference,
-    Replenishment, ReplenishmentId, Sku,
+    AuctionId, BidId, Currency, Email, FailReason, Millis, Money, Name, NewProduct, OrderId,
+    Product, ProductChange, Quantity, Reference, Replenishment, ReplenishmentId, Sku,
 };
 use messaging::topic::{self, Protocol, TopicRefusal};
 use messaging::{DeduplicationScope, Message, QueueConfig, QueueSettings, ReceiptHandle, Send};
 
+use crate::auction::{BidRecord, StoredAuction};
 use crate::entry::OrderRecord;
 use crate::ports::{MoveTask, Queue, Subscription, Topic};
 
@@ -39,6 +41,62 @@ pub struct PlaceOrder {
     pub body: BodyHash,
     /// Answer as soon as it has its place; the verdict follows.
     pub defer: bool,
+}
+
+/// An auction at the door.
+#[derive(Debug, Clone)]
+pub struct CreateAuction {
+    pub product: Name,
+    pub seller: Bidder,
+    pub terms: Terms,
+    /// How long before the end it is told that it is near; 0 for not at all.
+    pub closing_soon_ms: Millis,
+}
+
+/// What is bid.
+#[derive(Debug, Clone)]
+pub enum Offer {
+    Amount {
+        amount: Money,
+        maximum: Option<Money>,
+        currency: Option<Currency>,
+    },
+    BuyNow,
+}
+
+/// A bid at the door.
+#[derive(Debug, Clone)]
+pub struct PlaceBid {
+    pub auction: AuctionId,
+    pub bidder: Bidder,
+    pub offer: Offer,
+    pub key: Option<KeyHash>,
+    pub body: BodyHash,
+    /// Answer as soon as it is admitted; the verdict follows, through the queue of bids.
+    /// Not for buy-now.
+    pub defer: bool,
+    /// The message it came with: it is admitted when that was sent, and deleted with the verdict.
+    pub message: Option<BidMessage>,
+}
+
+/// A message in the queue of bids that is being worked on.
+#[derive(Debug, Clone)]
+pub struct BidMessage {
+    pub queue: String,
+    pub handle: ReceiptHandle,
+}
+
+/// What a winner, a bidder or the house does after the close.
+#[derive(Debug, Clone)]
+pub enum Aftermath {
+    /// This winner has paid.
+    Settle { bidder: Bidder },
+    /// This winner will not pay.
+    Forfeit { bidder: Bidder },
+    /// The next bidder may have a lot that is free.
+    SecondChance { until: Millis },
+    /// The bidder of this bid takes the offer or declines it.
+    Answer { bid: BidId, accept: bool },
 }
 
 /// A queue to be there, made if it is not.
@@ -133,6 +191,30 @@ pub enum Command {
         id: ReplenishmentId,
         sku: Sku,
         change: ReplenishmentChange,
+    },
+    CreateAuction(Box<CreateAuction>),
+    PlaceBid(Box<PlaceBid>),
+    /// Verdicts on the deferred bids of an auction; the messages that asked for it go in the same
+    /// commit. Each with the sequence in its bid's id.
+    DecideBids {
+        auction: AuctionId,
+        queue: String,
+        messages: Vec<(u64, ReceiptHandle)>,
+    },
+    RetractBid {
+        auction: AuctionId,
+        bid: BidId,
+    },
+    CancelAuction {
+        auction: AuctionId,
+    },
+    /// Opens, tells that the end is near, closes: whatever the clock says is due.
+    AuctionDue {
+        auction: AuctionId,
+    },
+    AfterClose {
+        auction: AuctionId,
+        what: Aftermath,
     },
     EnsureQueues {
         queues: Vec<QueueSpec>,
@@ -293,6 +375,13 @@ impl Command {
             Self::ReceiveGoods { .. } => "receive_goods",
             Self::Settle { .. } => "settle",
             Self::Replenishment { .. } => "replenishment",
+            Self::CreateAuction(_) => "create_auction",
+            Self::PlaceBid(_) => "place_bid",
+            Self::DecideBids { .. } => "decide_bids",
+            Self::RetractBid { .. } => "retract_bid",
+            Self::CancelAuction { .. } => "cancel_auction",
+            Self::AuctionDue { .. } => "auction_due",
+            Self::AfterClose { .. } => "after_close",
             Self::EnsureQueues { .. } => "ensure_queues",
             Self::CreateQueue { .. } => "create_queue",
             Self::SetQueue { .. } => "set_queue",
@@ -356,6 +445,13 @@ pub struct ReplenishmentReply {
 pub enum Reply {
     Order(Box<OrderReply>),
     Product(Box<Product>),
+    Auction(Box<StoredAuction>),
+    /// A bid that is too low is a verdict, and answered like this too.
+    Bid {
+        bid: Box<BidRecord>,
+        /// The answer to an earlier request with the same key.
+        replay: bool,
+    },
     Receipt(Box<ReceiptReply>),
     Replenishment(Box<ReplenishmentReply>),
     Messages {
@@ -413,6 +509,16 @@ pub enum Refusal {
     ReplenishmentNotFound,
     ReplenishmentClosed,
     AnotherReplenishmentOpen,
+    /// The field at fault, and why.
+    Terms {
+        field: &'static str,
+        why: String,
+    },
+    AuctionNotFound,
+    BidNotFound,
+    /// More bids wait for their verdicts than one command decides; try again shortly.
+    BidsWaiting,
+    Auction(AuctionRefusal),
     QueueNotFound {
         queue: String,
     },
@@ -474,6 +580,11 @@ impl Refusal {
             Self::ReplenishmentNotFound => "replenishment_not_found",
             Self::ReplenishmentClosed => "replenishment_closed",
             Self::AnotherReplenishmentOpen => "another_replenishment_open",
+            Self::Terms { .. } => "invalid_terms",
+            Self::AuctionNotFound => "auction_not_found",
+            Self::BidNotFound => "bid_not_found",
+            Self::BidsWaiting => "bids_waiting",
+            Self::Auction(refusal) => crate::auction::refusal_reason(refusal),
             Self::QueueNotFound { .. } => "queue_not_found",
             Self::NoDeadLetterSource => "no_dead_letter_queue",
             Self::Queue(_) => "queue_refusal",

@@ -27,6 +27,7 @@ pub struct Limits {
     /// Live keys one customer may hold.
     pub keys_per_customer: u32,
     pub products_max: usize,
+    pub auctions_max: usize,
     pub queues_max: usize,
     pub topics_max: usize,
     pub subscriptions_max: usize,
@@ -40,6 +41,7 @@ impl Default for Limits {
             key_retention: Duration::from_secs(24 * 60 * 60),
             keys_per_customer: 1_000,
             products_max: 100_000,
+            auctions_max: 1_000_000,
             queues_max: 10_000,
             topics_max: 1_000,
             subscriptions_max: 10_000,

@@ -1,26 +1,29 @@
 //! The log: what happened, in one order for everything.
 //!
 //! ```text
-//! seq | line | prev | kind | at | subject | data (JSON) | hash | customer secret key body
-//!  |     |      |                   |         |            |      +- only on orders; never shown
+//! seq | line | prev | kind | at | subject | data (JSON) | hash | customer secret key body | sealed
+//!  |     |      |                   |         |            |      |                          +- of auctions:
+//!  |     |      |                   |         |            |      |     shown once it is over; `data` has its hash
+//!  |     |      |                   |         |            |      +- only on orders and bids; never shown
 //!  |     |      |                   |         |            +- BLAKE3 chain of the line (rule 11)
 //!  |     |      |                   |         +- what anybody may see; hashed as it is
-//!  |     |      |                   +- the order or replenishment it is about, by sequence
+//!  |     |      |                   +- the order, bid or replenishment it is about, by sequence
 //!  |     |      +- the entry before it in the same line: a line is read backwards by it
-//!  |     +- the product, or 0 for what concerns no product
+//!  |     +- the product or the auction, or 0 for what concerns neither
 //!  +- 1, 2, 3 ... over all lines, in commit order
 //! ```
-//! An order *is* its first entry: the sequence in its id finds it. Later entries about it point
+//! An order or a bid *is* its first entry: the sequence in its id finds it. Later entries about it point
 //! back by `subject`.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use commerce::{
-    Currency, Hash, Millis, Money, OrderId, ProductId, Quantity, Secret, Sku, StockLevels,
+    Currency, Hash, LineId, Millis, Money, OrderId, ProductId, Quantity, Secret, Sku, StockLevels,
 };
 use serde::{Deserialize, Serialize};
 
+use crate::auction::{AuctionData, Sealed};
 use crate::command::{BodyHash, KeyHash};
 
 macro_rules! kinds {
@@ -62,14 +65,46 @@ kinds! {
     ReplenishmentReceived = 32, "replenishment.received";
     ReplenishmentFailed = 33, "replenishment.failed";
     MessageDeadLettered = 40, "message.dead_lettered";
+    AuctionCreated = 50, "auction.created";
+    AuctionOpened = 51, "auction.opened";
+    AuctionClosingSoon = 52, "auction.closing_soon";
+    AuctionClosed = 53, "auction.closed";
+    AuctionCancelled = 54, "auction.cancelled";
+    AuctionSettled = 55, "auction.settled";
+    AuctionForfeited = 56, "auction.forfeited";
+    AuctionOffered = 57, "auction.offered";
+    AuctionOfferAnswered = 58, "auction.offer_answered";
+    BidPlaced = 60, "bid.placed";
+    BidAccepted = 61, "bid.accepted";
+    BidRefused = 62, "bid.refused";
+    BidRetracted = 63, "bid.retracted";
+}
+
+/// What entries of one kind are about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Family {
+    /// A product, its stock, a replenishment.
+    Goods,
+    Order,
+    Auction,
+    Bid,
+    Operations,
 }
 
 impl Kind {
     /// Whether it is a verdict on an order, or the order's admission.
     pub const fn is_order(self) -> bool {
+        match self.family() {
+            Family::Order => true,
+            Family::Goods | Family::Operations | Family::Auction | Family::Bid => false,
+        }
+    }
+
+    /// What it is about.
+    pub const fn family(self) -> Family {
         match self {
             Self::OrderPlaced | Self::OrderAccepted | Self::OrderSoldOut | Self::OrderCancelled => {
-                true
+                Family::Order
             }
             Self::ProductCreated
             | Self::ProductUpdated
@@ -77,8 +112,20 @@ impl Kind {
             | Self::ReplenishmentRequested
             | Self::ReplenishmentStarted
             | Self::ReplenishmentReceived
-            | Self::ReplenishmentFailed
-            | Self::MessageDeadLettered => false,
+            | Self::ReplenishmentFailed => Family::Goods,
+            Self::MessageDeadLettered => Family::Operations,
+            Self::AuctionCreated
+            | Self::AuctionOpened
+            | Self::AuctionClosingSoon
+            | Self::AuctionClosed
+            | Self::AuctionCancelled
+            | Self::AuctionSettled
+            | Self::AuctionForfeited
+            | Self::AuctionOffered
+            | Self::AuctionOfferAnswered => Family::Auction,
+            Self::BidPlaced | Self::BidAccepted | Self::BidRefused | Self::BidRetracted => {
+                Family::Bid
+            }
         }
     }
 }
@@ -126,7 +173,7 @@ pub struct Data<'a> {
     pub was: Option<Cow<'a, str>>,
 }
 
-/// The private side of an order's entry.
+/// The private side of an order's or a bid's entry.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Buyer {
     pub customer: Arc<str>,
@@ -140,18 +187,20 @@ pub struct Buyer {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
     pub seq: u64,
-    /// `ProductId(0)` for what concerns no product.
-    pub line: ProductId,
+    pub line: LineId,
     /// The entry before it in the same line, 0 for the first.
     pub prev: u64,
     pub kind: Kind,
     pub at: Millis,
-    /// The order (its first entry) or the replenishment this is about; 0 for neither.
+    /// The order or bid (its first entry), the replenishment or the auction this is about; 0 for
+    /// none.
     pub subject: u64,
-    /// [`Data`] as canonical JSON.
+    /// [`Data`] as canonical JSON, or [`AuctionData`] in the line of an auction.
     pub data: Arc<str>,
     pub hash: Hash,
     pub buyer: Option<Buyer>,
+    /// [`Sealed`] as JSON: not to be shown before the auction is over.
+    pub sealed: Option<Arc<str>>,
 }
 
 impl Entry {
@@ -162,6 +211,23 @@ impl Entry {
     /// answer from damaged data.
     pub fn data(&self) -> Data<'_> {
         serde_json::from_str(&self.data).expect("entries hold the JSON that was written")
+    }
+
+    /// Reads the public side of an entry of an auction.
+    ///
+    /// # Panics
+    /// As [`data`](Self::data), and for an entry of another line.
+    pub fn auction_data(&self) -> AuctionData<'_> {
+        serde_json::from_str(&self.data).expect("entries hold the JSON that was written")
+    }
+
+    /// Reads what is sealed, if anything is.
+    ///
+    /// # Panics
+    /// As [`data`](Self::data).
+    pub fn sealed(&self) -> Option<Sealed<'_>> {
+        let sealed = self.sealed.as_deref()?;
+        Some(serde_json::from_str(sealed).expect("entries hold the JSON that was written"))
     }
 }
 
@@ -240,15 +306,7 @@ impl OrderRecord {
             Kind::OrderPlaced => OrderStatus::Pending,
             Kind::OrderAccepted => OrderStatus::Accepted,
             Kind::OrderSoldOut => OrderStatus::SoldOut,
-            Kind::OrderCancelled
-            | Kind::ProductCreated
-            | Kind::ProductUpdated
-            | Kind::StockReceived
-            | Kind::ReplenishmentRequested
-            | Kind::ReplenishmentStarted
-            | Kind::ReplenishmentReceived
-            | Kind::ReplenishmentFailed
-            | Kind::MessageDeadLettered => return None,
+            _ => return None,
         };
         if entry.subject != entry.seq {
             return None;
@@ -260,7 +318,7 @@ impl OrderRecord {
                 seq: entry.seq,
                 secret: buyer.secret?,
             },
-            product: entry.line,
+            product: entry.line.product()?,
             sku: Sku::new(data.sku.as_deref()?).ok()?,
             place: data.place?,
             quantity: Quantity::new(u32::try_from(data.quantity?).ok()?).ok()?,

@@ -16,6 +16,7 @@
 //! What is deliberately not here: HTTP, SQL, and any state between two batches. A store may
 //! cache; the engine must not, because on a shared store another process decides too.
 
+pub mod auction;
 pub mod audit;
 mod command;
 mod decide;
@@ -29,11 +30,12 @@ mod sequencer;
 mod waits;
 
 pub use command::{
-    BodyHash, Command, Envelope, KeyHash, OrderReply, PlaceOrder, Publish, QueueSpec, ReceiptReply,
-    Refusal, ReplenishmentChange, ReplenishmentReply, Reply, SubscriptionChange, TopicSettings,
+    Aftermath, BidMessage, BodyHash, Command, CreateAuction, Envelope, KeyHash, Offer, OrderReply,
+    PlaceBid, PlaceOrder, Publish, QueueSpec, ReceiptReply, Refusal, ReplenishmentChange,
+    ReplenishmentReply, Reply, SubscriptionChange, TopicSettings,
 };
 pub use engine::{Engine, EngineError, Limits};
-pub use entry::{Buyer, Data, Entry, Kind, OrderRecord, OrderStatus};
+pub use entry::{Buyer, Data, Entry, Family, Kind, OrderRecord, OrderStatus};
 pub use flow::{Counts, Flow, Flows};
-pub use relay::{TOPIC_OPERATIONS, TOPIC_ORDERS, TOPIC_STOCK, run_relay};
+pub use relay::{TOPIC_AUCTIONS, TOPIC_OPERATIONS, TOPIC_ORDERS, TOPIC_STOCK, run_relay};
 pub use waits::{Waiter, Waits, run_waits};

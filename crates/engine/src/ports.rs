@@ -11,13 +11,16 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
+use commerce::auction::{AdmittedBid, AuctionStatus};
 use commerce::{
-    CustomerHash, Hash, Line, Millis, Product, ProductId, Reference, Replenishment, Sku, Waiting,
+    AuctionId, CustomerHash, Hash, Line, Millis, Product, ProductId, Reference, Replenishment, Sku,
+    Waiting,
 };
 use messaging::fair::Load;
 use messaging::{Attempt, DedupEntry, DedupKey, GroupHead, Message, QueueConfig, QueueMore, topic};
 use serde::{Deserialize, Serialize};
 
+use crate::auction::{BidChange, BidRecord, StoredAuction};
 use crate::command::{Envelope, KeyHash};
 use crate::entry::{Entry, OrderRecord, OrderStatus};
 
@@ -36,6 +39,11 @@ pub struct Touch {
     pub orders: Vec<u64>,
     pub references: Vec<(Sku, Reference)>,
     pub replenishments: Vec<u64>,
+    /// By the sequence in their ids, each with the head of its waiting bids.
+    pub auctions: Vec<u64>,
+    /// Load all standing bids of these too.
+    pub standing_bids: Vec<u64>,
+    pub bids: Vec<u64>,
     pub queues: Vec<QueueTouch>,
     /// These topics, with their subscriptions and the queues that those lead to.
     pub topics: Vec<TopicTouch>,
@@ -59,11 +67,20 @@ pub struct QueueTouch {
     pub first: usize,
     /// These messages, by sequence.
     pub messages: Vec<u64>,
+    /// The first [`GROUP_FIRST_MAX`] messages of these groups of a FIFO queue, whatever their
+    /// state.
+    pub group_firsts: Vec<String>,
     /// Was one of these sent of late? The group and the id; both scopes are looked up.
     pub duplicates: Vec<Duplicate>,
     /// These receive attempts.
     pub attempts: Vec<String>,
 }
+
+/// How many messages [`QueueTouch::group_firsts`] loads of a group.
+pub const GROUP_FIRST_MAX: usize = 100;
+
+/// Deferred bids that are loaded of one auction: the most that one command decides.
+pub const WAITING_BIDS_MAX: usize = 1_000;
 
 /// What a topic's publications are compared by.
 #[derive(Debug, Clone, Default)]
@@ -141,6 +158,8 @@ pub struct LoadedQueue {
     pub groups: VecDeque<GroupHead>,
     pub first: Vec<Message>,
     pub messages: HashMap<u64, Message>,
+    /// Only groups that have any, oldest first.
+    pub group_firsts: HashMap<String, Vec<Message>>,
     pub duplicates: HashMap<DedupKey, DedupEntry>,
     pub attempts: HashMap<String, Attempt>,
     /// Messages in flight: those of a second ago at the latest, and what was handed out since.
@@ -163,6 +182,7 @@ impl LoadedQueue {
             groups: VecDeque::new(),
             first: Vec::new(),
             messages: HashMap::new(),
+            group_firsts: HashMap::new(),
             duplicates: HashMap::new(),
             attempts: HashMap::new(),
             in_flight: 0,
@@ -244,6 +264,17 @@ pub struct LoadedTopic {
     pub duplicates: HashMap<DedupKey, DedupEntry>,
 }
 
+/// An auction with the bids that were asked for.
+#[derive(Debug, Clone)]
+pub struct LoadedAuction {
+    pub stored: StoredAuction,
+    /// The first [`WAITING_BIDS_MAX`] bids without a verdict, oldest first.
+    pub waiting: VecDeque<BidRecord>,
+    /// Every bid that was taken and not retracted, by rising number, if it was asked for and
+    /// there are at most [`commerce::auction::REPLAY_BIDS_MAX`].
+    pub standing: Option<Vec<AdmittedBid>>,
+}
+
 /// What was there.
 #[derive(Debug, Default)]
 pub struct Loaded {
@@ -261,7 +292,10 @@ pub struct Loaded {
     pub topic_count: usize,
     pub subscription_count: usize,
     pub products: HashMap<Sku, Line>,
-    /// Only the keys that are known: the order they made.
+    pub auction_count: usize,
+    pub auctions: HashMap<u64, LoadedAuction>,
+    pub bids: HashMap<u64, BidRecord>,
+    /// Only the keys that are known: the order or bid they made, which is loaded too.
     pub keys: HashMap<KeyHash, u64>,
     /// Only customers who hold any.
     pub key_holders: HashMap<CustomerHash, u32>,
@@ -287,7 +321,7 @@ pub struct OrderChange {
     pub last_seq: u64,
 }
 
-/// What an entry means for the look-ups by key and by customer. A store that keeps them in
+/// What an entry means for the look-ups by key and by customer. Of a bid the product is 0. A store that keeps them in
 /// memory takes it from here; one that has indexes finds the same in the entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Counted {
@@ -323,6 +357,11 @@ pub struct Changes {
     pub waiting_removed: Vec<(ProductId, u64)>,
     pub references: Vec<(ProductId, Reference, u64, u64)>,
     pub replenishments: Vec<Replenishment>,
+    pub auctions: Vec<StoredAuction>,
+    /// By auction and bid.
+    pub bids_waiting_added: Vec<(u64, u64)>,
+    pub bids_waiting_removed: Vec<(u64, u64)>,
+    pub bid_changes: Vec<BidChange>,
     pub queues: Vec<Queue>,
     /// By name, with their messages.
     pub queues_removed: Vec<String>,
@@ -358,6 +397,10 @@ impl Changes {
             waiting_removed,
             references,
             replenishments,
+            auctions,
+            bids_waiting_added,
+            bids_waiting_removed,
+            bid_changes,
             queues,
             queues_removed,
             next_queue,
@@ -380,6 +423,10 @@ impl Changes {
             && waiting_removed.is_empty()
             && references.is_empty()
             && replenishments.is_empty()
+            && auctions.is_empty()
+            && bids_waiting_added.is_empty()
+            && bids_waiting_removed.is_empty()
+            && bid_changes.is_empty()
             && queues.is_empty()
             && queues_removed.is_empty()
             && next_queue.is_none()
@@ -495,6 +542,23 @@ pub trait Reader: Send + Sync {
     fn open_replenishments(&self, limit: usize) -> Result<Vec<Replenishment>, StoreError>;
     /// Products whose line may be owed something: orders wait, or a reorder is set and none open.
     fn unsettled_products(&self, limit: usize) -> Result<Vec<Product>, StoreError>;
+    fn auction(&self, seq: u64) -> Result<Option<StoredAuction>, StoreError>;
+    /// Newest first, before the given sequence.
+    fn auctions(
+        &self,
+        status: Option<AuctionStatus>,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<StoredAuction>, StoreError>;
+    /// Auctions for which the clock has something to do at `now`, the longest due first.
+    fn due_auctions(&self, now: Millis, limit: usize) -> Result<Vec<AuctionId>, StoreError>;
+    /// When the next auction is due that is not at `now`.
+    fn next_due_auction(&self, now: Millis) -> Result<Option<Millis>, StoreError>;
+    /// A bid with its verdict.
+    fn bid(&self, seq: u64) -> Result<Option<BidRecord>, StoreError>;
+    fn bid_change(&self, bid: u64) -> Result<Option<BidChange>, StoreError>;
+    /// Deferred bids of an auction without a verdict, oldest first.
+    fn waiting_bids(&self, auction: u64, limit: usize) -> Result<Vec<u64>, StoreError>;
     fn queues(&self, now: Millis) -> Result<Vec<QueueDepth>, StoreError>;
     fn queue(&self, name: &str, now: Millis) -> Result<Option<QueueDepth>, StoreError>;
     /// A queue without its counts, which cost more than the rest.

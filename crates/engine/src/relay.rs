@@ -20,6 +20,8 @@ use crate::ports::Envelopes;
 pub const TOPIC_STOCK: &str = "stock";
 /// Topic of verdicts on orders.
 pub const TOPIC_ORDERS: &str = "orders";
+/// Topic of what happens to auctions, but for the single bids.
+pub const TOPIC_AUCTIONS: &str = "auctions";
 /// Topic of what operations must hear.
 pub const TOPIC_OPERATIONS: &str = "operations";
 
@@ -46,7 +48,21 @@ fn topic(kind: Kind) -> Option<&'static str> {
         Kind::OrderPlaced | Kind::OrderAccepted | Kind::OrderSoldOut | Kind::OrderCancelled => {
             Some(TOPIC_ORDERS)
         }
-        Kind::ProductCreated | Kind::ProductUpdated => None,
+        Kind::AuctionCreated
+        | Kind::AuctionOpened
+        | Kind::AuctionClosingSoon
+        | Kind::AuctionClosed
+        | Kind::AuctionCancelled
+        | Kind::AuctionSettled
+        | Kind::AuctionForfeited
+        | Kind::AuctionOffered
+        | Kind::AuctionOfferAnswered => Some(TOPIC_AUCTIONS),
+        Kind::ProductCreated
+        | Kind::ProductUpdated
+        | Kind::BidPlaced
+        | Kind::BidAccepted
+        | Kind::BidRefused
+        | Kind::BidRetracted => None,
     }
 }
 
@@ -150,7 +166,7 @@ pub async fn run_relay(
 
 /// Topics that nobody listens to cost nothing.
 async fn topics_with_subscribers(engine: &Engine) -> Result<Vec<&'static str>, EngineError> {
-    let topics = [TOPIC_STOCK, TOPIC_ORDERS, TOPIC_OPERATIONS];
+    let topics = [TOPIC_STOCK, TOPIC_ORDERS, TOPIC_AUCTIONS, TOPIC_OPERATIONS];
     engine
         .read(move |reader| {
             let mut subscribed = Vec::new();

@@ -49,7 +49,8 @@ impl Award {
         }
     }
 
-    fn is_live(&self) -> bool {
+    /// Won or paid: the lot is this bidder's.
+    pub fn is_live(&self) -> bool {
         match self.status {
             AwardStatus::Won | AwardStatus::Settled => true,
             AwardStatus::Forfeited | AwardStatus::Offered { .. } | AwardStatus::Declined => false,

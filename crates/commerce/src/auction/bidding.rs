@@ -127,6 +127,13 @@ impl Auction {
         }
     }
 
+    /// Everything that is refused at the door, whatever the amount: what a bid that is decided
+    /// later must pass now. In the order of [`bid`](Self::bid), without the last.
+    pub fn check_admission(&self, command: &BidCommand) -> Result<(), AuctionRefusal> {
+        self.check_shape(command)?;
+        self.check_door(&command.bidder, command.admitted_at)
+    }
+
     fn check_shape(&self, command: &BidCommand) -> Result<Money, AuctionRefusal> {
         let currency = self.terms.currency;
         if command.currency.is_some_and(|given| given != currency) {

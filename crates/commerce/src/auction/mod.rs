@@ -4,6 +4,7 @@
 //! `cancelled`. Every command is a method that answers with [`AuctionEvent`]s or with a
 //! [`AuctionRefusal`], and a refusal leaves the state as it was. [`verify`] recomputes winner
 //! and price from the log alone and shares no rule with the state machine; the audit uses it.
+//! [`certificate`] checks with it a whole line, as everybody gets it after the close.
 //!
 //! # What a store must load
 //! One [`Auction`] value and nothing else, for every command but one. It holds the best bid of
@@ -60,6 +61,7 @@
 mod aftermath;
 mod bidder;
 mod bidding;
+pub mod certificate;
 mod contest;
 mod event;
 mod increment;

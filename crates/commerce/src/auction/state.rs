@@ -37,6 +37,30 @@ impl AuctionStatus {
             Self::Cancelled => "cancelled",
         }
     }
+
+    /// As stored: never reuse one.
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Scheduled => 0,
+            Self::Open => 1,
+            Self::Closed => 2,
+            Self::Settled => 3,
+            Self::Unsold => 4,
+            Self::Cancelled => 5,
+        }
+    }
+
+    pub const fn from_number(number: u8) -> Option<Self> {
+        match number {
+            0 => Some(Self::Scheduled),
+            1 => Some(Self::Open),
+            2 => Some(Self::Closed),
+            3 => Some(Self::Settled),
+            4 => Some(Self::Unsold),
+            5 => Some(Self::Cancelled),
+            _ => None,
+        }
+    }
 }
 
 /// A bid that was taken, as the log keeps it.
@@ -273,10 +297,7 @@ impl Auction {
     }
 
     pub(super) fn is_sealed(&self) -> bool {
-        match self.terms.format {
-            Format::SealedFirst | Format::SealedSecond => true,
-            Format::English | Format::Dutch { .. } => false,
-        }
+        self.terms.format.is_sealed()
     }
 
     /// How a bidder appears to a viewer.

@@ -39,6 +39,14 @@ impl Format {
             Self::Dutch { .. } => "dutch",
         }
     }
+
+    /// Whether amounts are hidden until the close.
+    pub const fn is_sealed(&self) -> bool {
+        match self {
+            Self::SealedFirst | Self::SealedSecond => true,
+            Self::English | Self::Dutch { .. } => false,
+        }
+    }
 }
 
 /// A bid in the last `window_ms` moves the end to `extend_ms` after the bid, if that is later,

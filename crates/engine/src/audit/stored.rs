@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use commerce::{ProductId, Sku, WhenSoldOut};
+use commerce::{LineId, Sku, WhenSoldOut};
 
 use super::{Audit, Violation};
 use crate::entry::{Entry, Kind, OrderStatus};
@@ -27,14 +27,7 @@ impl Audit<'_> {
             Kind::OrderAccepted => OrderStatus::Accepted,
             Kind::OrderSoldOut => OrderStatus::SoldOut,
             Kind::OrderCancelled => OrderStatus::Cancelled,
-            Kind::ProductCreated
-            | Kind::ProductUpdated
-            | Kind::StockReceived
-            | Kind::ReplenishmentRequested
-            | Kind::ReplenishmentStarted
-            | Kind::ReplenishmentReceived
-            | Kind::ReplenishmentFailed
-            | Kind::MessageDeadLettered => return Ok(()),
+            _ => return Ok(()),
         };
         let first = entry.subject == entry.seq;
         match self.reader.order_change(entry.subject)? {
@@ -63,7 +56,7 @@ impl Audit<'_> {
     /// The products and waiting lines as stored are what their history gives.
     pub(super) fn compare_products(&mut self) -> Result<(), StoreError> {
         let mut after: Option<Sku> = None;
-        let mut stored: HashSet<ProductId> = HashSet::new();
+        let mut stored: HashSet<LineId> = HashSet::new();
         loop {
             let page = self.reader.products(after.as_ref(), 100)?;
             let Some(last) = page.last() else {
@@ -71,12 +64,12 @@ impl Audit<'_> {
             };
             after = Some(last.sku.clone());
             for product in page {
-                stored.insert(product.id);
+                stored.insert(product.id.into());
                 self.compare_product(&product.sku)?;
             }
         }
         // Products that a live server makes meanwhile may have sorted before the last page.
-        let unseen: Vec<(ProductId, String)> = self
+        let unseen: Vec<(LineId, String)> = self
             .lines
             .iter()
             .filter(|(id, _)| !stored.contains(id))
@@ -87,7 +80,7 @@ impl Audit<'_> {
                 Ok(sku) => self.reader.product(&sku)?,
                 Err(_) => None,
             };
-            if found.is_none_or(|found| found.id != id) {
+            if found.is_none_or(|found| LineId::from(found.id) != id) {
                 self.tell(Violation {
                     rule: 1,
                     sku: Some(sku),
@@ -109,14 +102,14 @@ impl Audit<'_> {
             };
             // A product and its newest entry are one commit, and this product was read after
             // all the entries that are known so far.
-            let known = self.lines.get(&product.id);
+            let known = self.lines.get(&product.id.into());
             if known.is_some_and(|line| product.last_seq < line.last_seq) {
                 self.told_of(sku, 1, "is stored as it was before its newest entries");
                 return Ok(());
             }
             let waiting = self.reader.waiting(product.id, 0, usize::MAX >> 1)?;
             self.read_on()?;
-            let Some(line) = self.lines.get(&product.id) else {
+            let Some(line) = self.lines.get(&product.id.into()) else {
                 self.told_of(sku, 11, "has no history");
                 return Ok(());
             };

@@ -4,6 +4,7 @@
 //! be written goes out with [`Batch::finish`]. What a command may look at it must have named in
 //! [`touch`], before anything was loaded.
 
+mod auctions;
 mod orders;
 mod queues;
 mod stock;
@@ -14,8 +15,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use commerce::{
-    Hash, Line, Millis, OrderId, ProductId, ReplenishmentId, SECRET_BYTES, Secret, Sku, Token,
-    chain, genesis,
+    Hash, Line, LineId, Millis, OrderId, ReplenishmentId, SECRET_BYTES, Secret, Sku, Token, chain,
+    genesis,
 };
 
 use messaging::Message;
@@ -23,6 +24,7 @@ use messaging::Message;
 pub(crate) use self::orders::hex;
 pub(crate) use self::queues::{Wake, uuid};
 pub(crate) use self::touch::{ends_batch, touch};
+use crate::auction::BidRecord;
 use crate::command::{Command, KeyHash, Refusal, Reply};
 use crate::engine::Limits;
 use crate::entry::{Buyer, Data, Entry, Kind, OrderRecord};
@@ -31,7 +33,6 @@ use crate::ports::{Changes, Loaded};
 
 /// The name under which entries that concern no product are chained.
 pub(crate) const SYSTEM_LINE: &str = "firstcome.system";
-const SYSTEM: ProductId = ProductId(0);
 
 /// What a batch came to.
 pub(crate) struct Decided {
@@ -56,8 +57,11 @@ pub(crate) struct Batch {
     system: (u64, Hash),
     /// Orders that this batch made, by sequence.
     new_orders: HashMap<u64, OrderRecord>,
+    /// Bids that this batch made or changed, by sequence.
+    new_bids: HashMap<u64, BidRecord>,
     new_keys: HashMap<KeyHash, u64>,
     dirty_products: BTreeSet<Sku>,
+    dirty_auctions: BTreeSet<u64>,
     dirty_replenishments: BTreeSet<u64>,
     dirty_queues: BTreeSet<String>,
     dirty_topics: BTreeSet<String>,
@@ -84,8 +88,10 @@ impl Batch {
             limits,
             entropy: blake3::Hasher::new_keyed(&entropy).finalize_xof(),
             new_orders: HashMap::new(),
+            new_bids: HashMap::new(),
             new_keys: HashMap::new(),
             dirty_products: BTreeSet::new(),
+            dirty_auctions: BTreeSet::new(),
             dirty_replenishments: BTreeSet::new(),
             dirty_queues: BTreeSet::new(),
             dirty_topics: BTreeSet::new(),
@@ -115,6 +121,17 @@ impl Batch {
                 self.changes.probe = Some(self.now);
                 Ok(Reply::Done)
             }
+            Command::CreateAuction(new) => self.create_auction(*new),
+            Command::PlaceBid(bid) => self.place_bid(*bid),
+            Command::DecideBids {
+                auction,
+                queue,
+                messages,
+            } => self.decide_bids(auction, &queue, messages),
+            Command::RetractBid { auction, bid } => self.retract_bid(auction, bid),
+            Command::CancelAuction { auction } => self.cancel_auction(auction),
+            Command::AuctionDue { auction } => self.auction_due(auction),
+            Command::AfterClose { auction, what } => self.after_close(auction, what),
             command => self.decide_messaging(command),
         }
     }
@@ -205,6 +222,13 @@ impl Batch {
             | Command::ReceiveGoods { .. }
             | Command::Settle { .. }
             | Command::Replenishment { .. }
+            | Command::CreateAuction(_)
+            | Command::PlaceBid(_)
+            | Command::DecideBids { .. }
+            | Command::RetractBid { .. }
+            | Command::CancelAuction { .. }
+            | Command::AuctionDue { .. }
+            | Command::AfterClose { .. }
             | Command::Probe => unreachable!("decided above"),
         }
     }
@@ -226,6 +250,10 @@ impl Batch {
             self.changes
                 .replenishments
                 .push(self.loaded.replenishments[seq].clone());
+        }
+        for seq in &self.dirty_auctions {
+            let stored = &self.loaded.auctions[seq].stored;
+            self.changes.auctions.push(stored.clone());
         }
         for name in &self.dirty_queues {
             self.changes
@@ -306,7 +334,7 @@ impl Batch {
         let hash = chain(&product.last_hash, now, kind.as_str(), data.as_bytes());
         self.changes.entries.push(Entry {
             seq,
-            line: product.id,
+            line: product.id.into(),
             prev: product.last_seq,
             kind,
             at: now,
@@ -314,6 +342,7 @@ impl Batch {
             data,
             hash,
             buyer,
+            sealed: None,
         });
         product.last_seq = seq;
         product.last_hash = hash;
@@ -330,7 +359,7 @@ impl Batch {
         let hash = chain(&before, self.now, kind.as_str(), data.as_bytes());
         self.changes.entries.push(Entry {
             seq,
-            line: SYSTEM,
+            line: LineId::System,
             prev,
             kind,
             at: self.now,
@@ -338,6 +367,7 @@ impl Batch {
             data,
             hash,
             buyer: None,
+            sealed: None,
         });
         self.system = (seq, hash);
     }

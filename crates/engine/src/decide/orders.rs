@@ -150,7 +150,7 @@ impl Batch {
     }
 
     /// Notes what an entry means for the look-ups.
-    fn count(
+    pub(super) fn count(
         &mut self,
         order: u64,
         key: Option<KeyHash>,

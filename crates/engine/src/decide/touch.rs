@@ -2,9 +2,11 @@
 
 use std::collections::HashSet;
 
-use commerce::{Millis, Sku};
+use commerce::{AuctionId, Millis, Sku};
 
-use crate::command::{Command, Publish};
+use super::auctions::bidder_hash;
+use crate::auction::BIDS_QUEUE;
+use crate::command::{Aftermath, Command, Publish};
 use crate::engine::Limits;
 use crate::ports::{DELIVERIES_QUEUE, Duplicate, QueueTouch, TopicTouch, Touch};
 
@@ -54,10 +56,74 @@ pub(crate) fn touch<'a>(
                 touch.replenishments.push(id.seq);
             }
             Command::Probe | Command::Sweep { .. } => {}
+            Command::CreateAuction(_)
+            | Command::PlaceBid(_)
+            | Command::DecideBids { .. }
+            | Command::RetractBid { .. }
+            | Command::CancelAuction { .. }
+            | Command::AuctionDue { .. }
+            | Command::AfterClose { .. } => touch_auction(&mut touch, command),
             command => touch_messaging(&mut touch, command),
         }
     }
     touch
+}
+
+fn touch_auction(touch: &mut Touch, command: &Command) {
+    match command {
+        Command::PlaceBid(bid) => {
+            auction(touch, bid.auction);
+            if let Some(key) = bid.key {
+                touch.keys.push(key);
+                touch.key_holders.push(bidder_hash(&bid.bidder));
+            }
+            if bid.defer {
+                queue_of(touch, BIDS_QUEUE);
+            }
+            if let Some(message) = &bid.message {
+                let queue = queue_of(touch, &message.queue);
+                queue.messages.push(message.handle.seq);
+            }
+        }
+        Command::DecideBids {
+            auction: id,
+            queue,
+            messages,
+        } => {
+            auction(touch, *id);
+            let seqs = messages.iter().map(|(_, handle)| handle.seq);
+            queue_of(touch, queue).messages.extend(seqs);
+            touch.bids.extend(messages.iter().map(|(bid, _)| *bid));
+        }
+        Command::RetractBid { auction: id, bid } => {
+            auction(touch, *id);
+            touch.standing_bids.push(id.seq);
+            touch.bids.push(bid.seq);
+        }
+        Command::CancelAuction { auction: id } => auction(touch, *id),
+        Command::AuctionDue { auction: id } => {
+            auction(touch, *id);
+            let queue = queue_of(touch, BIDS_QUEUE);
+            queue.group_firsts.push(id.to_string());
+        }
+        Command::AfterClose { auction: id, what } => {
+            auction(touch, *id);
+            match what {
+                Aftermath::Answer { bid, .. } => touch.bids.push(bid.seq),
+                Aftermath::Settle { .. }
+                | Aftermath::Forfeit { .. }
+                | Aftermath::SecondChance { .. } => {}
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Most of a batch is about one auction.
+fn auction(touch: &mut Touch, id: AuctionId) {
+    if touch.auctions.last() != Some(&id.seq) {
+        touch.auctions.push(id.seq);
+    }
 }
 
 fn touch_messaging(touch: &mut Touch, command: &Command) {
@@ -178,6 +244,13 @@ fn touch_messaging(touch: &mut Touch, command: &Command) {
         | Command::ReceiveGoods { .. }
         | Command::Settle { .. }
         | Command::Replenishment { .. }
+        | Command::CreateAuction(_)
+        | Command::PlaceBid(_)
+        | Command::DecideBids { .. }
+        | Command::RetractBid { .. }
+        | Command::CancelAuction { .. }
+        | Command::AuctionDue { .. }
+        | Command::AfterClose { .. }
         | Command::Sweep { .. }
         | Command::Probe => {}
     }
@@ -256,6 +329,13 @@ pub(crate) fn ends_batch(command: &Command) -> bool {
         | Command::ReceiveGoods { .. }
         | Command::Settle { .. }
         | Command::Replenishment { .. }
+        | Command::CreateAuction(_)
+        | Command::PlaceBid(_)
+        | Command::DecideBids { .. }
+        | Command::RetractBid { .. }
+        | Command::CancelAuction { .. }
+        | Command::AuctionDue { .. }
+        | Command::AfterClose { .. }
         | Command::TagQueue { .. }
         | Command::SendMessage { .. }
         | Command::SendMessages { .. }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use commerce::ProductId;
+use commerce::{LineId, ProductId};
 use engine::ports::{Opened, Reader, Touch};
 use engine::{Kind, OrderStatus};
 use messaging::Message;
@@ -22,7 +22,13 @@ fn write(opened: &mut Opened, committed: &AtomicU64) -> Script {
     let mut line = queue(1, "q", None);
     script.product(new_product(1, "A"));
     script.put_queue(&line);
-    script.entry(ProductId(0), Kind::MessageDeadLettered, Some(0), "{}", None);
+    script.entry(
+        LineId::System,
+        Kind::MessageDeadLettered,
+        Some(0),
+        "{}",
+        None,
+    );
     script.commit(opened);
     let mut waits = None;
     for n in 1..=COMMITS {
@@ -34,9 +40,21 @@ fn write(opened: &mut Opened, committed: &AtomicU64) -> Script {
         if let Some(order) = waits.replace(placed) {
             script.later(order, Kind::OrderAccepted);
         } else {
-            script.entry(ProductId(0), Kind::MessageDeadLettered, Some(0), "{}", None);
+            script.entry(
+                LineId::System,
+                Kind::MessageDeadLettered,
+                Some(0),
+                "{}",
+                None,
+            );
         }
-        script.entry(ProductId(0), Kind::MessageDeadLettered, Some(0), "{}", None);
+        script.entry(
+            LineId::System,
+            Kind::MessageDeadLettered,
+            Some(0),
+            "{}",
+            None,
+        );
         script.change("A", |product| product.grant_rate = n);
         let in_flight = Message {
             receipt: Some(n),

@@ -1,6 +1,6 @@
 //! Message groups of FIFO queues: which are loaded, in which order, how much of each.
 
-use engine::ports::{Opened, QueueTouch};
+use engine::ports::{GROUP_FIRST_MAX, Opened, QueueTouch};
 use messaging::{Message, Receive, receive_fifo};
 
 use super::mail::{fifo_queue, grouped, heads, held, load_queue, seqs};
@@ -212,5 +212,41 @@ pub(crate) fn several_receives_find_enough_groups(harness: &dyn Harness) {
                 before = numbers[9];
             }
         }
+    });
+}
+
+pub(crate) fn the_first_of_a_group_come_whatever_their_state(harness: &dyn Harness) {
+    let mut opened = harness.open();
+    let mut script = Script::new();
+    let mut fifo = fifo_queue(1, "f.fifo");
+    let sent = |seq| grouped(seq, "g", START);
+    let many = u64::try_from(GROUP_FIRST_MAX).unwrap() + 5;
+    script.send(&mut fifo, (1..=many).map(sent));
+    let delayed = grouped(many + 1, "é 🍩", START + 90);
+    script.send(&mut fifo, [delayed.clone()]);
+    let mut other = fifo_queue(2, "other.fifo");
+    script.send(&mut other, [grouped(1, "elsewhere", START)]);
+    script.commit(&mut opened);
+    let in_flight = held(sent(2), START + 20);
+    script.changes.messages.push((1, in_flight.clone()));
+    script.changes.messages_removed.push((1, 3));
+    script.commit(&mut opened);
+    let mut expected: Vec<Message> = (1..=many).filter(|seq| *seq != 3).map(sent).collect();
+    expected[1] = in_flight;
+    expected.truncate(GROUP_FIRST_MAX);
+    let first = |opened: &mut Opened, groups: &[&str]| {
+        let touch = QueueTouch {
+            group_firsts: groups.iter().map(|group| (*group).to_owned()).collect(),
+            ..touch_queue("f.fifo")
+        };
+        load_queue(opened, touch, START).group_firsts
+    };
+    always(harness, opened, |opened| {
+        assert!(first(opened, &[]).is_empty());
+        assert!(first(opened, &["none", "elsewhere", ""]).is_empty());
+        let found = first(opened, &["g", "none", "é 🍩", "g"]);
+        assert_eq!(found.len(), 2);
+        assert_eq!(found["g"], expected);
+        assert_eq!(found["é 🍩"], [delayed.clone()]);
     });
 }

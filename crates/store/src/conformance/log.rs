@@ -1,6 +1,6 @@
 //! The log: nothing at first, then what was written, in order.
 
-use commerce::{Email, ProductId};
+use commerce::{Email, LineId, ProductId};
 use engine::Kind;
 use engine::ports::{TopicTouch, Touch};
 
@@ -21,6 +21,9 @@ pub(crate) fn an_empty_store_has_nothing(harness: &dyn Harness) {
                 orders: vec![0, 1, u64::MAX],
                 references: vec![(sku("A"), reference("r"))],
                 replenishments: vec![0, 1, u64::MAX],
+                auctions: vec![0, 1, u64::MAX],
+                standing_bids: vec![0, 1, u64::MAX],
+                bids: vec![0, 1, u64::MAX],
                 queues: vec![touch_queue("q")],
                 topics: vec![TopicTouch {
                     name: "t".to_owned(),
@@ -43,6 +46,9 @@ pub(crate) fn an_empty_store_has_nothing(harness: &dyn Harness) {
         assert!(loaded.orders.is_empty());
         assert!(loaded.references.is_empty());
         assert!(loaded.replenishments.is_empty());
+        assert!(loaded.auctions.is_empty());
+        assert!(loaded.bids.is_empty());
+        assert_eq!(loaded.auction_count, 0);
         assert!(loaded.queues.is_empty());
         assert!(loaded.topics.is_empty());
         assert!(loaded.subscriptions.is_empty());
@@ -107,7 +113,13 @@ pub(crate) fn entries_come_back_as_they_were_written(harness: &dyn Harness) {
     script.at += 5;
     for (i, kind) in (0u32..).zip(Kind::ALL) {
         let data = format!(r#"{{"reference":"{i} \" \\ é 🍩 \u0001 "}}"#);
-        script.entry(ProductId(i % 3), *kind, Some(0), &data, None);
+        script.entry(
+            LineId::from_number(i64::from(i % 3)).unwrap(),
+            *kind,
+            Some(0),
+            &data,
+            None,
+        );
     }
     script.later(order, Kind::OrderCancelled);
     script.commit(&mut opened);
@@ -138,7 +150,7 @@ pub(crate) fn entries_come_back_as_they_were_written(harness: &dyn Harness) {
         let newest_system = log
             .iter()
             .rev()
-            .find(|entry| entry.line == ProductId(0))
+            .find(|entry| entry.line == LineId::System)
             .unwrap();
         assert_eq!(loaded.last_seq, script.seq);
         assert_eq!(loaded.last_at, START + 5);
@@ -149,7 +161,13 @@ pub(crate) fn entries_come_back_as_they_were_written(harness: &dyn Harness) {
 
     // It goes on where it stopped.
     script.at += 1;
-    let system = script.entry(ProductId(0), Kind::MessageDeadLettered, Some(0), "{}", None);
+    let system = script.entry(
+        LineId::System,
+        Kind::MessageDeadLettered,
+        Some(0),
+        "{}",
+        None,
+    );
     script.commit(&mut opened);
     always(harness, opened, |opened| {
         assert_eq!(opened.reader.entries(0, 1_000).unwrap(), script.log);

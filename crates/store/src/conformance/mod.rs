@@ -8,6 +8,8 @@
 //! Not checked here: that a commit survives a power failure, which no test in a process can
 //! see; each store says how it makes sure.
 
+mod auctions;
+mod bids;
 mod clearing;
 mod contention;
 mod fair;
@@ -16,6 +18,7 @@ mod lines;
 mod log;
 mod looks;
 mod lookups;
+pub(crate) mod lots;
 pub(crate) mod mail;
 mod queues;
 mod remembered;
@@ -25,6 +28,15 @@ mod topics;
 
 use engine::ports::{Loaded, Opened, Touch};
 
+pub(crate) use auctions::{
+    an_auction_is_loaded_with_the_bids_that_wait, auctions_are_due_in_the_order_of_their_times,
+    auctions_are_found_and_listed_newest_first,
+    entries_of_auctions_keep_their_line_and_what_is_sealed,
+};
+pub(crate) use bids::{
+    bids_carry_what_became_of_them, keys_of_bids_are_found_until_they_expire,
+    standing_bids_leave_out_what_was_taken_back,
+};
 pub(crate) use clearing::{
     a_purge_empties_a_queue_at_once, a_queue_deleted_and_made_again_is_another_one,
     what_is_past_its_retention_is_swept,
@@ -39,6 +51,7 @@ pub(crate) use fair::{
 pub(crate) use groups::{
     a_group_in_flight_is_left_out_until_all_of_it_is_back, a_head_holds_the_first_ten_of_a_group,
     groups_come_by_the_time_they_could_be_received, several_receives_find_enough_groups,
+    the_first_of_a_group_come_whatever_their_state,
 };
 pub(crate) use lines::{
     a_head_is_loaded_when_it_is_asked_for, a_head_is_never_longer_than_one_call_decides,
@@ -101,6 +114,13 @@ macro_rules! suite {
             purchases_from_before_the_limit_count,
             references_are_known_per_product,
             replenishments_are_found_and_listed,
+            entries_of_auctions_keep_their_line_and_what_is_sealed,
+            auctions_are_found_and_listed_newest_first,
+            auctions_are_due_in_the_order_of_their_times,
+            an_auction_is_loaded_with_the_bids_that_wait,
+            bids_carry_what_became_of_them,
+            keys_of_bids_are_found_until_they_expire,
+            standing_bids_leave_out_what_was_taken_back,
             the_oldest_visible_message_comes_first,
             messages_are_changed_and_removed,
             messages_in_flight_are_counted_near_the_bound,
@@ -114,6 +134,7 @@ macro_rules! suite {
             groups_come_by_the_time_they_could_be_received,
             a_group_in_flight_is_left_out_until_all_of_it_is_back,
             a_head_holds_the_first_ten_of_a_group,
+            the_first_of_a_group_come_whatever_their_state,
             several_receives_find_enough_groups,
             a_quiet_tenant_is_found_behind_the_backlog_of_a_noisy_one,
             nobody_is_noisy_without_much_in_flight,

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use commerce::{
-    Currency, CustomerHash, Email, Millis, Money, Name, NewProduct, OrderId, Product, ProductId,
-    Quantity, Reference, Replenishment, ReplenishmentId, Secret, Sku, Token, Waiting, WhenSoldOut,
+    Currency, CustomerHash, Email, LineId, Millis, Money, Name, NewProduct, OrderId, Product,
+    ProductId, Quantity, Reference, Replenishment, ReplenishmentId, Secret, Sku, Token, Waiting,
+    WhenSoldOut,
 };
+use engine::auction::{BidChange, BidRecord, StoredAuction};
 use engine::ports::{Changes, Counted, Opened, OrderChange, Queue, QueueTouch};
 use engine::{BodyHash, Buyer, Entry, KeyHash, Kind, OrderRecord, OrderStatus};
 use messaging::{Message, QueueConfig, RedrivePolicy};
@@ -113,7 +115,7 @@ fn signed(units: u32) -> i32 {
     i32::try_from(units).unwrap()
 }
 
-fn secret(seq: u64) -> Secret {
+pub(super) fn secret(seq: u64) -> Secret {
     let mut bytes = [7; 10];
     bytes[..8].copy_from_slice(&seq.to_le_bytes());
     Secret(bytes)
@@ -151,6 +153,10 @@ pub(crate) struct Script {
     /// Every order as it stands.
     pub(crate) orders: BTreeMap<u64, OrderRecord>,
     pub(crate) products: BTreeMap<Sku, Product>,
+    /// Auctions and bids as they stand; see `lots`.
+    pub(crate) auctions: BTreeMap<u64, StoredAuction>,
+    pub(crate) bids: BTreeMap<u64, BidRecord>,
+    pub(crate) bid_changes: BTreeMap<u64, BidChange>,
     /// What the next queue, topic or partition would get.
     next_number: u32,
 }
@@ -164,6 +170,9 @@ impl Script {
             log: Vec::new(),
             orders: BTreeMap::new(),
             products: BTreeMap::new(),
+            auctions: BTreeMap::new(),
+            bids: BTreeMap::new(),
+            bid_changes: BTreeMap::new(),
             next_number: 1,
         }
     }
@@ -176,11 +185,24 @@ impl Script {
     /// Adds an entry; a product's line continues where it stood.
     pub(crate) fn entry(
         &mut self,
-        line: ProductId,
+        line: impl Into<LineId>,
         kind: Kind,
         subject: Option<u64>,
         data: &str,
         buyer: Option<Buyer>,
+    ) -> u64 {
+        self.sealed_entry(line.into(), kind, subject, data, buyer, None)
+    }
+
+    /// Adds an entry that keeps something to itself.
+    pub(crate) fn sealed_entry(
+        &mut self,
+        line: LineId,
+        kind: Kind,
+        subject: Option<u64>,
+        data: &str,
+        buyer: Option<Buyer>,
+        sealed: Option<&str>,
     ) -> u64 {
         self.seq += 1;
         let before = self.log.iter().rev().find(|entry| entry.line == line);
@@ -194,6 +216,7 @@ impl Script {
             data: Arc::from(data),
             hash: *blake3::hash(&self.seq.to_le_bytes()).as_bytes(),
             buyer,
+            sealed: sealed.map(Arc::from),
         };
         self.log.push(entry.clone());
         self.changes.entries.push(entry);

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use commerce::Millis;
 use engine::ports::{
-    Changes, DELIVERIES_QUEUE, Duplicate, Loaded, LoadedQueue, LoadedTopic, Queue, QueueDepth,
-    QueueTouch, Subscription, Sweep, Topic, TopicTouch, Touch,
+    Changes, DELIVERIES_QUEUE, Duplicate, GROUP_FIRST_MAX, Loaded, LoadedQueue, LoadedTopic, Queue,
+    QueueDepth, QueueTouch, Subscription, Sweep, Topic, TopicTouch, Touch,
 };
 use messaging::fair::{GroupLoad, Load};
 use messaging::topic::Protocol;
@@ -104,6 +104,14 @@ impl Mailbox {
         for seq in wanted {
             if let Some(message) = self.messages.get(&(queue.partition, seq)) {
                 found.messages.insert(seq, message.clone());
+            }
+        }
+        for group in &touch.group_firsts {
+            let is_of_group = |message: &&Message| message.group.as_ref() == Some(group);
+            let firsts = self.messages_of(queue).filter(is_of_group);
+            let firsts: Vec<Message> = firsts.take(GROUP_FIRST_MAX).cloned().collect();
+            if !firsts.is_empty() {
+                found.group_firsts.insert(group.clone(), firsts);
             }
         }
         found.duplicates = self.look_up(queue.id, &touch.duplicates);

@@ -3,22 +3,26 @@
 //! Written for the eye: maps that are searched as the port describes them, no caches, nothing
 //! shared with the other stores but the suite they all pass.
 
+mod auctions;
 mod mailbox;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use commerce::auction::AuctionStatus;
 use commerce::{
-    DRAIN_MAX, Email, Line, Millis, Product, ProductId, Reference, Replenishment, Sku, Waiting,
-    WhenSoldOut,
+    AuctionId, CustomerHash, DRAIN_MAX, Line, LineId, Millis, Product, ProductId, Reference,
+    Replenishment, Sku, Waiting, WhenSoldOut,
 };
+use engine::auction::{BidChange, BidRecord, StoredAuction};
 use engine::ports::{
     Changes, Loaded, MoveStatus, MoveTask, Opened, OrderChange, QueueDepth, Reader, Store,
     StoreError, Subscription, Topic, Touch,
 };
-use engine::{Entry, OrderRecord, OrderStatus};
+use engine::{Entry, KeyHash, OrderRecord, OrderStatus};
 use messaging::Message;
 
+use self::auctions::Auctions;
 use self::mailbox::Mailbox;
 
 #[derive(Default)]
@@ -29,6 +33,7 @@ struct State {
     waiting: BTreeMap<(ProductId, u64), Waiting>,
     receipts: HashMap<(ProductId, Reference), (u64, u64)>,
     replenishments: BTreeMap<u64, Replenishment>,
+    auctions: Auctions,
     mailbox: Mailbox,
     relay_cursor: u64,
 }
@@ -100,10 +105,21 @@ impl State {
         Some(Line::new(product.clone(), waiting))
     }
 
-    fn bought(&self, sku: &Sku, customer: commerce::CustomerHash) -> u64 {
+    /// The entries that made an order or a bid with a key that is remembered, and whose it is.
+    fn keyed(&self, since: Millis) -> impl Iterator<Item = (&Entry, KeyHash, CustomerHash)> {
+        let firsts = self.log.iter().filter(|entry| entry.subject == entry.seq);
+        firsts
+            .filter(move |entry| entry.at >= since)
+            .filter_map(|entry| {
+                let buyer = entry.buyer.as_ref()?;
+                Some((entry, buyer.key?, CustomerHash::of(&buyer.customer)))
+            })
+    }
+
+    fn bought(&self, sku: &Sku, customer: CustomerHash) -> u64 {
         self.orders()
             .filter(|order| order.sku == *sku)
-            .filter(|order| Email::from_stored(&order.customer).customer() == customer)
+            .filter(|order| CustomerHash::of(&order.customer) == customer)
             .filter(|order| matches!(order.status, OrderStatus::Pending | OrderStatus::Accepted))
             .map(|order| order.quantity.units())
             .sum()
@@ -117,7 +133,7 @@ impl Store for Memory {
             .log
             .iter()
             .rev()
-            .find(|entry| entry.line == ProductId(0));
+            .find(|entry| entry.line == LineId::System);
         let mut loaded = Loaded {
             last_seq: state.log.last().map_or(0, |entry| entry.seq),
             last_at: state.log.last().map_or(0, |entry| entry.at),
@@ -131,19 +147,21 @@ impl Store for Memory {
                 loaded.products.insert(sku.clone(), line);
             }
         }
-        let live = |order: &OrderRecord| order.key.is_some() && order.placed_at >= touch.keys_since;
-        for order in state.orders().filter(live) {
-            if let Some(key) = order.key.filter(|key| touch.keys.contains(key)) {
-                loaded.keys.insert(key, order.id.seq);
-                loaded.orders.insert(order.id.seq, order);
+        for (entry, key, _) in state.keyed(touch.keys_since) {
+            if !touch.keys.contains(&key) {
+                continue;
+            }
+            loaded.keys.insert(key, entry.seq);
+            if let Some(order) = state.order(entry.seq) {
+                loaded.orders.insert(entry.seq, order);
+            }
+            if let Some(bid) = state.bid(entry.seq) {
+                loaded.bids.insert(entry.seq, bid);
             }
         }
         for customer in &touch.key_holders {
-            let held = state
-                .orders()
-                .filter(live)
-                .filter(|order| Email::from_stored(&order.customer).customer() == *customer)
-                .count();
+            let held = state.keyed(touch.keys_since);
+            let held = held.filter(|(_, _, holder)| holder == customer).count();
             if held > 0 {
                 loaded
                     .key_holders
@@ -168,7 +186,7 @@ impl Store for Memory {
             if let Some(line) = state.line(&order.sku, true) {
                 loaded.products.insert(order.sku.clone(), line);
             }
-            let customer = Email::from_stored(&order.customer).customer();
+            let customer = CustomerHash::of(&order.customer);
             loaded.bought.insert(
                 (order.sku.clone(), customer),
                 state.bought(&order.sku, customer),
@@ -189,6 +207,7 @@ impl Store for Memory {
                 loaded.replenishments.insert(*seq, replenishment.clone());
             }
         }
+        state.load_auctions(&mut loaded, touch);
         state.mailbox.load(&mut loaded, touch);
         Ok(loaded)
     }
@@ -220,6 +239,7 @@ impl Store for Memory {
                 .replenishments
                 .insert(replenishment.seq, replenishment.clone());
         }
+        state.auctions.commit(changes);
         state.mailbox.commit(changes);
         if let Some(cursor) = changes.relay_cursor {
             state.relay_cursor = cursor;
@@ -316,6 +336,50 @@ impl Reader for Memory {
                 || (product.reorder.is_some() && product.open_replenishment.is_none())
         });
         Ok(unsettled.take(limit).cloned().collect())
+    }
+
+    fn auction(&self, seq: u64) -> Result<Option<StoredAuction>, StoreError> {
+        Ok(self.read().auctions.auctions.get(&seq).cloned())
+    }
+
+    fn auctions(
+        &self,
+        status: Option<AuctionStatus>,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<StoredAuction>, StoreError> {
+        let state = self.read();
+        let newest_first = state.auctions.auctions.values().rev();
+        let found = newest_first
+            .filter(|stored| status.is_none_or(|status| stored.auction.status == status))
+            .filter(|stored| before.is_none_or(|before| stored.auction.seq < before));
+        Ok(found.take(limit).cloned().collect())
+    }
+
+    fn due_auctions(&self, now: Millis, limit: usize) -> Result<Vec<AuctionId>, StoreError> {
+        let state = self.read();
+        let due = state.auctions.due();
+        let due = due.into_iter().take_while(|(at, _)| *at <= now);
+        Ok(due.take(limit).map(|(_, stored)| stored.id()).collect())
+    }
+
+    fn next_due_auction(&self, now: Millis) -> Result<Option<Millis>, StoreError> {
+        let state = self.read();
+        let mut times = state.auctions.due().into_iter().map(|(at, _)| at);
+        Ok(times.find(|at| *at > now))
+    }
+
+    fn bid(&self, seq: u64) -> Result<Option<BidRecord>, StoreError> {
+        Ok(self.read().bid(seq))
+    }
+
+    fn bid_change(&self, bid: u64) -> Result<Option<BidChange>, StoreError> {
+        Ok(self.read().auctions.changes.get(&bid).copied())
+    }
+
+    fn waiting_bids(&self, auction: u64, limit: usize) -> Result<Vec<u64>, StoreError> {
+        let state = self.read();
+        Ok(state.auctions.waiting_of(auction).take(limit).collect())
     }
 
     fn queues(&self, now: Millis) -> Result<Vec<QueueDepth>, StoreError> {

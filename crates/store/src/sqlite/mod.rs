@@ -12,12 +12,14 @@
 //! Checkpoints of the write-ahead log are made by a thread of their own, so that a commit
 //! seldom waits for one.
 
+mod auctions;
 mod checkpoint;
 mod durability;
 mod mailbox;
 mod read;
 mod schema;
 mod write;
+mod write_auctions;
 mod write_mailbox;
 
 use std::fs::{File, OpenOptions, TryLockError};
@@ -170,6 +172,9 @@ fn read_only(file: &Path) -> Result<Connection, rusqlite::Error> {
     )?;
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
     connection.set_prepared_statement_cache_capacity(64);
+    if schema::version(&connection)? < 3 {
+        connection.execute_batch(schema::READ_BEFORE_V3)?;
+    }
     Ok(connection)
 }
 

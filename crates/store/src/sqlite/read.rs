@@ -3,9 +3,12 @@
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
+use commerce::auction::AuctionStatus;
 use commerce::{
-    Hash, Millis, Product, ProductId, Quantity, Reference, Replenishment, Secret, Sku, Waiting,
+    AuctionId, Hash, LineId, Millis, Product, ProductId, Quantity, Reference, Replenishment,
+    Secret, Sku, Waiting,
 };
+use engine::auction::{BidChange, BidRecord, StoredAuction};
 use engine::ports::{
     MoveTask, OrderChange, Queue, QueueDepth, Reader, StoreError, Subscription, Topic,
 };
@@ -14,7 +17,7 @@ use messaging::Message;
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::mailbox;
+use super::{auctions, mailbox};
 
 /// Connections kept open when nobody reads.
 const POOL_MAX: usize = 16;
@@ -69,10 +72,13 @@ fn reading<T>(what: &'static str, result: Result<T, rusqlite::Error>) -> Result<
     result.map_err(|source| StoreError::new(format!("cannot read {what} from SQLite"), source))
 }
 
-const ENTRY: &str =
-    "SELECT seq, line, prev, kind, at, subject, data, hash, customer, secret, key, body FROM log";
+pub(super) const ENTRY: &str = "SELECT seq, line, prev, kind, at, subject, data, hash, customer, \
+                                secret, key, body, sealed FROM log";
 
-fn entry_of(row: &Row<'_>) -> Result<Entry, rusqlite::Error> {
+pub(super) fn entry_of(row: &Row<'_>) -> Result<Entry, rusqlite::Error> {
+    let line: i64 = row.get(1)?;
+    let line = LineId::from_number(line)
+        .ok_or_else(|| damaged(1, Type::Integer, format!("unknown line {line}")))?;
     let number: u8 = row.get(3)?;
     let kind = Kind::from_number(number)
         .ok_or_else(|| damaged(3, Type::Integer, format!("unknown kind {number}")))?;
@@ -93,9 +99,10 @@ fn entry_of(row: &Row<'_>) -> Result<Entry, rusqlite::Error> {
         }),
     };
     let data: String = row.get(6)?;
+    let sealed: Option<String> = row.get(12)?;
     Ok(Entry {
         seq: u64_at(row, 0)?,
-        line: ProductId(row.get(1)?),
+        line,
         prev: u64_at(row, 2)?,
         kind,
         at: row.get(4)?,
@@ -103,6 +110,7 @@ fn entry_of(row: &Row<'_>) -> Result<Entry, rusqlite::Error> {
         data: data.into(),
         hash: bytes_at::<32>(row, 7)?,
         buyer,
+        sealed: sealed.map(Into::into),
     })
 }
 
@@ -320,13 +328,21 @@ pub(super) fn order_change(
 }
 
 pub(super) fn order(connection: &Connection, seq: u64) -> Result<Option<OrderRecord>, StoreError> {
-    let Some(mut order) = entry(connection, seq)?
-        .as_ref()
-        .and_then(OrderRecord::from_entry)
-    else {
+    match entry(connection, seq)? {
+        Some(entry) => order_of(connection, &entry),
+        None => Ok(None),
+    }
+}
+
+/// The order that this entry made, as it stands now.
+pub(super) fn order_of(
+    connection: &Connection,
+    entry: &Entry,
+) -> Result<Option<OrderRecord>, StoreError> {
+    let Some(mut order) = OrderRecord::from_entry(entry) else {
         return Ok(None);
     };
-    if let Some(change) = order_change(connection, seq)? {
+    if let Some(change) = order_change(connection, entry.seq)? {
         order.status = change.status;
         order.decided_at = change.decided_at;
         order.cancelled_at = change.cancelled_at;
@@ -515,6 +531,39 @@ impl Reader for SqliteReader {
                 |row| json_at(row, 0),
             )
         })
+    }
+
+    fn auction(&self, seq: u64) -> Result<Option<StoredAuction>, StoreError> {
+        self.with(|connection| auctions::auction(connection, seq))
+    }
+
+    fn auctions(
+        &self,
+        status: Option<AuctionStatus>,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<StoredAuction>, StoreError> {
+        self.with(|connection| auctions::auctions(connection, status, before, limit))
+    }
+
+    fn due_auctions(&self, now: Millis, limit: usize) -> Result<Vec<AuctionId>, StoreError> {
+        self.with(|connection| auctions::due(connection, now, limit))
+    }
+
+    fn next_due_auction(&self, now: Millis) -> Result<Option<Millis>, StoreError> {
+        self.with(|connection| auctions::next_due(connection, now))
+    }
+
+    fn bid(&self, seq: u64) -> Result<Option<BidRecord>, StoreError> {
+        self.with_snapshot(|connection| auctions::bid(connection, seq))
+    }
+
+    fn bid_change(&self, bid: u64) -> Result<Option<BidChange>, StoreError> {
+        self.with(|connection| auctions::bid_change(connection, bid))
+    }
+
+    fn waiting_bids(&self, auction: u64, limit: usize) -> Result<Vec<u64>, StoreError> {
+        self.with(|connection| auctions::waiting_bids(connection, auction, limit))
     }
 
     fn queues(&self, now: Millis) -> Result<Vec<QueueDepth>, StoreError> {

@@ -14,6 +14,9 @@
 //! attempts       what receive attempts were answered in the last minutes
 //! dropped        partitions that were purged, to be cleared away
 //! topics, subscriptions
+//! auctions       seq -> an auction, JSON with its version in `auction.v`
+//! bids_waiting   (auction, bid) -> deferred bids without a verdict
+//! bid_changes    what became of a bid after its first row
 //! lookups        blocks of what the writer keeps in memory
 //! meta           the relay's cursor, the last probe
 //! ```
@@ -21,10 +24,10 @@
 use rusqlite::Connection;
 
 /// The version this program writes.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// One script for each version, never edited once released.
-const MIGRATIONS: [&str; VERSION as usize] = [V1, V2];
+const MIGRATIONS: [&str; VERSION as usize] = [V1, V2, V3];
 
 const V1: &str = "
 CREATE TABLE log (
@@ -232,6 +235,61 @@ SELECT 'next_queue', 1 + coalesce(max(id), 0) FROM (SELECT id FROM queues UNION 
 DROP TABLE queues_v1;
 DROP TABLE messages_v1;
 DROP TABLE subscriptions_v1;
+";
+
+/// Auctions and bids.
+const V3: &str = "
+ALTER TABLE log ADD COLUMN sealed TEXT;
+CREATE TABLE auctions (
+    seq INTEGER PRIMARY KEY,
+    status INTEGER NOT NULL,
+    due_at INTEGER,
+    state TEXT NOT NULL
+);
+CREATE INDEX auctions_due ON auctions (due_at, seq) WHERE due_at IS NOT NULL;
+CREATE INDEX auctions_status ON auctions (status, seq);
+CREATE TABLE bids_waiting (
+    auction INTEGER NOT NULL,
+    bid INTEGER NOT NULL,
+    PRIMARY KEY (auction, bid)
+) WITHOUT ROWID;
+CREATE TABLE bid_changes (
+    bid INTEGER PRIMARY KEY,
+    verdict INTEGER NOT NULL,
+    retracted_at INTEGER,
+    last_seq INTEGER NOT NULL
+);
+
+-- For people who look with the sqlite3 shell.
+CREATE VIEW bids AS
+SELECT log.seq AS bid_seq,
+       -log.line AS auction_seq,
+       verdict.data ->> 'no' AS no,
+       log.customer AS bidder,
+       log.sealed ->> 'amount' AS amount,
+       log.sealed ->> 'maximum' AS maximum,
+       CASE WHEN bid_changes.retracted_at IS NOT NULL THEN 'retracted'
+            WHEN verdict.kind = 61 THEN 'accepted'
+            WHEN verdict.kind = 62 THEN 'refused' ELSE 'pending' END AS status,
+       verdict.data ->> 'reason' AS reason,
+       coalesce(log.sealed ->> 'admittedAt', log.at) AS admitted_at,
+       CASE verdict.kind WHEN 60 THEN NULL ELSE verdict.at END AS decided_at,
+       bid_changes.retracted_at AS retracted_at
+FROM log LEFT JOIN bid_changes ON bid_changes.bid = log.seq
+     JOIN log AS verdict ON verdict.seq = coalesce(bid_changes.verdict, log.seq)
+WHERE log.kind IN (60, 61, 62) AND log.subject = log.seq;
+";
+
+/// For those who may only read a store that is older than version 3: what it does not have yet, as
+/// if it were there and empty.
+pub(super) const READ_BEFORE_V3: &str = "
+CREATE TEMP VIEW log AS
+SELECT seq, line, prev, kind, at, subject, data, hash, customer, secret, key, body, NULL AS sealed
+FROM main.log;
+CREATE TEMP TABLE auctions (seq INTEGER PRIMARY KEY, status, due_at, state);
+CREATE INDEX auctions_due ON auctions (due_at, seq) WHERE due_at IS NOT NULL;
+CREATE TEMP TABLE bids_waiting (auction, bid);
+CREATE TEMP TABLE bid_changes (bid INTEGER PRIMARY KEY, verdict, retracted_at, last_seq);
 ";
 
 pub(super) fn version(connection: &Connection) -> Result<u32, rusqlite::Error> {

@@ -1,5 +1,6 @@
 //! The suite on `SQLite`, and what only this store promises.
 
+mod auctions;
 mod checkpoints;
 mod clearing;
 mod look_ups;

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use commerce::{
-    CustomerHash, DRAIN_MAX, Email, Hash, Line, Millis, Product, ProductId, Sku, WhenSoldOut,
+    CustomerHash, DRAIN_MAX, Email, Hash, Line, LineId, Millis, Product, ProductId, Sku,
+    WhenSoldOut,
 };
 use engine::ports::{Changes, Counted, Durability, Loaded, Store, StoreError, Touch};
 use engine::{Entry, Kind};
@@ -15,8 +16,9 @@ use rusqlite::{Connection, params};
 
 use super::checkpoint::{Checkpointer, restart_log};
 use super::durability::LogSync;
-use super::read;
+use super::write_auctions::Auctions;
 use super::write_mailbox::Mailbox;
+use super::{auctions, read};
 use crate::lookups::{Bought, Keys, half};
 
 /// Look-ups are written in blocks of this many.
@@ -83,8 +85,8 @@ impl Row {
         (key != 0 || delta != 0).then(|| Self {
             order: entry.subject,
             key,
-            customer: Email::from_stored(&buyer.customer).customer(),
-            product: entry.line,
+            customer: CustomerHash::of(&buyer.customer),
+            product: entry.line.product().unwrap_or(ProductId(0)),
             delta,
         })
     }
@@ -112,6 +114,7 @@ pub(super) struct SqliteStore {
     relay_cursor: u64,
     products: HashMap<Sku, Product>,
     skus: HashMap<ProductId, Sku>,
+    auctions: Auctions,
     mailbox: Mailbox,
     keys: Keys,
     bought: Bought,
@@ -141,6 +144,7 @@ impl SqliteStore {
             relay_cursor: 0,
             products: HashMap::new(),
             skus: HashMap::new(),
+            auctions: Auctions::default(),
             mailbox: Mailbox::default(),
             keys: Keys::default(),
             bought: Bought::default(),
@@ -179,6 +183,7 @@ impl SqliteStore {
             }
             self.products.insert(product.sku.clone(), product);
         }
+        self.auctions = Auctions::read(connection)?;
         self.mailbox = Mailbox::read(connection)?;
         Ok(())
     }
@@ -277,14 +282,21 @@ impl SqliteStore {
         self.forget_keys(touch.keys_since)?;
         for key in &touch.keys {
             let candidates: Vec<u64> = self.keys.candidates(half(*key)).collect();
-            for order in candidates {
-                let Some(record) = read::order(&self.connection, order)? else {
+            for first in candidates {
+                let Some(entry) = read::entry(&self.connection, first)? else {
                     continue;
                 };
                 // Half of the fingerprint matched; the row has all of it, and its time.
-                if record.key == Some(*key) && record.placed_at >= touch.keys_since {
-                    loaded.keys.insert(*key, order);
-                    loaded.orders.insert(order, record);
+                let found = entry.buyer.as_ref().and_then(|buyer| buyer.key);
+                if found != Some(*key) || entry.at < touch.keys_since {
+                    continue;
+                }
+                if let Some(order) = read::order_of(&self.connection, &entry)? {
+                    loaded.keys.insert(*key, first);
+                    loaded.orders.insert(first, order);
+                } else if let Some(bid) = auctions::bid_of(&self.connection, &entry)? {
+                    loaded.keys.insert(*key, first);
+                    loaded.bids.insert(first, bid);
                 }
             }
         }
@@ -302,6 +314,7 @@ impl SqliteStore {
         connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         write_entries(connection, &changes.entries)?;
         write_lines(connection, changes)?;
+        self.auctions.write(connection, changes)?;
         self.mailbox.write(connection, changes)?;
         if let Some(cursor) = changes.relay_cursor {
             put_meta(connection, "relay_cursor", read::stored(cursor))?;
@@ -310,7 +323,7 @@ impl SqliteStore {
             .entries
             .iter()
             .rev()
-            .find(|entry| entry.line == ProductId(0))
+            .find(|entry| entry.line == LineId::System)
         {
             put_meta(connection, "system_seq", read::stored(system.seq))?;
         }
@@ -349,7 +362,7 @@ impl SqliteStore {
             .entries
             .iter()
             .rev()
-            .find(|entry| entry.line == ProductId(0))
+            .find(|entry| entry.line == LineId::System)
         {
             self.system = (system.seq, Some(system.hash));
         }
@@ -441,6 +454,7 @@ impl Store for SqliteStore {
                 loaded.replenishments.insert(*seq, replenishment);
             }
         }
+        self.auctions.load(&self.connection, &mut loaded, touch)?;
         self.mailbox.load(&self.connection, &mut loaded, touch)?;
         Ok(loaded)
     }
@@ -468,14 +482,15 @@ impl Store for SqliteStore {
 
 fn write_entries(connection: &Connection, entries: &[Entry]) -> Result<(), rusqlite::Error> {
     let mut insert = connection.prepare_cached(
-        "INSERT INTO log (seq, line, prev, kind, at, subject, data, hash, customer, secret, key, body)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        "INSERT INTO log (seq, line, prev, kind, at, subject, data, hash, customer, secret, key, body,
+                          sealed)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
     )?;
     for entry in entries {
         let buyer = entry.buyer.as_ref();
         insert.execute(params![
             read::stored(entry.seq),
-            entry.line.0,
+            entry.line.number(),
             read::stored(entry.prev),
             entry.kind.number(),
             entry.at,
@@ -490,6 +505,7 @@ fn write_entries(connection: &Connection, entries: &[Entry]) -> Result<(), rusql
                 .and_then(|buyer| buyer.key.as_ref())
                 .map(|key| &key.0[..]),
             buyer.map(|buyer| buyer.body.0.cast_signed()),
+            entry.sealed.as_deref(),
         ])?;
     }
     Ok(())

@@ -5,6 +5,8 @@
 //! from the rules; the other modules look at one promise each.
 
 #[cfg(test)]
+mod auctions;
+#[cfg(test)]
 mod crowd;
 #[cfg(test)]
 mod damage;

@@ -2,6 +2,7 @@
 //! model that keeps every bid and computes everything anew after each step.
 
 mod breaches;
+mod certificate;
 mod english;
 mod formats;
 mod generate;

@@ -128,7 +128,7 @@ fn a_masked_name_is_stable_in_one_auction_and_only_there() {
     let (key, other) = (MaskKey([2; 32]), MaskKey([3; 32]));
     let (a, b) = (who("a@b.example"), who("c@d.example"));
     let seen = key.show(&a, Some(&b));
-    assert_eq!(seen.name.len(), "bidder-".len() + 10);
+    assert_eq!(seen.name.len(), "bidder-".len() + 12);
     assert!(!seen.own);
     let own = key.show(&a, Some(&a));
     assert!(own.own);

@@ -99,7 +99,7 @@ impl Batch {
             .insert((partition, message.seq), Some(message));
     }
 
-    fn remove(&mut self, name: &str, message: &Message) {
+    pub(super) fn remove(&mut self, name: &str, message: &Message) {
         let now = self.now;
         let seq = message.seq;
         let loaded = self.loaded_queue(name);

@@ -71,6 +71,25 @@ impl Batch {
         })
     }
 
+    /// Sends a message whose deduplication id was never used before and never will be again, so
+    /// that nothing has to be remembered of it.
+    pub(in crate::decide) fn send_unique(
+        &mut self,
+        name: &str,
+        config: &QueueConfig,
+        send: Send,
+    ) -> Result<(), Refusal> {
+        let now = self.now;
+        let seq = self.queue(name)?.queue.next_seq;
+        let id = uuid(self.draw());
+        let message = messaging::accept(config, send, seq, id, now).map_err(Refusal::Queue)?;
+        let counts = self.tally(name);
+        counts.sent += 1;
+        counts.sent_bytes += message.bytes();
+        self.put_new(name, message);
+        Ok(())
+    }
+
     /// The message that this one repeats, if it does.
     fn first_of(
         &mut self,

@@ -2,6 +2,7 @@
 //! that are in no block yet.
 
 use commerce::CustomerHash;
+use commerce::auction::AuctionStatus;
 use engine::Kind;
 use engine::ports::{Opened, Touch};
 use rusqlite::Connection;
@@ -10,6 +11,7 @@ use tempfile::TempDir;
 use super::super::write::BLOCK_ROWS;
 use super::super::{FILE, open};
 use super::copy_as_killed;
+use crate::conformance::lots::Bade;
 use crate::conformance::script::{Ordered, START, Script, customer, key, new_product, sku};
 
 const BATCH: u64 = 512;
@@ -156,4 +158,42 @@ fn look_ups_survive_the_end_of_a_block() {
         [ada + BLOCK_ROWS as u64, bob, eve]
     );
     check_keys(&mut opened, 0);
+}
+
+#[test]
+fn keys_of_bids_survive_the_end_of_a_block() {
+    let directory = TempDir::new().unwrap();
+    let mut opened = open(directory.path()).unwrap();
+    let mut script = Script::new();
+    let auction = script.put_up(AuctionStatus::Open, 0, 1_000);
+    let first = auction + 1;
+    for bid in 1..=ORDERS {
+        script.bid(&Bade {
+            bidder: who(bid),
+            key: Some(key(bid, bid)),
+            ..Bade::on(auction)
+        });
+        if bid % BATCH == 0 {
+            script.commit(&mut opened);
+        }
+    }
+    script.commit(&mut opened);
+    assert_eq!(blocks(&directory), 1);
+    for _ in 0..2 {
+        let touch = Touch {
+            keys: (0..=ORDERS + 1).map(|n| key(n, n)).collect(),
+            key_holders: CUSTOMERS.map(customer).to_vec(),
+            ..Touch::default()
+        };
+        let loaded = opened.store.load(&touch).unwrap();
+        assert_eq!(loaded.keys.len() as u64, ORDERS);
+        for bid in 1..=ORDERS {
+            assert_eq!(loaded.keys[&key(bid, bid)], first + bid - 1);
+        }
+        assert_eq!(loaded.bids, script.bids.clone().into_iter().collect());
+        let held = CUSTOMERS.map(|who| u64::from(loaded.key_holders[&customer(who)]));
+        assert_eq!(held, counts(|_| 1));
+        drop(opened);
+        opened = open(directory.path()).unwrap();
+    }
 }

@@ -12,7 +12,7 @@ use super::super::{FILE, VERSION, open, open_reader};
 use crate::conformance::script::{START, customer, sku, touch_queue};
 
 /// One for each version, as it was written then.
-const VINTAGES: [&str; VERSION as usize] = [include_str!("v1.sql"), include_str!("v2.sql")];
+const VINTAGES: [&str; 2] = [include_str!("v1.sql"), include_str!("v2.sql")];
 
 fn store_of(script: &str) -> TempDir {
     let directory = TempDir::new().unwrap();

@@ -4,7 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use commerce::Millis;
 use engine::ports::{
-    DELIVERIES_QUEUE, Loaded, LoadedQueue, LoadedTopic, QueueTouch, StoreError, TopicTouch, Touch,
+    DELIVERIES_QUEUE, GROUP_FIRST_MAX, Loaded, LoadedQueue, LoadedTopic, QueueTouch, StoreError,
+    TopicTouch, Touch,
 };
 use messaging::topic::Protocol;
 use rusqlite::Connection;
@@ -124,6 +125,12 @@ impl Mailbox {
         for seq in wanted {
             if let Some(message) = mailbox::message(connection, partition, seq)? {
                 found.messages.insert(seq, message);
+            }
+        }
+        for group in &touch.group_firsts {
+            let firsts = mailbox::group_messages(connection, partition, group, GROUP_FIRST_MAX)?;
+            if !firsts.is_empty() {
+                found.group_firsts.insert(group.clone(), firsts);
             }
         }
         found.duplicates = self.duplicates.look_up(found.queue.id, &touch.duplicates);

@@ -4,9 +4,12 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use commerce::auction::AuctionStatus;
 use commerce::{
-    Hash, Millis, Product, ProductId, Quantity, Replenishment, Sku, Waiting, chain, genesis,
+    AuctionId, Hash, LineId, Millis, Product, ProductId, Quantity, Replenishment, Sku, Waiting,
+    chain, genesis,
 };
+use engine::auction::{BidChange, BidRecord, StoredAuction};
 use engine::ports::{MoveTask, OrderChange, QueueDepth, Reader, StoreError, Subscription, Topic};
 use engine::{Data, Entry, OrderRecord};
 use messaging::Message;
@@ -100,7 +103,7 @@ impl Forger {
             quantity: Quantity::new(quantity).unwrap(),
             customer: entry.buyer.clone().unwrap().customer,
         };
-        self.waiting.push((entry.line, waiting));
+        self.waiting.push((entry.line.product().unwrap(), waiting));
         self.waiting.sort_by_key(|(line, w)| (*line, w.place));
     }
 
@@ -146,12 +149,12 @@ impl Forger {
     /// Every hash and every link, as if this were what happened; and the products that end
     /// with them.
     pub(super) fn hash_again(&mut self) {
-        let names: HashMap<ProductId, Sku> = self
+        let names: HashMap<LineId, Sku> = self
             .products
             .values()
-            .map(|product| (product.id, product.sku.clone()))
+            .map(|product| (product.id.into(), product.sku.clone()))
             .collect();
-        let mut ends: HashMap<ProductId, (u64, Hash)> = HashMap::new();
+        let mut ends: HashMap<LineId, (u64, Hash)> = HashMap::new();
         for entry in &mut self.log {
             let name = names
                 .get(&entry.line)
@@ -170,7 +173,7 @@ impl Forger {
             ends.insert(entry.line, (entry.seq, entry.hash));
         }
         for product in self.products.values_mut() {
-            if let Some((seq, hash)) = ends.get(&product.id) {
+            if let Some((seq, hash)) = ends.get(&product.id.into()) {
                 (product.last_seq, product.last_hash) = (*seq, *hash);
             }
         }
@@ -268,6 +271,40 @@ impl Reader for Forger {
 
     fn unsettled_products(&self, _: usize) -> Result<Vec<Product>, StoreError> {
         not_asked()
+    }
+
+    // Nobody has put anything up for auction here.
+    fn auction(&self, _: u64) -> Result<Option<StoredAuction>, StoreError> {
+        Ok(None)
+    }
+
+    fn auctions(
+        &self,
+        _: Option<AuctionStatus>,
+        _: Option<u64>,
+        _: usize,
+    ) -> Result<Vec<StoredAuction>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn due_auctions(&self, _: Millis, _: usize) -> Result<Vec<AuctionId>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn next_due_auction(&self, _: Millis) -> Result<Option<Millis>, StoreError> {
+        Ok(None)
+    }
+
+    fn bid(&self, _: u64) -> Result<Option<BidRecord>, StoreError> {
+        Ok(None)
+    }
+
+    fn bid_change(&self, _: u64) -> Result<Option<BidChange>, StoreError> {
+        Ok(None)
+    }
+
+    fn waiting_bids(&self, _: u64, _: usize) -> Result<Vec<u64>, StoreError> {
+        Ok(Vec::new())
     }
 
     fn queues(&self, _: Millis) -> Result<Vec<QueueDepth>, StoreError> {

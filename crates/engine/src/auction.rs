@@ -1,0 +1,407 @@
+//! Auctions and bids as the log and a store hold them.
+//!
+//! A bid *is* its first entry, as an order is: the sequence in its id finds it. A bid that was
+//! deferred has a `bid.placed` first and its verdict later, a synchronous one is its own verdict.
+//! What must not be seen before the close (the reserve, maxima, amounts of sealed bids) is in the
+//! entry's `sealed` text; the public `data` carries the text's hash, so that it can be opened
+//! afterwards and nobody can have changed it in between.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use commerce::auction::{AdmittedBid, Auction, AuctionRefusal, AuctionStatus, Bidder, Terms};
+use commerce::{AuctionId, BidId, Hash, Millis, Money, Secret};
+use serde::{Deserialize, Serialize};
+
+use crate::command::{BodyHash, KeyHash};
+use crate::entry::{Entry, Kind};
+
+/// The queue through which deferred bids go, one message group an auction.
+pub const BIDS_QUEUE: &str = "bids.fifo";
+/// Where bids end that cannot be processed.
+pub const BIDS_DEAD_LETTER_QUEUE: &str = "bids-dlq.fifo";
+
+/// What an entry of an auction carries for everybody to see. Which fields are there depends on
+/// the kind; new ones are added at the end. Names of people are masked.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AuctionData<'a> {
+    #[serde(borrow)]
+    pub auction: Cow<'a, str>,
+    #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
+    pub product: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
+    pub seller: Option<Cow<'a, str>>,
+    /// Without the reserve price, which is sealed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms: Option<Cow<'a, Terms>>,
+    /// The bid's number among those that were taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
+    pub bidder: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amount: Option<Money>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<Money>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leading: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raise: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub buy_now: Option<bool>,
+    /// Who led before and does not now.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", borrow)]
+    pub outbid: Vec<Cow<'a, str>>,
+    /// Who leads again after a retraction.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", borrow)]
+    pub regained: Vec<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends_at: Option<Millis>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extended: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserve_met: Option<bool>,
+    /// Bids that stand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bids: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<AuctionStatus>,
+    #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
+    pub reason: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
+    pub unsold_reason: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
+    pub winners: Option<Vec<WinnerData<'a>>>,
+    /// The least bid that would not have been too low.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub least: Option<Money>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Millis>,
+    /// Whose offer ran out.
+    #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
+    pub declined: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<bool>,
+    /// The entry that admitted a deferred bid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub placed: Option<u64>,
+    /// The `bid.accepted` before this one in the auction: bids are listed by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prev_bid: Option<u64>,
+    /// The hash of the sealed text; see [`seal`].
+    #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
+    pub seal: Option<Cow<'a, str>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WinnerData<'a> {
+    #[serde(borrow)]
+    pub bidder: Cow<'a, str>,
+    pub no: u64,
+    pub price: Money,
+}
+
+/// What an entry keeps to itself until the auction is over.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Sealed<'a> {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserve_price: Option<Money>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
+    pub bidder: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amount: Option<Money>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maximum: Option<Money>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admitted_at: Option<Millis>,
+    /// Random, so that the rest cannot be guessed from the hash.
+    #[serde(borrow)]
+    pub nonce: Cow<'a, str>,
+}
+
+/// Binds a public entry to its sealed text.
+pub fn seal(sealed: &str) -> Hash {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(b"firstcome.seal.v1\0");
+    hasher.update(sealed.as_bytes());
+    *hasher.finalize().as_bytes()
+}
+
+/// An auction as stored.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StoredAuction {
+    pub auction: Auction,
+    /// The newest entry of its line and its hash (rule 11).
+    pub last_seq: u64,
+    pub last_hash: Hash,
+    /// The newest `bid.accepted`, 0 before the first.
+    pub last_bid: u64,
+    /// Deferred bids without a verdict.
+    pub waiting: u64,
+    /// How long before the end `auction.closing_soon` is told; 0 for not at all.
+    pub closing_soon_ms: Millis,
+    pub told_closing_soon: bool,
+}
+
+impl StoredAuction {
+    pub fn id(&self) -> AuctionId {
+        AuctionId {
+            seq: self.auction.seq,
+            secret: Secret(self.auction.secret),
+        }
+    }
+
+    /// When the clock has something to do with it, if ever.
+    pub fn due_at(&self) -> Option<Millis> {
+        match self.auction.status {
+            AuctionStatus::Scheduled => Some(self.auction.terms.starts_at),
+            AuctionStatus::Open => {
+                let ends_at = self.auction.ends_at;
+                Some(self.closing_soon_at().map_or(ends_at, |at| at.min(ends_at)))
+            }
+            AuctionStatus::Closed
+            | AuctionStatus::Settled
+            | AuctionStatus::Unsold
+            | AuctionStatus::Cancelled => None,
+        }
+    }
+
+    /// When the end is near, unless that was told.
+    pub(crate) fn closing_soon_at(&self) -> Option<Millis> {
+        let wanted = self.closing_soon_ms > 0 && !self.told_closing_soon;
+        wanted.then(|| self.auction.ends_at.saturating_sub(self.closing_soon_ms))
+    }
+
+    pub fn mask(&self, bidder: &Bidder) -> String {
+        self.auction.show_bidder(bidder, None).name
+    }
+
+    /// How a bid of this auction stands now.
+    pub fn standing_of(&self, bid: &BidRecord) -> BidStanding {
+        let no = match bid.status {
+            BidStatus::Pending => return BidStanding::Pending,
+            BidStatus::Refused => return BidStanding::Refused,
+            BidStatus::Accepted => bid.no,
+        };
+        if bid.retracted_at.is_some() {
+            return BidStanding::Retracted;
+        }
+        self.standing(no.unwrap_or(0), &bid.bidder)
+    }
+
+    /// The same of a bid that was taken and not retracted. A bid that somebody bid over oneself
+    /// is not the one that leads.
+    pub fn standing(&self, no: u64, bidder: &str) -> BidStanding {
+        let auction = &self.auction;
+        match auction.status {
+            AuctionStatus::Scheduled | AuctionStatus::Open => {
+                if auction.terms.format.is_sealed() {
+                    return BidStanding::Accepted;
+                }
+                let leaders = auction.contest.leaders(&auction.terms);
+                let leads = leaders
+                    .iter()
+                    .any(|leader| leader.no == no && leader.bidder.as_str() == bidder);
+                if leads {
+                    BidStanding::Leading
+                } else {
+                    BidStanding::Outbid
+                }
+            }
+            AuctionStatus::Closed | AuctionStatus::Settled | AuctionStatus::Unsold => {
+                let won = auction
+                    .awards
+                    .iter()
+                    .any(|award| award.no == no && award.is_live());
+                if won {
+                    BidStanding::Winning
+                } else {
+                    BidStanding::Lost
+                }
+            }
+            AuctionStatus::Cancelled => BidStanding::Lost,
+        }
+    }
+}
+
+/// What a bidder reads of a bid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BidStanding {
+    Pending,
+    Leading,
+    Outbid,
+    /// In a sealed format, before the close.
+    Accepted,
+    Refused,
+    Retracted,
+    Winning,
+    Lost,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BidStatus {
+    Pending,
+    Accepted,
+    Refused,
+}
+
+/// A bid: its first entry and its verdict.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BidRecord {
+    pub id: BidId,
+    pub auction: AuctionId,
+    /// The name as given, and as others see it.
+    pub bidder: Arc<str>,
+    pub masked: Arc<str>,
+    pub amount: Money,
+    pub maximum: Money,
+    pub buy_now: bool,
+    pub status: BidStatus,
+    /// Why it was refused; see [`refusal_reason`].
+    pub reason: Option<Arc<str>>,
+    /// Its number among the bids that were taken.
+    pub no: Option<u64>,
+    /// As the verdict found them: the price afterwards, whether it led, the least valid bid if
+    /// it was too low, and the end.
+    pub price: Option<Money>,
+    pub leading: Option<bool>,
+    pub least: Option<Money>,
+    pub ends_at: Option<Millis>,
+    pub admitted_at: Millis,
+    pub decided_at: Option<Millis>,
+    pub retracted_at: Option<Millis>,
+    pub key: Option<KeyHash>,
+    pub body: BodyHash,
+    /// The newest entry about it.
+    pub last_seq: u64,
+}
+
+impl BidRecord {
+    /// A bid as its first entry left it; none for an entry that made no bid.
+    pub fn from_entry(entry: &Entry) -> Option<Self> {
+        let makes_a_bid = matches!(
+            entry.kind,
+            Kind::BidPlaced | Kind::BidAccepted | Kind::BidRefused
+        );
+        if !makes_a_bid || entry.subject != entry.seq {
+            return None;
+        }
+        let buyer = entry.buyer.as_ref()?;
+        let data = entry.auction_data();
+        let sealed = entry.sealed()?;
+        let mut bid = Self {
+            id: BidId {
+                seq: entry.seq,
+                secret: buyer.secret?,
+            },
+            auction: AuctionId::parse(&data.auction).ok()?,
+            bidder: Arc::clone(&buyer.customer),
+            masked: sealed.bidder.as_deref()?.into(),
+            amount: sealed.amount?,
+            maximum: sealed.maximum?,
+            buy_now: false,
+            status: BidStatus::Pending,
+            reason: None,
+            no: None,
+            price: None,
+            leading: None,
+            least: None,
+            ends_at: None,
+            admitted_at: sealed.admitted_at.unwrap_or(entry.at),
+            decided_at: None,
+            retracted_at: None,
+            key: buyer.key,
+            body: buyer.body,
+            last_seq: entry.seq,
+        };
+        bid.apply_verdict(entry);
+        Some(bid)
+    }
+
+    /// What the entry says of this bid, if it is a verdict.
+    pub fn apply_verdict(&mut self, entry: &Entry) {
+        let data = entry.auction_data();
+        match entry.kind {
+            Kind::BidAccepted => self.status = BidStatus::Accepted,
+            Kind::BidRefused => {
+                self.status = BidStatus::Refused;
+                self.reason = data.reason.as_deref().map(Arc::from);
+            }
+            _ => return,
+        }
+        self.no = data.no;
+        self.price = data.price;
+        self.leading = data.leading;
+        self.least = data.least;
+        self.ends_at = data.ends_at;
+        self.buy_now = data.buy_now.unwrap_or(false);
+        self.decided_at = Some(entry.at);
+        self.last_seq = entry.seq;
+    }
+}
+
+/// What became of a bid after its first entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BidChange {
+    pub bid: u64,
+    /// The entry with its verdict.
+    pub verdict: u64,
+    pub retracted_at: Option<Millis>,
+    /// The newest entry about it.
+    pub last_seq: u64,
+}
+
+/// The bid that an entry took, for a replay.
+pub fn admitted_bid(entry: &Entry) -> Option<AdmittedBid> {
+    if entry.kind != Kind::BidAccepted {
+        return None;
+    }
+    let sealed = entry.sealed()?;
+    Some(AdmittedBid {
+        no: sealed.no?,
+        bid: entry.subject,
+        bidder: Bidder::new(&entry.buyer.as_ref()?.customer).ok()?,
+        amount: sealed.amount?,
+        maximum: sealed.maximum?,
+        admitted_at: sealed.admitted_at?,
+    })
+}
+
+/// The stable name of why a bid was refused.
+pub const fn refusal_reason(refusal: &AuctionRefusal) -> &'static str {
+    match refusal {
+        AuctionRefusal::WrongCurrency { .. } => "wrong_currency",
+        AuctionRefusal::NoMaximum => "no_maximum",
+        AuctionRefusal::MaximumBelowBid => "maximum_below_bid",
+        AuctionRefusal::Cancelled => "cancelled",
+        AuctionRefusal::Closed { .. } => "closed",
+        AuctionRefusal::NotOpenYet { .. } => "not_open_yet",
+        AuctionRefusal::Late { .. } => "late",
+        AuctionRefusal::OwnLot => "own_lot",
+        AuctionRefusal::TooLow { .. } => "too_low",
+        AuctionRefusal::NoBuyNow { .. } => "no_buy_now",
+        AuctionRefusal::AlreadyOpen => "already_open",
+        AuctionRefusal::TooEarly { .. } => "too_early",
+        AuctionRefusal::BidsUndecided { .. } => "bids_undecided",
+        AuctionRefusal::NotTheSeller => "not_the_seller",
+        AuctionRefusal::TooManyBids { .. } => "too_many_bids",
+        AuctionRefusal::NoRetraction => "no_retraction",
+        AuctionRefusal::NoSuchBid => "no_such_bid",
+        AuctionRefusal::NotTheBidder => "not_the_bidder",
+        AuctionRefusal::AlreadyRetracted => "already_retracted",
+        AuctionRefusal::RetractionTooLate { .. } => "retraction_too_late",
+        AuctionRefusal::NotClosed { .. } => "not_closed",
+        AuctionRefusal::NotAWinner => "not_a_winner",
+        AuctionRefusal::OfferRuns { .. } => "offer_runs",
+        AuctionRefusal::OfferEndsInPast => "offer_ends_in_past",
+        AuctionRefusal::NothingLeft => "nothing_left",
+        AuctionRefusal::NobodyLeft => "nobody_left",
+        AuctionRefusal::NoOffer => "no_offer",
+        AuctionRefusal::OfferExpired { .. } => "offer_expired",
+    }
+}

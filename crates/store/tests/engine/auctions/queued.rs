@@ -1,0 +1,271 @@
+//! Bids that come through the queue, and those that wait for their verdicts.
+
+use engine::ports::GROUP_FIRST_MAX;
+
+use super::*;
+
+fn statuses(rig: &Rig, bids: &[BidRecord]) -> Vec<BidStatus> {
+    bids.iter().map(|bid| now(rig, bid.id).status).collect()
+}
+
+use BidStatus::{Accepted, Pending, Refused};
+
+#[test]
+fn a_deferred_bid_is_decided_before_all_that_came_after_it() {
+    on_both(async |rig| {
+        let auction = put_up(rig, terms()).await;
+        let commands = vec![
+            place(bid(auction, "ada", 100)),
+            place(deferred(bid(auction, "bob", 200))),
+            place(deferred(bid(auction, "eve", 150))),
+            place(bid(auction, "ada", 205)),
+            place(deferred(bid(auction, "eve", 300))),
+        ];
+        let bids: Vec<BidRecord> = rig
+            .batch(commands)
+            .await
+            .into_iter()
+            .map(|answer| record(answer.unwrap().unwrap()))
+            .collect();
+        let answered: Vec<BidStatus> = bids.iter().map(|bid| bid.status).collect();
+        assert_eq!(answered, [Accepted, Pending, Pending, Refused, Pending]);
+        assert_eq!(bids[3].least, Some(money(210)));
+        let stand = [Accepted, Accepted, Refused, Refused, Pending];
+        assert_eq!(statuses(rig, &bids), stand);
+        assert_eq!(stored(rig, auction).waiting, 1);
+        rig.restart().await;
+        // The worker finds a message for each; the verdicts that are there are not made again.
+        let messages = received(rig).await;
+        assert_eq!(messages.len(), 3);
+        assert_eq!(rig.done(decide(auction, &messages)).await.count(), 3);
+        assert_eq!(
+            statuses(rig, &bids),
+            [Accepted, Accepted, Refused, Refused, Accepted]
+        );
+        assert_eq!(stored(rig, auction).waiting, 0);
+        assert_eq!(queue(rig), []);
+    });
+}
+
+trait Counted {
+    fn count(&self) -> u64;
+}
+
+impl Counted for Reply {
+    fn count(&self) -> u64 {
+        match self {
+            Self::Count(count) => *count,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_message_that_somebody_else_has_is_left_to_them_and_its_bid_is_decided() {
+    on_both(async |rig| {
+        let auction = put_up(rig, terms()).await;
+        let first = placed(rig, deferred(bid(auction, "ada", 100))).await;
+        let late = received(rig).await;
+        rig.clock.advance(6_000);
+        let in_time = received(rig).await;
+        assert_eq!(late[0].0.id, in_time[0].0.id);
+        assert_eq!(rig.done(decide(auction, &late)).await.count(), 0);
+        assert_eq!(now(rig, first.id).status, Accepted);
+        assert_eq!(queue(rig).len(), 1);
+        // Twice in one command, and once more after it.
+        let twice = [in_time.clone(), in_time.clone()].concat();
+        assert_eq!(rig.done(decide(auction, &twice)).await.count(), 1);
+        rig.done(decide(auction, &in_time)).await;
+        assert_eq!(queue(rig), []);
+        assert_eq!(stored(rig, auction).auction.bids, 1);
+    });
+}
+
+#[test]
+fn a_bid_from_the_queue_was_admitted_when_it_was_sent() {
+    on_both(async |rig| {
+        let auction = put_up(rig, terms()).await;
+        rig.clock.advance(59_000);
+        rig.done(send_bid(auction, "in-time")).await;
+        rig.clock.advance(1_000);
+        rig.done(send_bid(auction, "late")).await;
+        // The close waits for the first of them, and for nothing that came later.
+        let refused = rig.refused(due(auction)).await;
+        assert_eq!(refused.code(), "bids_undecided");
+        let messages = received(rig).await;
+        assert_eq!(messages.len(), 2);
+        let refused = rig.refused(due(auction)).await;
+        assert_eq!(refused.code(), "bids_undecided");
+        let by = |name: &str, at: usize| from_message(bid(auction, name, 500), messages[at].1);
+        let in_time = placed(rig, by("ada", 0)).await;
+        assert_eq!(in_time.status, Accepted);
+        assert_eq!(in_time.admitted_at, START + 59_000);
+        assert_eq!(in_time.decided_at, Some(END));
+        assert_eq!(in_time, now(rig, in_time.id));
+        let again = rig.refused(place(by("ada", 0))).await;
+        assert_eq!(again, Refusal::BidNotFound);
+        rig.done(due(auction)).await;
+        assert_eq!(winners(rig, auction), [("ada".to_owned(), 500)]);
+        // The other one came too late; its message is for the dead letters.
+        let refused = rig.refused(place(by("bob", 1))).await;
+        assert_eq!(refused.code(), "closed");
+        assert_eq!(queue(rig).len(), 1);
+        rig.done(Command::DeadLetter {
+            queue: BIDS_QUEUE.to_owned(),
+            handle: messages[1].1,
+            reason: "closed".to_owned(),
+        })
+        .await;
+        assert_eq!(queue(rig), []);
+    });
+}
+
+#[test]
+fn whatever_a_message_asks_for_it_gets_a_verdict_while_the_auction_runs() {
+    on_both(async |rig| {
+        let auction = put_up(
+            rig,
+            Terms {
+                starts_at: START + 1_000,
+                ..terms()
+            },
+        )
+        .await;
+        rig.done(send_bid(auction, "early")).await;
+        rig.clock.advance(1_000);
+        for id in ["own", "low", "below", "good"] {
+            rig.done(send_bid(auction, id)).await;
+        }
+        let messages = received(rig).await;
+        let offers = [
+            (bid(auction, "ada", 100), "not_open_yet"),
+            (bid(auction, "seller", 100), "own_lot"),
+            (bid(auction, "ada", 1), "too_low"),
+            (up_to(99, bid(auction, "ada", 100)), "maximum_below_bid"),
+            (up_to(900, bid(auction, "ada", 100)), ""),
+        ];
+        for ((offer, expected), (_, handle)) in offers.into_iter().zip(&messages) {
+            let verdict = placed(rig, from_message(offer, *handle)).await;
+            assert_eq!(verdict.reason.as_deref().unwrap_or(""), expected);
+            assert_eq!(verdict, now(rig, verdict.id));
+        }
+        assert_eq!(queue(rig), []);
+        assert_eq!(stored(rig, auction).auction.bids, 1);
+    });
+}
+
+#[test]
+fn a_worker_that_dies_loses_no_bid_and_repeats_none() {
+    use crate::rig::Fail::{CommitKept, CommitLost};
+    on_both(async |rig| {
+        let auction = put_up(rig, terms()).await;
+        let bids = [
+            placed(rig, deferred(bid(auction, "ada", 100))).await,
+            placed(rig, deferred(bid(auction, "bob", 50))).await,
+        ];
+        rig.done(send_bid(auction, "a")).await;
+        for fail in [CommitLost, CommitKept] {
+            let messages = received(rig).await;
+            assert_eq!(messages.len(), 3);
+            let last = from_message(bid(auction, "eve", 200), messages[2].1);
+            rig.steering.fail_next(fail);
+            let commands = vec![decide(auction, &messages[..2]), place(last)];
+            for answer in rig.batch(commands).await {
+                answer.unwrap_err();
+            }
+            rig.stop_and_start().await;
+            let is_done = fail == CommitKept;
+            let verdicts = match is_done {
+                true => [Accepted, Refused],
+                // The second was taken in behind the verdict on the first.
+                false => [Accepted, Pending],
+            };
+            assert_eq!(statuses(rig, &bids), verdicts);
+            assert_eq!(queue(rig).len(), if is_done { 0 } else { 3 });
+            let taken = if is_done { 2 } else { 1 };
+            assert_eq!(stored(rig, auction).auction.bids, taken);
+            rig.clock.advance(5_000);
+        }
+    });
+}
+
+/// Bids that were deferred, and whose messages nobody has received.
+const BACKLOG: usize = 5 * GROUP_FIRST_MAX + 5;
+
+#[test]
+fn a_close_clears_a_long_backlog_of_what_is_decided() {
+    let limits = Limits {
+        batch_max: 2 * BACKLOG,
+        ..Limits::default()
+    };
+    on_both_with(limits, async |rig| {
+        let auction = put_up(rig, terms()).await;
+        let at = |i: usize| i64::try_from(100 + 10 * i).unwrap();
+        let commands = (0..BACKLOG).map(|i| place(deferred(bid(auction, "ada", at(i)))));
+        for answer in rig.batch(commands.collect()).await {
+            answer.unwrap().unwrap();
+        }
+        assert_eq!(stored(rig, auction).waiting, 1);
+        rig.clock.advance(60_000);
+        // A bid that somebody has sent may stand behind those that are looked at.
+        let mut left = BACKLOG;
+        while left > GROUP_FIRST_MAX {
+            let refused = rig.refused(due(auction)).await;
+            assert_eq!(refused.code(), "bids_undecided");
+            left -= GROUP_FIRST_MAX;
+            assert_eq!(queue(rig).len(), left);
+            assert_eq!(status(rig, auction), AuctionStatus::Open);
+        }
+        rig.done(due(auction)).await;
+        assert_eq!(queue(rig), []);
+        assert_eq!(winners(rig, auction), [("ada".to_owned(), at(BACKLOG - 1))]);
+    });
+}
+
+#[test]
+fn a_retraction_replays_what_came_in_its_own_batch() {
+    on_both(async |rig| {
+        let auction = put_up(rig, terms()).await;
+        let first = placed(rig, bid(auction, "ada", 100)).await;
+        let second = placed(rig, up_to(900, bid(auction, "bob", 200))).await;
+        let retract = |bid: &BidRecord| Command::RetractBid {
+            auction,
+            bid: bid.id,
+        };
+        let commands = vec![
+            place(bid(auction, "eve", 300)),
+            place(deferred(bid(auction, "ada", 400))),
+            retract(&second),
+            retract(&first),
+            place(bid(auction, "bob", 1)),
+            retract(&second),
+        ];
+        let answers = rig.batch(commands).await;
+        let refused = answers[5].as_ref().unwrap().as_ref().unwrap_err();
+        assert_eq!(refused.code(), "already_retracted");
+        let contest = stored(rig, auction).auction.contest;
+        let standing: Vec<_> = contest
+            .standing
+            .iter()
+            .map(|one| (one.bidder.as_str(), one.no))
+            .collect();
+        assert_eq!(standing, [("ada", 4), ("eve", 3)]);
+        assert_eq!(contest.price, money(400));
+    });
+}
+
+#[test]
+fn without_the_queue_nothing_is_deferred() {
+    runtime().block_on(async {
+        for place_at in Place::both() {
+            let rig = Rig::new(place_at);
+            let auction = put_up(&rig, terms()).await;
+            let refused = rig.refused(place(deferred(bid(auction, "ada", 100)))).await;
+            assert!(matches!(refused, Refusal::QueueNotFound { .. }));
+            placed(&rig, bid(auction, "ada", 100)).await;
+            rig.clock.advance(60_000);
+            rig.done(due(auction)).await;
+            assert_eq!(winners(&rig, auction), [("ada".to_owned(), 100)]);
+        }
+    });
+}
