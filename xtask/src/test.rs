@@ -50,7 +50,7 @@ const RUST: [(&str, &str); 3] = [
     ("doc", "the examples in the documentation of every crate"),
     ("fuzz", "made-up bytes for every decoder of requests"),
 ];
-const SUITES: [Suite; 21] = [
+const SUITES: [Suite; 25] = [
     Suite {
         name: "contract",
         what: "docs/openapi.json is what the server answers",
@@ -98,6 +98,30 @@ const SUITES: [Suite; 21] = [
         what: "the queues of the operations page, in Chromium",
         needs: Needs::Browser,
         file: "queues-page.test.mjs",
+    },
+    Suite {
+        name: "auctions-web",
+        what: "the modules of the auction pages, without a browser",
+        needs: Needs::Node,
+        file: "auctions-web.test.mjs",
+    },
+    Suite {
+        name: "auction-crash",
+        what: "30,000 bids on one auction with the server killed again and again",
+        needs: Needs::Node,
+        file: "auction-crash.test.mjs",
+    },
+    Suite {
+        name: "auctions-page",
+        what: "an auction between two bidders, in Chromium",
+        needs: Needs::Browser,
+        file: "auctions-page.test.mjs",
+    },
+    Suite {
+        name: "auctions-formats-page",
+        what: "every kind of auction, language, scheme and width, in Chromium",
+        needs: Needs::Browser,
+        file: "auctions-formats-page.test.mjs",
     },
     Suite {
         name: "bad-input",

@@ -7,12 +7,10 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use engine::audit::{Report, audit_with};
-use serde_json::json;
 
+use crate::audit_cli::{self, AuditArgs};
 use crate::config::{self, Config, Flags};
 use crate::queues_cli::{self, QueuesArgs};
 use crate::{serve, telemetry};
@@ -34,7 +32,8 @@ enum Commands {
     Serve(ServeArgs),
     /// Run the reference factory alone
     Factory(ServeArgs),
-    /// Prove the rules on a store, stopped or running; exit code 1 when one is broken
+    /// Prove the rules on a store, stopped or running, or one auction by its certificate; exit code 1
+    /// when one is broken
     Audit(AuditArgs),
     /// Look after the queues of a server that runs
     Queues(QueuesArgs),
@@ -81,26 +80,13 @@ impl ServeArgs {
     }
 }
 
-#[derive(Args)]
-struct AuditArgs {
-    /// The directory of the store
-    #[arg(long, value_name = "DIR", default_value = "data")]
-    data: PathBuf,
-    /// What the server's `limits.key_retention_hours` is: a key may come again after it
-    #[arg(long, value_name = "HOURS", default_value_t = 24)]
-    key_retention_hours: u64,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-}
-
 /// Runs the command line.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     match cli.command {
         Commands::Serve(args) => run(args, async |config| serve::serve(config).await),
         Commands::Factory(args) => run(args, async |config| serve::serve_factory(config).await),
-        Commands::Audit(args) => run_audit(&args),
+        Commands::Audit(args) => audit_cli::run(&args),
         Commands::Queues(args) => queues_cli::run(args),
         Commands::Openapi => {
             let document = crate::http::openapi();
@@ -143,104 +129,6 @@ fn run(
             }
         }
     }
-}
-
-fn run_audit(args: &AuditArgs) -> ExitCode {
-    let report = store::sqlite::open_reader(&args.data)
-        .map_err(|error| error.to_string())
-        .and_then(|reader| {
-            let kept = Duration::from_secs(args.key_retention_hours.saturating_mul(3_600));
-            audit_with(&*reader, kept).map_err(|error| {
-                let source = error.source.map(|source| format!(": {source}"));
-                format!("{}{}", error.context, source.unwrap_or_default())
-            })
-        });
-    match report {
-        Ok(report) => {
-            if args.json {
-                say(&report_json(&report).to_string());
-            } else {
-                say(&report_text(&report));
-            }
-            if report.is_clean() {
-                ExitCode::SUCCESS
-            } else {
-                ExitCode::FAILURE
-            }
-        }
-        Err(error) => {
-            complain(&error);
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn hex(hash: [u8; 32]) -> String {
-    blake3::Hash::from_bytes(hash).to_hex().to_string()
-}
-
-fn report_json(report: &Report) -> serde_json::Value {
-    let violations: Vec<_> = report
-        .violations
-        .iter()
-        .map(|violation| {
-            json!({
-                "rule": violation.rule,
-                "sku": violation.sku,
-                "seq": violation.seq,
-                "place": violation.place,
-                "what": violation.what,
-            })
-        })
-        .collect();
-    let heads: serde_json::Map<_, _> = report
-        .heads
-        .iter()
-        .map(|(sku, hash)| (sku.clone(), hex(*hash).into()))
-        .collect();
-    json!({
-        "clean": report.is_clean(),
-        "entries": report.entries,
-        "products": report.products,
-        "orders": report.orders,
-        "accepted": report.accepted,
-        "replenishments": report.replenishments,
-        "violations": violations,
-        "violationsTotal": report.violations_total,
-        "heads": heads,
-    })
-}
-
-fn report_text(report: &Report) -> String {
-    use std::fmt::Write;
-    let mut text = format!(
-        "{} entries, {} products, {} orders, {} accepted, {} replenishments\n",
-        report.entries, report.products, report.orders, report.accepted, report.replenishments
-    );
-    for violation in &report.violations {
-        let sku = violation.sku.as_deref().unwrap_or("-");
-        let _ = write!(text, "rule {}: {sku}", violation.rule);
-        if let Some(place) = violation.place {
-            let _ = write!(text, " place {place}");
-        }
-        if let Some(seq) = violation.seq {
-            let _ = write!(text, " (entry {seq})");
-        }
-        let _ = writeln!(text, " {}", violation.what);
-    }
-    let told = report.violations.len() as u64;
-    if report.violations_total > told {
-        let _ = writeln!(text, "and {} more", report.violations_total - told);
-    }
-    for (sku, hash) in &report.heads {
-        let _ = writeln!(text, "{}  {sku}", hex(*hash));
-    }
-    text.push_str(if report.is_clean() {
-        "every rule holds"
-    } else {
-        "RULES ARE BROKEN"
-    });
-    text
 }
 
 /// A reader that has gone (`firstcome openapi | head`) is no reason to fail.

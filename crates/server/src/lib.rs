@@ -13,6 +13,7 @@
 )]
 
 pub mod adapters;
+mod audit_cli;
 mod aws;
 pub mod cli;
 pub mod config;

@@ -34,6 +34,15 @@ export class ServerClock {
     if (Number.isFinite(happened)) this.#narrow(happened - receivedAt, Infinity);
   }
 
+  /**
+   * The device slept so long without the local clock running. A guess (somebody may have set the
+   * device's clock forward instead) that holds until the next answer, which decides.
+   */
+  slept(ms) {
+    this.#low += ms;
+    this.#high += ms;
+  }
+
   now() {
     return this.#local() + this.#offset();
   }

@@ -22,6 +22,23 @@ export function money(minor, currency, lang) {
   }
 }
 
+/** An amount as it stands in a field beside its currency: `12,100`, `4.50`. */
+export function amount(minor, currency, lang) {
+  const digits = exponent(currency);
+  const options = { minimumFractionDigits: digits, maximumFractionDigits: digits };
+  return new Intl.NumberFormat(lang, options).format(minor / 10 ** digits);
+}
+
+/** `₩`, `€`; the code itself where a language has no sign for it. */
+export function currencySign(currency, lang) {
+  try {
+    const parts = new Intl.NumberFormat(lang, { style: "currency", currency }).formatToParts(0);
+    return parts.find((part) => part.type === "currency").value;
+  } catch {
+    return currency;
+  }
+}
+
 /**
  * What a person typed ("1,234.5") as minor units, or null. Works on the digits, because
  * 4.35 * 100 is not 435 in binary.
@@ -47,6 +64,23 @@ export function countdown(ms) {
   const hours = Math.floor(total / 3600);
   const rest = `${two(Math.floor(total / 60) % 60)}:${two(total % 60)}`;
   return hours > 0 ? `${hours}:${rest}` : rest;
+}
+
+/** What is left of an auction: to the second within two days, else days and hours. */
+export function timeLeft(ms, lang) {
+  const hours = Math.ceil(ms / 1000) / 3600;
+  if (hours < 48) return countdown(ms);
+  const days = Math.floor(hours / 24);
+  const rest = Math.floor(hours) % 24;
+  return `${unit(days, "day", lang, "short")} ${unit(rest, "hour", lang, "short")}`;
+}
+
+/** A length that a rule names, in the largest unit that it is a whole number of. */
+export function duration(ms, lang) {
+  for (const [length, name] of [[86_400_000, "day"], [3_600_000, "hour"], [60_000, "minute"]]) {
+    if (ms >= length && ms % length === 0) return unit(ms / length, name, lang);
+  }
+  return unit(ms / 1000, "second", lang);
 }
 
 function unit(n, name, lang, display = "long") {
@@ -78,6 +112,18 @@ export function age(seconds, lang) {
 
 export function time(iso, lang) {
   return new Intl.DateTimeFormat(lang, {
+    hour: "2-digit",
+    minute: "2-digit",
+    second: "2-digit",
+    hourCycle: "h23",
+  }).format(new Date(iso));
+}
+
+/** A moment to the second, where seconds decide. */
+export function exactMoment(iso, lang) {
+  return new Intl.DateTimeFormat(lang, {
+    month: "short",
+    day: "numeric",
     hour: "2-digit",
     minute: "2-digit",
     second: "2-digit",

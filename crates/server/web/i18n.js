@@ -3,9 +3,11 @@
 // Importing this touches neither page nor storage, so that it runs in tests as well.
 
 import { en } from "./en.js";
+import { enAuctions } from "./en-auctions.js";
 import { ko } from "./ko.js";
+import { koAuctions } from "./ko-auctions.js";
 
-export const DICTIONARIES = { en, ko };
+export const DICTIONARIES = { en: { ...en, ...enAuctions }, ko: { ...ko, ...koAuctions } };
 export const LANGUAGES = Object.keys(DICTIONARIES);
 const STORAGE_KEY = "firstcome.lang";
 

@@ -9,6 +9,7 @@
 
 import { Problem, problemFrom } from "./api.js";
 import { clock } from "./clock.js";
+import { onWake } from "./wake.js";
 
 // Browsers allow six HTTP/1.1 connections to one host, over all tabs. Two stay free for
 // requests; a stream that finds no slot polls instead.
@@ -89,17 +90,22 @@ export class EventParser {
  * - `onOpen({polling})` each time the stream stands, and on every poll when it had to fall back; when
  *   it fails, the stream is opened again
  * - `onState("connecting" | "live" | "reconnecting" | "stopped", problem?)`
- * - `whileHidden: false` closes the stream while the tab is hidden and resumes it after
+ * - `whileHidden: false` closes the stream while the tab is hidden and resumes it after; a
+ *   function is asked each time
+ * A device that wakes opens its stream anew at once: the old connection may be dead in silence.
  */
 export function follow(path, { onEvent, onOpen, onState, since, whileHidden = true }) {
   const closing = new AbortController();
+  const mayRun = () =>
+    document.visibilityState === "visible" ||
+    (typeof whileHidden === "function" ? whileHidden() : whileHidden);
   let lastId = since;
   let failures = 0;
 
   const run = async () => {
     onState?.("connecting");
     while (!closing.signal.aborted) {
-      if (!whileHidden) await untilVisible(closing.signal);
+      if (!mayRun()) await untilVisible(closing.signal);
       const release = await takeSlot();
       try {
         if (closing.signal.aborted) return;
@@ -122,7 +128,7 @@ export function follow(path, { onEvent, onOpen, onState, since, whileHidden = tr
         release?.();
       }
       if (closing.signal.aborted) return;
-      if (!whileHidden && document.visibilityState === "hidden") continue;
+      if (!mayRun()) continue;
       await pause(backoffMs(Math.max(1, failures)), closing.signal);
     }
   };
@@ -130,11 +136,10 @@ export function follow(path, { onEvent, onOpen, onState, since, whileHidden = tr
   const readStream = async () => {
     const cut = new AbortController();
     const cutNow = () => cut.abort();
-    const hidden = () => document.visibilityState === "hidden" && cutNow();
+    const hidden = () => !mayRun() && cutNow();
     closing.signal.addEventListener("abort", cutNow, { signal: cut.signal });
-    if (!whileHidden) {
-      document.addEventListener("visibilitychange", hidden, { signal: cut.signal });
-    }
+    document.addEventListener("visibilitychange", hidden, { signal: cut.signal });
+    onWake(cutNow, cut.signal);
     let watchdog = setTimeout(cutNow, SILENCE_MAX_MS);
     try {
       const sentAt = clock.local();
@@ -220,6 +225,7 @@ function untilVisible(signal) {
 export function poll(task, everyMs, { onState } = {}) {
   let failures = 0;
   let again = new AbortController();
+  onWake(() => again.abort());
   const run = async () => {
     onState?.("connecting");
     for (;;) {

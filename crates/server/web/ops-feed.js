@@ -25,13 +25,29 @@ const TYPES = new Set([
   "replenishment.received",
   "replenishment.failed",
   "message.dead_lettered",
+  "auction.created",
+  "auction.opened",
+  "auction.closing_soon",
+  "auction.closed",
+  "auction.cancelled",
+  "auction.settled",
+  "auction.forfeited",
+  "auction.offered",
+  "auction.offer_answered",
+  "bid.accepted",
+  "bid.refused",
+  "bid.retracted",
 ]);
 
 const TONES = {
   "order.accepted": "accepted",
   "stock.received": "accepted",
   "replenishment.received": "accepted",
+  "bid.accepted": "accepted",
+  "auction.closed": "accepted",
+  "auction.settled": "accepted",
   "order.placed": "pending",
+  "auction.offered": "pending",
   "replenishment.requested": "pending",
   "replenishment.started": "pending",
   "replenishment.failed": "failed",
@@ -49,8 +65,8 @@ const columns = [
       setAttr(cell.firstChild, "data-status", TONES[one.type]);
     },
   },
-  { label: "col.product", kind: "main", draw: (cell, one) => setText(cell, one.sku ?? one.queue ?? "–") },
-  { label: "col.place", kind: "number", draw: (cell, one) => setText(cell, numberText(one.place)) },
+  { label: "col.product", kind: "main", draw: (cell, one) => setText(cell, one.sku ?? one.queue ?? one.product ?? one.auction ?? "–") },
+  { label: "col.place", kind: "number", draw: (cell, one) => setText(cell, numberText(one.place ?? one.no)) },
   { label: "col.quantity", kind: "number", draw: (cell, one) => setText(cell, numberText(one.quantity)) },
   {
     label: "col.available",
@@ -66,6 +82,7 @@ function detail(one) {
   if (one.type === "message.dead_lettered") {
     return [reasonText(one.reason), one.deadLetterQueue].filter(Boolean).join(" → ");
   }
+  if (one.bidder) return [one.bidder, reasonText(one.reason)].filter(Boolean).join(" · ");
   return one.reference ?? reasonText(one.reason);
 }
 
@@ -104,7 +121,7 @@ export class Feed {
     const held = paused && this.#held > 0;
     setText(byId("feed-held"), held ? t("ops.held", { n: this.#held, count: count(this.#held, lang()) }) : "");
     const all = this.#frozen ?? this.#events;
-    const shown = all.filter((one) => this.#matches(one.sku, one.queue, one.deadLetterQueue, one.type));
+    const shown = all.filter((one) => this.#matches(one.sku, one.queue, one.deadLetterQueue, one.auction, one.type));
     this.#table.draw(shown, t(all.length > 0 ? "ops.noneFiltered" : "ops.noDecisions"));
   }
 

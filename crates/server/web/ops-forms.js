@@ -76,7 +76,7 @@ function clear(form) {
   for (const place of form.querySelectorAll("[data-field]")) mark(form, place.dataset.field, "");
 }
 
-function text(values, field) {
+export function text(values, field) {
   const value = values[field].trim();
   if (value === "") throw new FieldError(field, t("error.missing_field"));
   return value;

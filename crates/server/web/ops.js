@@ -1,4 +1,5 @@
-// Operations: what is in stock, on order, in the queues, dead, and being decided. Fetches
+// Operations: what is in stock, auctioned, on order, in the queues, dead, and being
+// decided. Fetches
 // everything every two seconds while somebody looks, draws it, and owns filter and keys.
 
 import { problemText, request } from "./api.js";
@@ -6,6 +7,8 @@ import { byId, h, keyed, setAttr, setText, show } from "./dom.js";
 import { age, count } from "./format.js";
 import { lang, t } from "./i18n.js";
 import { poll } from "./live.js";
+import { openAuctionForm, startAuctionForm } from "./ops-auction-form.js";
+import { auctionColumns, drawAuction, fetchAuctions, startAuctions } from "./ops-auctions.js";
 import { drawDeadLetters, fetchDeadLetters } from "./ops-dead.js";
 import { Feed } from "./ops-feed.js";
 import { offerSkus, openProduct, openReceipt, startForms } from "./ops-forms.js";
@@ -20,6 +23,7 @@ const REPLENISHMENTS_SHOWN = 50;
 const filter = byId("filter");
 const tables = {
   products: new Table(byId("products"), productColumns(openReceipt), (one) => one.sku),
+  auctions: new Table(byId("auctions"), auctionColumns, (one) => one.id),
   queues: new Table(byId("queues"), queueColumns, (one) => one.name),
   replenishments: new Table(byId("replenishments"), replenishmentColumns, (one) => one.id),
 };
@@ -50,8 +54,9 @@ async function fetchProducts() {
 }
 
 async function refresh() {
-  const [page, { replenishments }, { queues }, summary] = await Promise.all([
+  const [page, auctions, { replenishments }, { queues }, summary] = await Promise.all([
     fetchProducts(),
+    fetchAuctions(),
     request("GET", `/replenishments?limit=${REPLENISHMENTS_SHOWN}`),
     request("GET", "/ops/queues"),
     request("GET", "/ops/summary"),
@@ -59,7 +64,7 @@ async function refresh() {
   const [dead] = await Promise.all([fetchDeadLetters(queues), fetchQueue(queues)]);
   sampleQueues(queues);
   const first = state === null;
-  state = { ...page, replenishments: openFirst(page.products, replenishments), queues, summary, dead };
+  state = { ...page, auctions, replenishments: openFirst(page.products, replenishments), queues, summary, dead };
   if (first) feed.start(summary.lastSeq);
   draw();
 }
@@ -83,6 +88,7 @@ function draw() {
   if (state === null) return;
   const empty = t(filter.value.trim() ? "ops.noneFiltered" : "ops.none");
   tables.products.draw(state.products.filter((one) => matches(one.sku, one.name)), empty);
+  tables.auctions.draw(state.auctions.filter((one) => matches(one.product, one.id, one.status)), empty);
   tables.queues.draw(state.queues.filter((one) => matches(one.name)), empty);
   tables.replenishments.draw(
     state.replenishments.filter((one) => matches(one.sku, one.factory, one.id, one.reason)),
@@ -96,6 +102,7 @@ function draw() {
   offerSkus(state.products);
   drawSummary(state.summary);
   drawQueue();
+  drawAuction();
 }
 
 function drawSummary(summary) {
@@ -133,6 +140,7 @@ const keys = {
   p: () => feed.toggle(),
   g: () => openReceipt(),
   n: openProduct,
+  a: openAuctionForm,
   "?": () => byId("keys-dialog").showModal(),
 };
 
@@ -152,7 +160,7 @@ document.addEventListener("keydown", (event) => {
 });
 
 // With a Korean keyboard active the letter keys give Hangul; their position does not change.
-const byCode = { KeyP: "p", KeyG: "g", KeyN: "n" };
+const byCode = { KeyP: "p", KeyG: "g", KeyN: "n", KeyA: "a" };
 
 filter.addEventListener("input", draw);
 byId("open-keys").addEventListener("click", keys["?"]);
@@ -175,5 +183,7 @@ const refreshing = poll(refresh, REFRESH_MS, {
   },
 });
 startForms(refreshing.now);
+startAuctionForm(refreshing.now);
 startQueue(refreshing.now);
+startAuctions(refreshing.now);
 startPage(draw);

@@ -5,6 +5,7 @@
 
 import { request } from "./api.js";
 import { backoffMs, pause } from "./live.js";
+import { all, erase, newKey, read, write } from "./storage.js";
 
 const ATTEMPT = "firstcome.attempt.";
 const ORDER = "firstcome.order.";
@@ -17,63 +18,13 @@ const ATTEMPT_KEPT_MS = 23 * 3_600_000;
 // Up to here somebody who reloads surely still wants what they pressed for.
 const ATTEMPT_FRESH_MS = 10 * 60_000;
 
-const memory = new Map();
-
-// Where a browser forbids storage the page still works, until it is closed.
-function read(key) {
-  try {
-    return localStorage.getItem(key) ?? memory.get(key) ?? null;
-  } catch {
-    return memory.get(key) ?? null;
-  }
-}
-
-function write(key, value) {
-  memory.set(key, value);
-  try {
-    localStorage.setItem(key, value);
-  } catch {
-    // Kept in memory above.
-  }
-}
-
-function erase(key) {
-  memory.delete(key);
-  try {
-    localStorage.removeItem(key);
-  } catch {
-    // Nothing was stored.
-  }
-}
-
-function all(prefix) {
-  const keys = new Set([...memory.keys()]);
-  try {
-    for (let n = 0; n < localStorage.length; n += 1) keys.add(localStorage.key(n));
-  } catch {
-    // Memory only.
-  }
-  return [...keys]
-    .filter((key) => key.startsWith(prefix))
-    .map((key) => {
-      try {
-        return JSON.parse(read(key));
-      } catch {
-        return null;
-      }
-    })
-    .filter((value) => value !== null);
-}
-
 export const email = {
   get: () => read(EMAIL) ?? "",
   set: (value) => write(EMAIL, value),
 };
 
 export function newAttempt({ sku, quantity, customer }) {
-  // `randomUUID` exists on secure origins only, and a shop on a local network is not one.
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  const key = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const key = newKey();
   const attempt = { key, sku, quantity, customer, at: Date.now() };
   write(ATTEMPT + key, JSON.stringify(attempt));
   return attempt;

@@ -21,6 +21,7 @@ import {
   placeOrder,
 } from "./orders.js";
 import { eachSecond, perFrame, setConnection, setTab, startPage } from "./page.js";
+import { sharpener } from "./sharpen.js";
 import { buyMode, limitText, lineText, opensText, stockState, stockText } from "./stock.js";
 import { drawVerdict } from "./verdict.js";
 
@@ -32,8 +33,6 @@ const VERDICT_SHOWN_MS = 3_600_000;
 // Our clock may open the button a moment early; up to here the page waits and sends again.
 const EARLY_MAX_MS = 3_000;
 const EARLY_REPEATS_MAX = 3;
-const CLOCK_SHARP_MS = 80;
-const CLOCK_QUESTIONS_MAX = 6;
 
 const sku = decodeURIComponent(location.pathname.split("/")[2] ?? "");
 const form = byId("buy");
@@ -246,8 +245,8 @@ async function fetchProduct() {
 }
 
 let counting = false;
-let questions = 0;
-let sharpening = false;
+// Nobody should be half a second late at the opening.
+const sharpenClock = sharpener(fetchProduct, () => counting);
 
 /** The countdown, and at its end the opening itself. */
 function keepCounting() {
@@ -262,21 +261,6 @@ function keepCounting() {
     },
     () => Date.parse(product?.opensAt ?? 0),
   );
-}
-
-/**
- * A request sent when we believe that the server's second turns tells on which side of the
- * turn we are, which halves what we do not know: nobody should be half a second late.
- */
-async function sharpenClock() {
-  if (sharpening || questions >= CLOCK_QUESTIONS_MAX) return;
-  sharpening = true;
-  while (counting && clock.uncertainty > CLOCK_SHARP_MS && questions < CLOCK_QUESTIONS_MAX) {
-    questions += 1;
-    await pause(1000 - (clock.now() % 1000));
-    await fetchProduct().catch(() => {});
-  }
-  sharpening = false;
 }
 
 function hear(type, data) {

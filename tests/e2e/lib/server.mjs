@@ -133,10 +133,21 @@ export class Server {
   }
 
   /** `firstcome audit` on the store of a server that is not running. */
-  async audit() {
+  audit() {
+    return this.prove(["--data", this.data]);
+  }
+
+  /** `firstcome audit --certificate`, which needs no server. */
+  verify(certificate) {
+    const file = path.join(this.folder, "certificate.json");
+    fs.writeFileSync(file, certificate);
+    return this.prove(["--certificate", file]);
+  }
+
+  async prove(args) {
     const log = path.join(this.folder, "audit.log");
     fs.writeFileSync(log, "");
-    const child = launch(["audit", "--data", this.data], this.env, log);
+    const child = launch(["audit", ...args], this.env, log);
     const late = setTimeout(() => child.kill("SIGKILL"), AUDIT_LIMIT_MS);
     const [code] = await once(child, "exit");
     clearTimeout(late);

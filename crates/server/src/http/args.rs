@@ -274,19 +274,38 @@ fn prefer(headers: &HeaderMap) -> HttpResult<Prefer> {
     Ok(prefer)
 }
 
+/// Whether the client's first language is Korean.
+pub struct AcceptsKorean(pub bool);
+
+impl<S: Send + Sync> FromRequestParts<S> for AcceptsKorean {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        let first = parts.headers.get(header::ACCEPT_LANGUAGE);
+        Ok(Self(first.is_some_and(|value| {
+            value.as_bytes().trim_ascii_start().starts_with(b"ko")
+        })))
+    }
+}
+
 /// How many rows a page may have.
 pub const PAGE_MAX: usize = 100;
 
 /// `?limit=`, 1 to 100.
 pub fn limit(limit: Option<u32>) -> HttpResult<usize> {
+    limit_within(limit, PAGE_MAX)
+}
+
+/// `?limit=` of a page that may have more or fewer rows than others; 50 unless it is said.
+pub fn limit_within(limit: Option<u32>, max: usize) -> HttpResult<usize> {
     let limit = limit.map_or(50, |limit| limit as usize);
-    if (1..=PAGE_MAX).contains(&limit) {
+    if (1..=max).contains(&limit) {
         Ok(limit)
     } else {
         Err(HttpError::at(
             Code::InvalidParameter,
             "limit",
-            format!("must be 1 to {PAGE_MAX}"),
+            format!("must be 1 to {max}"),
         ))
     }
 }

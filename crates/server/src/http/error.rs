@@ -7,6 +7,7 @@ use engine::{EngineError, Refusal};
 use wire::{Code, Problem};
 
 use crate::adapters::rfc3339;
+use crate::http::auctions::refusals;
 
 /// Seconds after which an overloaded server may be asked again.
 const RETRY_AFTER_S: &str = "1";
@@ -22,6 +23,18 @@ impl HttpError {
 
     pub fn at(code: Code, field: impl Into<String>, detail: impl Into<String>) -> Self {
         Self(Box::new(Problem::new(code, detail).field(field)))
+    }
+
+    #[must_use]
+    pub fn field(mut self, field: impl Into<String>) -> Self {
+        self.0.field = Some(field.into());
+        self
+    }
+
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<serde_json::Value>) -> Self {
+        self.0.members.insert(name.to_owned(), value.into());
+        self
     }
 }
 
@@ -140,6 +153,14 @@ fn problem_of(refusal: Refusal) -> Problem {
             Code::AnotherReplenishmentOpen,
             "a product has one open replenishment at a time",
         ),
+        Refusal::Terms { field, why } => *refusals::bad_terms(field, why).0,
+        Refusal::AuctionNotFound => *refusals::no_auction().0,
+        Refusal::BidNotFound => *refusals::no_bid().0,
+        Refusal::BidsWaiting => Problem::new(
+            Code::Overloaded,
+            "more bids wait for their verdicts than are decided at once; nothing was stored",
+        ),
+        Refusal::Auction(refusal) => *refusals::error_of(&refusal).0,
         Refusal::QueueNotFound { queue } => Problem::new(
             Code::QueueNotFound,
             format!("no queue has the name {queue}"),

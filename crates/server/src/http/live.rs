@@ -9,6 +9,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::http::args::QueryArgs;
+use crate::http::auctions::{find_bid_or_refuse, find_or_refuse as find_auction};
 use crate::http::error::HttpResult;
 use crate::http::orders::find_or_refuse;
 use crate::http::products::{find as find_product, sku_of};
@@ -20,6 +21,8 @@ pub fn public() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(product_events))
         .routes(routes!(order_events))
+        .routes(routes!(auction_events))
+        .routes(routes!(bid_events))
 }
 
 pub fn operator() -> OpenApiRouter<App> {
@@ -67,7 +70,7 @@ async fn product_events(
     let since = sse::since(&headers, query.since)?;
     let sku = sku_of(&sku)?;
     let product = find_product(&app, &sku).await?;
-    sse::respond(&app, Watch::line(&app, product.id, &sku, since).await)
+    sse::respond(&app, Watch::product(&app, product.id, &sku, since).await)
 }
 
 /// One order: as it stands, then every change. Only with its unguessable id.
@@ -88,4 +91,45 @@ async fn order_events(
     sse::since(&headers, query.since)?;
     let order = find_or_refuse(&app, &id).await?;
     sse::respond(&app, Watch::order(&app, order).await)
+}
+
+/// What happens in one auction: bids under masked names, the end.
+#[utoipa::path(
+    get, path = "/auctions/{id}/events", tag = "live",
+    params(("id" = String, Path), Since, ("Last-Event-ID" = Option<u64>, Header, description = "the id of the last event seen")),
+    responses(
+        (status = 200, description = "A stream", body = String, content_type = "text/event-stream"),
+        (status = 404, description = "No such auction", body = ProblemView, content_type = "application/problem+json"),
+    )
+)]
+async fn auction_events(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    QueryArgs(query): QueryArgs<Since>,
+) -> HttpResult<Response> {
+    let since = sse::since(&headers, query.since)?;
+    let auction = find_auction(&app, &id).await?;
+    sse::respond(&app, Watch::auction(&app, auction.id(), since).await)
+}
+
+/// One bid: as it stands, then its verdict, its retraction, and whenever its bidder is outbid or
+/// leads again. Only with its unguessable id.
+#[utoipa::path(
+    get, path = "/bids/by-id/{id}/events", tag = "live",
+    params(("id" = String, Path), Since, ("Last-Event-ID" = Option<u64>, Header, description = "the id of the last event seen; the stream then begins with what was missed, not with the bid")),
+    responses(
+        (status = 200, description = "A stream", body = String, content_type = "text/event-stream"),
+        (status = 404, description = "No such bid", body = ProblemView, content_type = "application/problem+json"),
+    )
+)]
+async fn bid_events(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    QueryArgs(query): QueryArgs<Since>,
+) -> HttpResult<Response> {
+    let since = sse::since(&headers, query.since)?;
+    let (bid, _) = find_bid_or_refuse(&app, &id).await?;
+    sse::respond(&app, Watch::bid(&app, &bid, since).await)
 }

@@ -1,7 +1,8 @@
 //! The routes. A handler is an extractor, one call of the engine, one conversion; a new
-//! resource is one file here.
+//! resource is one file here, or one folder.
 
 pub mod args;
+pub mod auctions;
 mod callbacks;
 pub mod error;
 mod health;

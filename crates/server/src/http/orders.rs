@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{FromRequestParts, Path, State};
-use axum::http::request::Parts;
+use axum::extract::{Path, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use commerce::{Email, OrderId, Quantity, Sku};
@@ -17,7 +16,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use wire::{Code, Problem};
 
-use crate::http::args::OrderRequest;
+use crate::http::args::{AcceptsKorean, OrderRequest};
 use crate::http::error::{HttpError, HttpResult};
 use crate::http::products::check_email;
 use crate::http::views::{OrderView, ProblemView, Standing};
@@ -326,20 +325,6 @@ struct BuyView {
     #[schema(example = "You are in the line at place 17.")]
     message: String,
     order: OrderView,
-}
-
-/// Whether the client's first language is Korean.
-struct AcceptsKorean(bool);
-
-impl<S: Send + Sync> FromRequestParts<S> for AcceptsKorean {
-    type Rejection = std::convert::Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        let first = parts.headers.get(header::ACCEPT_LANGUAGE);
-        Ok(Self(first.is_some_and(|value| {
-            value.as_bytes().trim_ascii_start().starts_with(b"ko")
-        })))
-    }
 }
 
 /// System B's compact form: in the line at once, the verdict is pushed.

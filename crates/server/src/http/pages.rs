@@ -25,6 +25,14 @@ pub(super) fn router() -> Router {
             get(async |headers: HeaderMap| file("product.html", &headers)),
         )
         .route(
+            "/saleroom",
+            get(async |headers: HeaderMap| file("saleroom.html", &headers)),
+        )
+        .route(
+            "/saleroom/{id}",
+            get(async |headers: HeaderMap| file("auction.html", &headers)),
+        )
+        .route(
             "/ops",
             get(async |headers: HeaderMap| file("ops.html", &headers)),
         )

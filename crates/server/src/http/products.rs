@@ -547,7 +547,20 @@ fn movement(entry: &Entry) -> Option<MovementView> {
         | Kind::ReplenishmentStarted
         | Kind::ReplenishmentReceived
         | Kind::ReplenishmentFailed
-        | Kind::MessageDeadLettered => return None,
+        | Kind::MessageDeadLettered
+        | Kind::AuctionCreated
+        | Kind::AuctionOpened
+        | Kind::AuctionClosingSoon
+        | Kind::AuctionClosed
+        | Kind::AuctionCancelled
+        | Kind::AuctionSettled
+        | Kind::AuctionForfeited
+        | Kind::AuctionOffered
+        | Kind::AuctionOfferAnswered
+        | Kind::BidPlaced
+        | Kind::BidAccepted
+        | Kind::BidRefused
+        | Kind::BidRetracted => return None,
     };
     Some(MovementView {
         seq: entry.seq,
@@ -600,7 +613,7 @@ fn movements(
     let newest = match before {
         None => product.last_seq,
         Some(before) => match reader.entry(before)? {
-            Some(entry) if entry.line == product.id => entry.prev,
+            Some(entry) if entry.line.product() == Some(product.id) => entry.prev,
             Some(_) | None => 0,
         },
     };

@@ -19,7 +19,9 @@ use utoipa_axum::router::OpenApiRouter;
 use wire::{Code, Problem};
 
 use crate::http::error::HttpError;
-use crate::http::{callbacks, health, live, ops, orders, pages, products, queues, replenishments};
+use crate::http::{
+    auctions, callbacks, health, live, ops, orders, pages, products, queues, replenishments,
+};
 use crate::state::App;
 
 #[derive(utoipa::OpenApi)]
@@ -37,6 +39,7 @@ fn public() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .merge(products::public())
         .merge(orders::public())
+        .merge(auctions::public())
         .merge(live::public())
         .merge(health::public())
         .merge(replenishments::factory())
@@ -46,6 +49,7 @@ fn public() -> OpenApiRouter<App> {
 fn operator() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .merge(products::operator())
+        .merge(auctions::operator())
         .merge(replenishments::operator())
         .merge(live::operator())
         .merge(ops::operator())

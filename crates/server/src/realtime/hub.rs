@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use commerce::ProductId;
-use engine::Engine;
+use commerce::LineId;
 use engine::feed::Committed;
+use engine::{Engine, Entry, Family, Kind};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -19,9 +19,38 @@ const BUFFER: usize = 64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Subject {
     Everything,
-    Line(ProductId),
+    /// A product's line, or an auction's.
+    Line(LineId),
     /// The sequence in the order's id.
     Order(u64),
+    /// The sequence in the bid's id.
+    Bid(u64),
+    /// Who leads no more, or again: the sequence in the auction's id and the masked name.
+    Outbid(u64, MaskedName),
+}
+
+/// `bidder-` and 12 hexadecimal digits, as the number that they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct MaskedName(u64);
+
+impl MaskedName {
+    /// None for a text that is no masked name.
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = text.strip_prefix("bidder-")?;
+        u64::from_str_radix(digits, 16).ok().map(Self)
+    }
+}
+
+/// Whom an entry tells that they lead no more, or again.
+pub fn outbid_by(entry: &Entry) -> Vec<MaskedName> {
+    match entry.kind {
+        Kind::BidAccepted | Kind::BidRetracted => {
+            let data = entry.auction_data();
+            let names = data.outbid.iter().chain(&data.regained);
+            names.filter_map(|name| MaskedName::parse(name)).collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// The events of one commit that concern one subject.
@@ -52,6 +81,9 @@ impl Drop for Listener {
     fn drop(&mut self) {
         self.receiver.close();
         self.hub.inner.listeners.fetch_sub(1, Ordering::Relaxed);
+        if listens_to_outbid(&self.subjects) {
+            self.hub.inner.outbid.fetch_sub(1, Ordering::Relaxed);
+        }
         let mut map = self.hub.subjects();
         for subject in &self.subjects {
             if let Some(senders) = map.get_mut(subject) {
@@ -62,6 +94,11 @@ impl Drop for Listener {
             }
         }
     }
+}
+
+fn listens_to_outbid(subjects: &[Subject]) -> bool {
+    let is_outbid = |subject: &Subject| matches!(subject, Subject::Outbid(..));
+    subjects.iter().any(is_outbid)
 }
 
 /// A listener as the hub sees it, once for each of its subjects.
@@ -81,6 +118,8 @@ struct Inner {
     subjects: Mutex<HashMap<Subject, Vec<Sender>>>,
     listeners: AtomicU64,
     listeners_max: u64,
+    /// How many of them listen to [`Subject::Outbid`]: without any, no bid need be looked into.
+    outbid: AtomicU64,
     /// The newest sequence that was handed out.
     dispatched: AtomicU64,
 }
@@ -92,6 +131,7 @@ impl Hub {
                 subjects: Mutex::new(HashMap::new()),
                 listeners: AtomicU64::new(0),
                 listeners_max: listeners_max as u64,
+                outbid: AtomicU64::new(0),
                 dispatched: AtomicU64::new(last_seq),
             }),
         }
@@ -115,6 +155,9 @@ impl Hub {
         if before >= self.inner.listeners_max {
             self.inner.listeners.fetch_sub(1, Ordering::Relaxed);
             return None;
+        }
+        if listens_to_outbid(subjects) {
+            self.inner.outbid.fetch_add(1, Ordering::Relaxed);
         }
         let (groups, receiver) = mpsc::channel(BUFFER);
         let dropped = Arc::new(AtomicBool::new(false));
@@ -170,35 +213,63 @@ impl Hub {
             let mut groups: HashMap<Subject, Vec<Arc<Rendered>>> = HashMap::new();
             let everything = map.contains_key(&Subject::Everything);
             for entry in batch.iter() {
+                let mut rendered: Option<Arc<Rendered>> = None;
+                let mut rendered = || {
+                    let new = || Arc::new(Rendered::new(Arc::clone(entry)));
+                    Arc::clone(rendered.get_or_insert_with(new))
+                };
                 let subjects = [
                     everything.then_some(Subject::Everything),
                     Some(Subject::Line(entry.line)),
                     (entry.kind.is_order()).then_some(Subject::Order(entry.subject)),
                 ];
-                let mut rendered: Option<Arc<Rendered>> = None;
                 for subject in subjects.into_iter().flatten() {
                     if map.contains_key(&subject) {
-                        let rendered = rendered
-                            .get_or_insert_with(|| Arc::new(Rendered::new(Arc::clone(entry))));
-                        groups
-                            .entry(subject)
-                            .or_default()
-                            .push(Arc::clone(rendered));
+                        groups.entry(subject).or_default().push(rendered());
                     }
+                }
+                if entry.kind.family() == Family::Bid {
+                    self.tell_of_bid(&mut map, entry, rendered);
                 }
             }
             for (subject, group) in groups {
-                let group: Group = group.into();
-                if let Some(senders) = map.get_mut(&subject) {
-                    senders.retain(|sender| send(sender, &group));
-                    if senders.is_empty() {
-                        map.remove(&subject);
-                    }
-                }
+                tell(&mut map, subject, &group.into());
             }
         }
         drop(map);
         self.inner.dispatched.store(newest, Ordering::Relaxed);
+    }
+
+    /// At once, and not with the rest of the commit: who listens to a bid has two subjects, and
+    /// hears both in the log's order.
+    fn tell_of_bid(
+        &self,
+        map: &mut HashMap<Subject, Vec<Sender>>,
+        entry: &Entry,
+        mut rendered: impl FnMut() -> Arc<Rendered>,
+    ) {
+        let mut tell_if_heard = |subject| {
+            if map.contains_key(&subject) {
+                tell(map, subject, &[rendered()].into());
+            }
+        };
+        tell_if_heard(Subject::Bid(entry.subject));
+        if let Some(auction) = entry.line.auction()
+            && self.inner.outbid.load(Ordering::Relaxed) > 0
+        {
+            for name in outbid_by(entry) {
+                tell_if_heard(Subject::Outbid(auction, name));
+            }
+        }
+    }
+}
+
+fn tell(map: &mut HashMap<Subject, Vec<Sender>>, subject: Subject, group: &Group) {
+    if let Some(senders) = map.get_mut(&subject) {
+        senders.retain(|sender| send(sender, group));
+        if senders.is_empty() {
+            map.remove(&subject);
+        }
     }
 }
 
@@ -257,5 +328,27 @@ mod tests {
         assert!(hub.listen(&[Subject::Everything]).is_none());
         drop(first);
         assert!(hub.listen(&[Subject::Everything]).is_some());
+    }
+
+    #[test]
+    fn bids_are_looked_into_while_somebody_listens_to_one() {
+        let hub = Hub::new(10, 0);
+        let name = MaskedName::parse("bidder-0123456789ab").unwrap();
+        let outbid = || hub.inner.outbid.load(Ordering::Relaxed);
+        let listener = hub.listen(&[Subject::Bid(1), Subject::Outbid(1, name)]);
+        assert_eq!(outbid(), 1);
+        drop(listener);
+        assert_eq!(outbid(), 0);
+        assert!(hub.subjects().is_empty());
+    }
+
+    #[test]
+    fn a_masked_name_is_a_number() {
+        let name = |text| MaskedName::parse(text).map(|name| name.0);
+        assert_eq!(name("bidder-00000000000a"), Some(10));
+        assert_eq!(name("bidder-ffffffffffff"), Some((1 << 48) - 1));
+        for other in ["house", "bidder-", "bidder-x", ""] {
+            assert_eq!(name(other), None, "{other}");
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use commerce::LineId;
 use engine::{Data, Entry};
 use serde::Serialize;
 
@@ -96,6 +97,24 @@ impl Rendered {
 }
 
 fn render(entry: &Entry) -> String {
+    match entry.line {
+        LineId::System | LineId::Product(_) => render_goods(entry),
+        LineId::Auction(_) => render_auction(entry),
+    }
+}
+
+/// The whole public side, as it was hashed: everything that anybody may see is in it, and
+/// nothing else. Times in it are milliseconds.
+fn render_auction(entry: &Entry) -> String {
+    let (seq, kind, at) = (entry.seq, entry.kind.as_str(), rfc3339(entry.at));
+    let members = entry
+        .data
+        .strip_prefix('{')
+        .expect("the public side is an object with an auction in it");
+    format!(r#"{{"seq":{seq},"type":"{kind}","at":"{at}",{members}"#)
+}
+
+fn render_goods(entry: &Entry) -> String {
     let Data {
         sku,
         place,

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
-use commerce::{OrderId, Sku};
+use commerce::{AuctionId, BidId, OrderId, Sku};
 use engine::Kind;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -167,7 +167,12 @@ async fn enter(
 }
 
 async fn watch(app: &App, room: &str, since: Option<u64>) -> Result<Watch, Refused> {
-    let unknown = || Refused::new("not_found", "rooms are orders/<id> and products/<sku>");
+    let unknown = || {
+        Refused::new(
+            "not_found",
+            "rooms are orders/<id>, products/<sku>, auctions/<id> and bids/<id>",
+        )
+    };
     match room.split_once('/') {
         Some(("orders", id)) => {
             let no_order = || Refused::new("order_not_found", "no order has this id");
@@ -188,7 +193,21 @@ async fn watch(app: &App, room: &str, since: Option<u64>) -> Result<Watch, Refus
                 .await
                 .map_err(WatchError::from)?
                 .ok_or_else(no_product)?;
-            Ok(Watch::line(app, product.id, &sku, since).await?)
+            Ok(Watch::product(app, product.id, &sku, since).await?)
+        }
+        Some(("auctions", id)) => {
+            let no_auction = || Refused::new("auction_not_found", "no auction has this id");
+            let id = AuctionId::parse(id).map_err(|_| no_auction())?;
+            let found = crate::http::auctions::find(app, id).await;
+            found.map_err(WatchError::from)?.ok_or_else(no_auction)?;
+            Ok(Watch::auction(app, id, since).await?)
+        }
+        Some(("bids", id)) => {
+            let no_bid = || Refused::new("bid_not_found", "no bid has this id");
+            let id = BidId::parse(id).map_err(|_| no_bid())?;
+            let found = crate::http::auctions::find_bid(app, id).await;
+            let (bid, _) = found.map_err(WatchError::from)?.ok_or_else(no_bid)?;
+            Ok(Watch::bid(app, &bid, since).await?)
         }
         Some(_) | None => Err(unknown()),
     }

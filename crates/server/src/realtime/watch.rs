@@ -4,14 +4,18 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use commerce::{ProductId, Sku};
-use engine::ports::line_entries;
-use engine::{EngineError, Entry, Kind, OrderRecord, OrderStatus};
+use commerce::{AuctionId, LineId, Millis, ProductId, Sku};
+use engine::auction::BidRecord;
+use engine::ports::{Reader, StoreError, line_entries};
+use engine::{EngineError, Entry, Family, Kind, OrderRecord, OrderStatus};
+use serde::Serialize;
 use tokio::time::Instant;
 
+use crate::adapters::rfc3339;
+use crate::http::auctions::{BidView, find_bid};
 use crate::http::orders::standing;
 use crate::http::views::{OrderView, Standing};
-use crate::realtime::hub::{Group, Listener, Subject};
+use crate::realtime::hub::{Group, Listener, MaskedName, Subject, outbid_by};
 use crate::realtime::render::{LiveEvent, Rendered};
 use crate::state::App;
 
@@ -65,6 +69,23 @@ fn reset(seq: u64) -> LiveEvent {
     }
 }
 
+/// Something as it stands, and what every event carries.
+fn whole(seq: u64, name: &'static str, at: Millis, view: &impl Serialize) -> LiveEvent {
+    let mut json = serde_json::to_string(view).expect("a view has a JSON form");
+    let at = rfc3339(at);
+    json.insert_str(1, &format!(r#""seq":{seq},"type":"{name}","at":"{at}","#));
+    LiveEvent {
+        seq,
+        name,
+        json: json.into(),
+    }
+}
+
+/// The newest entry of an auction's line.
+fn newest_of_auction(id: AuctionId) -> impl FnOnce(&dyn Reader) -> Result<u64, StoreError> + Send {
+    move |reader| Ok(reader.auction(id.seq)?.map_or(0, |stored| stored.last_seq))
+}
+
 impl Watch {
     /// Everything, from after `since` or from now.
     pub async fn everything(app: &App, since: Option<u64>) -> Result<Self, WatchError> {
@@ -92,48 +113,104 @@ impl Watch {
     }
 
     /// One product's line, from after `since` or from now.
-    pub async fn line(
+    pub async fn product(
         app: &App,
         product: ProductId,
         sku: &Sku,
         since: Option<u64>,
     ) -> Result<Self, WatchError> {
-        let listener = app
-            .hub
-            .listen(&[Subject::Line(product)])
-            .ok_or(WatchError::TooMany)?;
+        let sku = sku.clone();
+        let subjects = [Subject::Line(product.into())];
+        let newest = move |reader: &dyn Reader| {
+            let product = reader.product(&sku)?;
+            Ok(product.map_or(0, |product| product.last_seq))
+        };
+        Self::line(app, &subjects, since, newest, |_| true).await
+    }
+
+    /// One auction's line, from after `since` or from now.
+    pub async fn auction(
+        app: &App,
+        auction: AuctionId,
+        since: Option<u64>,
+    ) -> Result<Self, WatchError> {
+        let subjects = [Subject::Line(LineId::Auction(auction.seq))];
+        let newest = newest_of_auction(auction);
+        Self::line(app, &subjects, since, newest, |_| true).await
+    }
+
+    /// One bid: the entries about it, and those by which its bidder was outbid or leads again.
+    /// Without `since`, the bid as it stands comes first.
+    pub async fn bid(app: &App, bid: &BidRecord, since: Option<u64>) -> Result<Self, WatchError> {
+        let (seq, auction) = (bid.id.seq, bid.auction);
+        let name = MaskedName::parse(&bid.masked);
+        let mut subjects = vec![Subject::Bid(seq)];
+        subjects.extend(name.map(|name| Subject::Outbid(auction.seq, name)));
+        let concerns = move |entry: &Entry| {
+            let about_it = entry.kind.family() == Family::Bid && entry.subject == seq;
+            about_it || name.is_some_and(|name| outbid_by(entry).contains(&name))
+        };
+        let newest = newest_of_auction(auction);
+        let mut watch = Self::line(app, &subjects, since, newest, concerns).await?;
+        if since.is_none() {
+            // Read now that it is listened to, so that nothing falls in between. What was read may
+            // be further than the feed.
+            let seq = app.engine.feed().last_seq();
+            if let Some((bid, stored)) = find_bid(app, bid.id).await? {
+                let (seq, now) = (seq.max(stored.last_seq), app.engine.now());
+                let view = BidView::now(&bid, &stored, now);
+                watch.last = seq;
+                watch.ready.push_back(whole(seq, "bid", now, &view));
+            }
+        }
+        Ok(watch)
+    }
+
+    /// Those entries of a line that concern the listener, from after `since` or from now.
+    /// `newest` finds the newest of the line.
+    async fn line(
+        app: &App,
+        subjects: &[Subject],
+        since: Option<u64>,
+        newest: impl FnOnce(&dyn Reader) -> Result<u64, StoreError> + Send + 'static,
+        concerns: impl Fn(&Entry) -> bool + Send + 'static,
+    ) -> Result<Self, WatchError> {
+        let listener = app.hub.listen(subjects).ok_or(WatchError::TooMany)?;
         let mut watch = Self::entries(listener);
         let Some(since) = since else {
             return Ok(watch);
         };
-        let newest = app.engine.feed().last_seq();
-        if since > newest {
-            watch.tell_reset(newest);
+        let newest_of_all = app.engine.feed().last_seq();
+        if since > newest_of_all {
+            watch.tell_reset(newest_of_all);
             return Ok(watch);
         }
-        let sku = sku.clone();
         let limit = usize::try_from(BACKLOG_MAX).expect("a small bound") + 1;
-        let (newest, mut missed) = app
+        let (newest, missed) = app
             .engine
             .read(move |reader| {
-                let newest = reader.product(&sku)?.map_or(0, |product| product.last_seq);
-                let missed = line_entries(reader, newest, limit, |entry| entry.seq <= since)?;
-                Ok((newest, missed))
+                let newest = newest(reader)?;
+                let mut missed = line_entries(reader, newest, limit, |entry| entry.seq <= since)?;
+                let is_whole = missed.len() < limit;
+                missed.retain(concerns);
+                Ok((newest, is_whole.then_some(missed)))
             })
             .await?;
-        if missed.len() as u64 > BACKLOG_MAX {
-            watch.tell_reset(newest);
-            return Ok(watch);
+        match missed {
+            Some(mut missed) => {
+                missed.reverse();
+                watch.tell_missed(missed, since);
+            }
+            None => watch.tell_reset(newest),
         }
-        missed.reverse();
-        watch.tell_missed(missed, since);
         Ok(watch)
     }
 
     /// One order: as it stands, then every change.
     pub async fn order(app: &App, order: OrderRecord) -> Result<Self, WatchError> {
         let pending = order.status == OrderStatus::Pending;
-        let subjects = [Subject::Order(order.id.seq), Subject::Line(order.product)];
+        let line = Subject::Line(order.product.into());
+        let subjects = [Subject::Order(order.id.seq), line];
         let subjects = if pending {
             &subjects[..]
         } else {
@@ -296,14 +373,6 @@ impl OrderWatch {
         self.changed = false;
         let pending = self.order.status == OrderStatus::Pending;
         let view = OrderView::new(&self.order, pending.then_some(self.standing));
-        let mut json = serde_json::to_string(&view).expect("an order has a JSON form");
-        // The order, and what every event carries.
-        let at = crate::adapters::rfc3339(self.app.engine.now());
-        json.insert_str(1, &format!(r#""seq":{seq},"type":"order","at":"{at}","#));
-        LiveEvent {
-            seq,
-            name: "order",
-            json: json.into(),
-        }
+        whole(seq, "order", self.app.engine.now(), &view)
     }
 }

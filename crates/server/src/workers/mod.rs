@@ -3,6 +3,8 @@
 //! A worker proposes commands, it never writes. Its work is safe to repeat: it may die between
 //! any two steps and a message is then received again.
 
+mod auctioneer;
+mod bids;
 mod deliveries;
 mod keeper;
 mod replenisher;
@@ -13,9 +15,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use commerce::Millis;
+use engine::auction::{BIDS_DEAD_LETTER_QUEUE, BIDS_QUEUE};
 use engine::ports::DELIVERIES_QUEUE;
 use engine::{Command, Engine, EngineError, QueueSpec, TOPIC_STOCK};
-use messaging::{QueueConfig, RedrivePolicy};
+use messaging::{DeduplicationScope, FifoConfig, QueueConfig, RedrivePolicy, ThroughputLimit};
 use tokio_util::task::TaskTracker;
 
 use crate::config::Factory;
@@ -27,9 +30,11 @@ const REPLENISHMENT_DLQ: &str = "replenishment-dlq";
 /// Where notifications end up that no endpoint took and no other queue is named for.
 const DELIVERIES_DLQ: &str = "sns-deliveries-dlq";
 /// Nobody else may make these otherwise than they are made here.
-pub const OWN_QUEUES: [&str; 4] = [
+pub const OWN_QUEUES: [&str; 6] = [
     REPLENISHMENT_QUEUE,
     REPLENISHMENT_DLQ,
+    BIDS_QUEUE,
+    BIDS_DEAD_LETTER_QUEUE,
     DELIVERIES_QUEUE,
     DELIVERIES_DLQ,
 ];
@@ -37,6 +42,8 @@ pub const OWN_QUEUES: [&str; 4] = [
 const DELIVERIES_TIMEOUT_S: u32 = 120;
 /// The worker counts the tries itself: this is for messages that no worker lives through.
 const DELIVERIES_RECEIVES_MAX: u32 = 1_000;
+/// A bid that no worker lives through so often is set aside, and the auction goes on.
+const BIDS_RECEIVES_MAX: u32 = 5;
 /// Dead letters are kept for 14 days, the longest there is.
 const DLQ_RETENTION_S: u32 = 1_209_600;
 
@@ -62,6 +69,19 @@ impl Health {
         seen.iter()
             .find(|(_, last)| now - **last > STANDS_STILL_MS)
             .map(|(worker, _)| *worker)
+    }
+}
+
+/// Auctions do not hold each other up: everything is per group. Whoever sends bids over SQS need
+/// not name a deduplication id.
+fn fifo() -> QueueConfig {
+    QueueConfig {
+        fifo: Some(FifoConfig {
+            content_based_deduplication: true,
+            deduplication_scope: DeduplicationScope::MessageGroup,
+            throughput_limit: ThroughputLimit::PerMessageGroupId,
+        }),
+        ..QueueConfig::default()
     }
 }
 
@@ -92,6 +112,23 @@ pub async fn ensure_queues(engine: &Engine, settings: &Factory) -> Result<(), En
                 }),
                 visibility_timeout_s,
                 ..QueueConfig::default()
+            },
+        },
+        QueueSpec {
+            name: BIDS_DEAD_LETTER_QUEUE.to_owned(),
+            config: QueueConfig {
+                retention_s: DLQ_RETENTION_S,
+                ..fifo()
+            },
+        },
+        QueueSpec {
+            name: BIDS_QUEUE.to_owned(),
+            config: QueueConfig {
+                redrive: Some(RedrivePolicy {
+                    dead_letter_queue: BIDS_DEAD_LETTER_QUEUE.to_owned(),
+                    max_receive_count: BIDS_RECEIVES_MAX,
+                }),
+                ..fifo()
             },
         },
         QueueSpec {
@@ -132,6 +169,10 @@ pub fn start(app: &App, tracker: &TaskTracker, client: outgoing::Client) {
     tracker.spawn(runtime::run(app.clone(), REPLENISHMENT_QUEUE, replenisher));
     tracker.spawn(keeper::run(app.clone()));
     tracker.spawn(sweeper::run(app.clone()));
+    tracker.spawn(auctioneer::run(app.clone()));
+    for _ in 0..bids::LOOPS {
+        tracker.spawn(bids::run(app.clone()));
+    }
     let deliveries = deliveries::Deliveries::new(app.clone());
     for _ in 0..deliveries::LOOPS {
         let worker = deliveries.clone();

@@ -82,7 +82,7 @@ pub(super) async fn run<W: Worker>(app: App, queue: &'static str, worker: W) {
     }
 }
 
-async fn receive(app: &App, queue: &str) -> Result<(u32, Vec<Message>), EngineError> {
+pub(super) async fn receive(app: &App, queue: &str) -> Result<(u32, Vec<Message>), EngineError> {
     let command = Command::ReceiveMessages {
         queue: queue.to_owned(),
         max: BATCH,
@@ -97,7 +97,7 @@ async fn receive(app: &App, queue: &str) -> Result<(u32, Vec<Message>), EngineEr
     }
 }
 
-fn refused(refusal: &Refusal) -> EngineError {
+pub(super) fn refused(refusal: &Refusal) -> EngineError {
     EngineError::Store(format!("refused: {}", refusal.code()).into())
 }
 

@@ -15,6 +15,15 @@ const FOR_OPERATORS: &[(&str, &str)] = &[
     ("GET", "/products/A-1/movements"),
     ("GET", "/replenishments"),
     ("GET", "/replenishments/rep_00000000000000000000000000"),
+    ("POST", "/auctions"),
+    ("DELETE", "/auctions/auc_00000000000000000000000000"),
+    ("GET", "/auctions/auc_00000000000000000000000000/result"),
+    ("POST", "/auctions/auc_00000000000000000000000000/settle"),
+    ("POST", "/auctions/auc_00000000000000000000000000/forfeit"),
+    (
+        "POST",
+        "/auctions/auc_00000000000000000000000000/second-chance",
+    ),
     ("GET", "/events"),
     ("GET", "/metrics"),
     ("GET", "/ops/queues"),
@@ -34,6 +43,7 @@ const FOR_OPERATORS: &[(&str, &str)] = &[
 const FOR_ALL: &[&str] = &[
     "/products",
     "/products/A-1",
+    "/auctions",
     "/healthz",
     "/readyz",
     "/openapi.json",

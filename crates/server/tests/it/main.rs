@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod access;
 #[cfg(test)]
+mod auctions;
+#[cfg(test)]
 mod aws;
 #[cfg(test)]
 mod bounds;

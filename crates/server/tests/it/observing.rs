@@ -115,7 +115,12 @@ async fn the_description_names_every_route_and_only_those() {
         .split_once("\n## Products\n")
         .expect("the page has its parts");
     let mut written = routes_in(routes);
-    for path in ["/products/{sku}/events", "/orders/{id}/events"] {
+    for path in [
+        "/products/{sku}/events",
+        "/orders/{id}/events",
+        "/auctions/{id}/events",
+        "/bids/by-id/{id}/events",
+    ] {
         assert!(routes.contains(&format!("`{path}`")));
         written.insert(("GET".to_owned(), path.to_owned()));
     }

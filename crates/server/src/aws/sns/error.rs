@@ -53,30 +53,8 @@ pub(super) fn from_refusal(refusal: Refusal) -> AwsError {
             },
             format!("This server keeps at most {limit} {what}."),
         ),
-        // Nothing that a request of SNS proposes is refused so.
-        Refusal::ProductExists
-        | Refusal::ProductNotFound { .. }
-        | Refusal::NotOpenYet { .. }
-        | Refusal::PurchaseLimit { .. }
-        | Refusal::KeyReused
-        | Refusal::TooManyKeys { .. }
-        | Refusal::OrderNotFound
-        | Refusal::NotCancellable
-        | Refusal::ReferenceReused { .. }
-        | Refusal::ReplenishmentNotFound
-        | Refusal::ReplenishmentClosed
-        | Refusal::AnotherReplenishmentOpen
-        | Refusal::QueueNotFound { .. }
-        | Refusal::Queue(_)
-        | Refusal::NoDeadLetterSource
-        | Refusal::QueueExists { .. }
-        | Refusal::PurgeInProgress
-        | Refusal::DeadLetterQueueUnfit { .. }
-        | Refusal::NotADeadLetterQueue
-        | Refusal::MoveRunning
-        | Refusal::MoveNotFound
-        | Refusal::EnvelopeMissing
-        | Refusal::RelayMoved { .. } => AwsError::new(
+        // Nothing that a request of this service proposes is refused otherwise.
+        refusal => AwsError::new(
             ErrorCode::InvalidState,
             format!("The server refused this: {}.", refusal.code()),
         ),

@@ -56,27 +56,8 @@ pub(super) fn from_refusal(refusal: Refusal) -> AwsError {
             ErrorCode::OverLimit,
             format!("This server keeps at most {limit} {what}."),
         ),
-        // Nothing that a request of SQS proposes is refused so.
-        Refusal::ProductExists
-        | Refusal::ProductNotFound { .. }
-        | Refusal::NotOpenYet { .. }
-        | Refusal::PurchaseLimit { .. }
-        | Refusal::KeyReused
-        | Refusal::TooManyKeys { .. }
-        | Refusal::OrderNotFound
-        | Refusal::NotCancellable
-        | Refusal::ReferenceReused { .. }
-        | Refusal::ReplenishmentNotFound
-        | Refusal::ReplenishmentClosed
-        | Refusal::AnotherReplenishmentOpen
-        | Refusal::TopicNotFound { .. }
-        | Refusal::TopicExists { .. }
-        | Refusal::SubscriptionNotFound
-        | Refusal::SubscriptionExists
-        | Refusal::EnvelopeMissing
-        | Refusal::TokenInvalid
-        | Refusal::Topic(_)
-        | Refusal::RelayMoved { .. } => AwsError::new(
+        // Nothing that a request of this service proposes is refused otherwise.
+        refusal => AwsError::new(
             ErrorCode::UnsupportedOperation,
             format!("The server refused this: {}.", refusal.code()),
         ),

@@ -7,6 +7,7 @@
 pub(crate) mod client;
 pub(crate) mod factory;
 pub(crate) mod sse;
+pub(crate) mod table;
 pub(crate) mod wait;
 
 use std::fs::File;

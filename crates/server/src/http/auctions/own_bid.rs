@@ -1,0 +1,124 @@
+//! One bid, by the id that only its bidder knows: read, taken back, an offer answered.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use commerce::BidId;
+use engine::auction::{BidRecord, StoredAuction};
+use engine::{Aftermath, Command, EngineError, Reply};
+use serde::Deserialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::bid_views::BidView;
+use super::refusals::no_bid;
+use crate::http::args::JsonBody;
+use crate::http::error::HttpResult;
+use crate::http::views::ProblemView;
+use crate::state::App;
+
+pub(super) fn public() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(get_bid, retract_bid))
+        .routes(routes!(answer_offer))
+}
+
+/// A bid and its auction, as one commit left them; none when any part of the id is wrong.
+pub async fn find(app: &App, id: BidId) -> Result<Option<(BidRecord, StoredAuction)>, EngineError> {
+    app.engine
+        .read(move |reader| {
+            let Some(bid) = reader.bid(id.seq)?.filter(|bid| is_same(bid.id, id)) else {
+                return Ok(None);
+            };
+            let stored = reader.auction(bid.auction.seq)?;
+            Ok(stored.map(|stored| (bid, stored)))
+        })
+        .await
+}
+
+/// Takes the same time for every wrong one.
+fn is_same(known: BidId, shown: BidId) -> bool {
+    bool::from(subtle::ConstantTimeEq::ct_eq(
+        &known.secret.0[..],
+        &shown.secret.0[..],
+    ))
+}
+
+pub async fn find_or_refuse(app: &App, id: &str) -> HttpResult<(BidRecord, StoredAuction)> {
+    let id = BidId::parse(id).map_err(|_| no_bid())?;
+    find(app, id).await?.ok_or_else(no_bid)
+}
+
+fn view(app: &App, bid: &BidRecord, stored: &StoredAuction) -> Json<BidView> {
+    Json(BidView::now(bid, stored, app.engine.now()))
+}
+
+/// One bid as it stands. Only with its unguessable id.
+#[utoipa::path(
+    get, path = "/bids/by-id/{id}", tag = "auctions", params(("id" = String, Path)),
+    responses(
+        (status = 200, description = "The bid", body = BidView),
+        (status = 404, description = "No such bid", body = ProblemView, content_type = "application/problem+json"),
+    )
+)]
+async fn get_bid(State(app): State<App>, Path(id): Path<String>) -> HttpResult<Json<BidView>> {
+    let (bid, stored) = find_or_refuse(&app, &id).await?;
+    Ok(view(&app, &bid, &stored))
+}
+
+/// Take a bid back, where and while the auction's terms let.
+#[utoipa::path(
+    delete, path = "/bids/by-id/{id}", tag = "auctions", params(("id" = String, Path)),
+    responses(
+        (status = 200, description = "The bid, taken back now or before", body = BidView),
+        (status = 404, description = "No such bid", body = ProblemView, content_type = "application/problem+json"),
+        (status = 409, description = "It stands: it is too late, or the terms let nobody take a bid back", body = ProblemView, content_type = "application/problem+json"),
+    )
+)]
+async fn retract_bid(State(app): State<App>, Path(id): Path<String>) -> HttpResult<Json<BidView>> {
+    let (bid, stored) = find_or_refuse(&app, &id).await?;
+    if bid.retracted_at.is_some() {
+        return Ok(view(&app, &bid, &stored));
+    }
+    let command = Command::RetractBid {
+        auction: bid.auction,
+        bid: bid.id,
+    };
+    app.engine.decide(command).await??;
+    get_bid(State(app), Path(id)).await
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct OfferArgs {
+    accept: bool,
+}
+
+/// Take the lot that is offered after the close, or decline it.
+#[utoipa::path(
+    post, path = "/bids/by-id/{id}/offer", tag = "auctions", params(("id" = String, Path)),
+    request_body = OfferArgs,
+    responses(
+        (status = 200, description = "The bid: winning, or lost", body = BidView),
+        (status = 404, description = "No such bid", body = ProblemView, content_type = "application/problem+json"),
+        (status = 409, description = "Nothing is offered to this bidder, or the offer has run out", body = ProblemView, content_type = "application/problem+json"),
+    )
+)]
+async fn answer_offer(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    JsonBody(args): JsonBody<OfferArgs>,
+) -> HttpResult<Json<BidView>> {
+    let (bid, _) = find_or_refuse(&app, &id).await?;
+    let command = Command::AfterClose {
+        auction: bid.auction,
+        what: Aftermath::Answer {
+            bid: bid.id,
+            accept: args.accept,
+        },
+    };
+    match app.engine.decide(command).await?? {
+        Reply::Auction(stored) => Ok(view(&app, &bid, &stored)),
+        _ => unreachable!("an answer to an offer answers with the auction"),
+    }
+}

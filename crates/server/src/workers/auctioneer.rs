@@ -1,0 +1,84 @@
+//! The clock of the auctions: opens, tells that the end is near, closes, each as a command
+//! through the sequencer. After a start it finds what fell due while nobody was there.
+
+use std::time::Duration;
+
+use commerce::AuctionId;
+use commerce::auction::AuctionRefusal;
+use engine::{Command, EngineError, Refusal};
+use futures_util::future::join_all;
+
+use crate::state::App;
+
+pub(super) const NAME: &str = "auctioneer";
+
+/// How long it sleeps at most: an auction that is made meanwhile may be due before all others.
+const EVERY: Duration = Duration::from_millis(250);
+/// What is still due waits for bids that are being decided.
+const AGAIN: Duration = Duration::from_millis(20);
+/// After an outage of the engine.
+const PAUSE: Duration = Duration::from_millis(200);
+/// Auctions that one round has decided, side by side, so that they share commits.
+const ROUND_MAX: usize = 1_000;
+
+pub(super) async fn run(app: App) {
+    loop {
+        app.workers.beat(NAME, app.engine.now());
+        let sleep = match round(&app).await {
+            Ok(sleep) => sleep,
+            Err(EngineError::Stopping) => return,
+            Err(error) => {
+                tracing::debug!(%error, worker = NAME, "a round was put off");
+                PAUSE
+            }
+        };
+        tokio::select! {
+            () = app.cancel.cancelled() => return,
+            () = tokio::time::sleep(sleep) => {}
+        }
+    }
+}
+
+/// Everything that is due now; how long to sleep afterwards.
+async fn round(app: &App) -> Result<Duration, EngineError> {
+    let now = app.engine.now();
+    let due = app
+        .engine
+        .read(move |reader| reader.due_auctions(now, ROUND_MAX))
+        .await?;
+    let is_full = due.len() == ROUND_MAX;
+    let done: Vec<bool> = join_all(due.into_iter().map(|auction| decide(app, auction)))
+        .await
+        .into_iter()
+        .collect::<Result<_, _>>()?;
+    if done.contains(&false) {
+        return Ok(AGAIN);
+    }
+    if is_full {
+        return Ok(Duration::ZERO);
+    }
+    let next = app
+        .engine
+        .read(move |reader| reader.next_due_auction(now))
+        .await?;
+    let until = next.map_or(EVERY, |at| {
+        Duration::from_millis(u64::try_from(at - app.engine.now()).unwrap_or(0))
+    });
+    Ok(until.min(EVERY))
+}
+
+/// Whether nothing is left to do for now.
+async fn decide(app: &App, auction: AuctionId) -> Result<bool, EngineError> {
+    match app.engine.decide(Command::AuctionDue { auction }).await {
+        Ok(Ok(_)) => Ok(true),
+        Ok(Err(Refusal::Auction(AuctionRefusal::BidsUndecided { .. }) | Refusal::BidsWaiting)) => {
+            Ok(false)
+        }
+        Ok(Err(refusal)) => {
+            tracing::error!(%auction, code = refusal.code(), "an auction that is due was refused");
+            Ok(false)
+        }
+        Err(EngineError::Overloaded) => Ok(false),
+        Err(error) => Err(error),
+    }
+}

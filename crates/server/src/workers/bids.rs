@@ -1,0 +1,312 @@
+//! Decides the bids that came through the queue `bids.fifo`, one message group an auction.
+//!
+//! ```text
+//! the message                     what happens
+//! {"bid": "bid_..."}              the bid was admitted by `POST /bid`: its verdict, and all that
+//!                                 wait before it
+//! {"auctionId", "bidderId",       a bid that somebody sent over SQS: admitted when it was sent,
+//!  "bidAmount", "maximum"?}       decided now
+//! cannot be read, no such auction dead at once, with the reason
+//! or bid, the auction is over
+//! ```
+//! A verdict and the end of its message are one commit, so a worker that dies loses nothing and
+//! repeats nothing. The messages of one auction are worked on in their order, those of several
+//! side by side.
+
+use std::time::Duration;
+
+use commerce::auction::Bidder;
+use commerce::{AuctionId, BidId, Currency, Money};
+use engine::auction::BIDS_QUEUE;
+use engine::{BidMessage, BodyHash, Command, EngineError, Offer, PlaceBid, Refusal, Reply};
+use futures_util::future::join_all;
+use messaging::{Message, ReceiptHandle};
+use serde::Deserialize;
+
+use super::runtime::{self, receive};
+use crate::state::App;
+
+pub(super) const NAME: &str = "bids";
+
+/// Loops side by side: while one waits for a commit another receives.
+pub(super) const LOOPS: usize = 4;
+/// Looked for at least so often.
+const EVERY: Duration = Duration::from_secs(1);
+/// After an outage of the engine.
+const PAUSE: Duration = Duration::from_millis(200);
+/// When what could not be done now is tried again, in seconds.
+const AGAIN_S: u32 = 1;
+
+/// What a message asks for.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Body {
+    /// Admitted before.
+    Reference { bid: String },
+    #[serde(rename_all = "camelCase")]
+    Bid {
+        auction_id: String,
+        bidder_id: String,
+        bid_amount: i64,
+        maximum: Option<i64>,
+        currency: Option<String>,
+    },
+}
+
+/// What is to be done with one message.
+enum Task {
+    Decide(BidId),
+    Place(Box<PlaceBid>),
+    /// Never, and why.
+    Dead(String),
+}
+
+pub(super) async fn run(app: App) {
+    let nudge = app.engine.nudge(BIDS_QUEUE);
+    loop {
+        app.workers.beat(NAME, app.engine.now());
+        let notified = nudge.notified();
+        tokio::pin!(notified);
+        // From here on a message that arrives is not slept through.
+        notified.as_mut().enable();
+        if app.cancel.is_cancelled() {
+            return;
+        }
+        match receive(&app, BIDS_QUEUE).await {
+            Ok((_, messages)) if messages.is_empty() => {
+                tokio::select! {
+                    () = app.cancel.cancelled() => return,
+                    () = notified => {}
+                    () = tokio::time::sleep(EVERY) => {}
+                }
+            }
+            Ok((queue_id, messages)) => {
+                let groups = messages.chunk_by(|one, next| one.group == next.group);
+                join_all(groups.map(|group| work(&app, queue_id, group))).await;
+            }
+            Err(EngineError::Stopping) => return,
+            Err(error) => {
+                tracing::debug!(%error, worker = NAME, "cannot receive now");
+                tokio::select! {
+                    () = app.cancel.cancelled() => return,
+                    () = tokio::time::sleep(PAUSE) => {}
+                }
+            }
+        }
+    }
+}
+
+/// The messages of one auction, in their order. What cannot be done now, and all behind it,
+/// comes again.
+async fn work(app: &App, queue_id: u32, group: &[Message]) {
+    let mut rest = group;
+    while !rest.is_empty() {
+        match work_first(app, queue_id, rest).await {
+            Ok(done) => rest = &rest[done..],
+            Err(error) => {
+                tracing::warn!(%error, worker = NAME, "bids were left for later");
+                put_off(app, queue_id, rest).await;
+                return;
+            }
+        }
+    }
+}
+
+/// Does what comes first; how many messages that were.
+async fn work_first(app: &App, queue_id: u32, group: &[Message]) -> Result<usize, EngineError> {
+    let Some(auction) = auction_of(&group[0]) else {
+        let reason = "the message group is not the id of an auction".to_owned();
+        return bury(app, queue_id, &group[0], reason).await;
+    };
+    match task(auction, queue_id, &group[0]) {
+        Task::Dead(reason) => bury(app, queue_id, &group[0], reason).await,
+        Task::Place(bid) => place(app, queue_id, &group[0], *bid).await,
+        Task::Decide(first) => {
+            // What follows and asks for the same shares the commit.
+            let mut bids = vec![(first.seq, handle(queue_id, &group[0]))];
+            for message in &group[1..] {
+                let Task::Decide(bid) = task(auction, queue_id, message) else {
+                    break;
+                };
+                bids.push((bid.seq, handle(queue_id, message)));
+            }
+            let count = bids.len();
+            match decide(app, auction, bids).await? {
+                Ok(_) => Ok(count),
+                Err(Refusal::AuctionNotFound | Refusal::BidNotFound) if count > 1 => {
+                    // One of them names a bid that is not there; which one is soon known.
+                    decide_first(app, auction, first, queue_id, &group[0]).await
+                }
+                Err(refusal) => refused(app, queue_id, &group[0], &refusal).await,
+            }
+        }
+    }
+}
+
+async fn decide_first(
+    app: &App,
+    auction: AuctionId,
+    bid: BidId,
+    queue_id: u32,
+    message: &Message,
+) -> Result<usize, EngineError> {
+    let bids = vec![(bid.seq, handle(queue_id, message))];
+    match decide(app, auction, bids).await? {
+        Ok(_) => Ok(1),
+        Err(refusal) => refused(app, queue_id, message, &refusal).await,
+    }
+}
+
+async fn decide(
+    app: &App,
+    auction: AuctionId,
+    messages: Vec<(u64, ReceiptHandle)>,
+) -> Result<Result<Reply, Refusal>, EngineError> {
+    let command = Command::DecideBids {
+        auction,
+        queue: BIDS_QUEUE.to_owned(),
+        messages,
+    };
+    app.engine.decide(command).await
+}
+
+async fn place(
+    app: &App,
+    queue_id: u32,
+    message: &Message,
+    bid: PlaceBid,
+) -> Result<usize, EngineError> {
+    match app.engine.decide(Command::PlaceBid(Box::new(bid))).await? {
+        // Too low is a verdict too.
+        Ok(_) => Ok(1),
+        // It was decided before; or somebody else has the message, and theirs is the work.
+        Err(Refusal::BidNotFound | Refusal::Queue(_)) => Ok(1),
+        Err(refusal) => refused(app, queue_id, message, &refusal).await,
+    }
+}
+
+/// What a message cannot be decided for: later, or never.
+async fn refused(
+    app: &App,
+    queue_id: u32,
+    message: &Message,
+    refusal: &Refusal,
+) -> Result<usize, EngineError> {
+    match refusal {
+        Refusal::BidsWaiting => Err(runtime::refused(refusal)),
+        refusal => {
+            let reason = format!("the bid was refused: {}", refusal.code());
+            bury(app, queue_id, message, reason).await
+        }
+    }
+}
+
+/// To the dead letters, with the reason; the auction goes on.
+async fn bury(
+    app: &App,
+    queue_id: u32,
+    message: &Message,
+    reason: String,
+) -> Result<usize, EngineError> {
+    let command = Command::DeadLetter {
+        queue: BIDS_QUEUE.to_owned(),
+        handle: handle(queue_id, message),
+        reason,
+    };
+    match app.engine.decide(command).await? {
+        Ok(_) | Err(Refusal::Queue(_)) => Ok(1),
+        Err(refusal) => Err(runtime::refused(&refusal)),
+    }
+}
+
+/// A group is held until its messages can be received again: not for long.
+async fn put_off(app: &App, queue_id: u32, messages: &[Message]) {
+    let changes = messages
+        .iter()
+        .map(|message| (handle(queue_id, message), AGAIN_S))
+        .collect();
+    let command = Command::ChangeVisibilities {
+        queue: BIDS_QUEUE.to_owned(),
+        changes,
+    };
+    if let Err(error) = app.engine.decide(command).await {
+        // Then they come again when their time-out has passed.
+        tracing::debug!(%error, worker = NAME, "messages could not be put off");
+    }
+}
+
+fn handle(queue_id: u32, message: &Message) -> ReceiptHandle {
+    ReceiptHandle {
+        queue_id,
+        seq: message.seq,
+        receipt: message.receipt.unwrap_or(0),
+    }
+}
+
+fn auction_of(message: &Message) -> Option<AuctionId> {
+    AuctionId::parse(message.group.as_deref()?).ok()
+}
+
+fn task(auction: AuctionId, queue_id: u32, message: &Message) -> Task {
+    let body = match serde_json::from_str(&message.body) {
+        Ok(body) => body,
+        Err(error) => return Task::Dead(format!("the message is not a bid: {error}")),
+    };
+    match body {
+        Body::Reference { bid } => match BidId::parse(&bid) {
+            Ok(bid) => Task::Decide(bid),
+            Err(_) => Task::Dead("field `bid` is not the id of a bid".to_owned()),
+        },
+        Body::Bid {
+            auction_id,
+            bidder_id,
+            bid_amount,
+            maximum,
+            currency,
+        } => {
+            // The close waits for what is in the auction's group, and for nothing else.
+            if AuctionId::parse(&auction_id) != Ok(auction) {
+                return Task::Dead("field `auctionId` is not the message group".to_owned());
+            }
+            match offer(&bidder_id, bid_amount, maximum, currency.as_deref()) {
+                Ok((bidder, offer)) => Task::Place(Box::new(PlaceBid {
+                    auction,
+                    bidder,
+                    offer,
+                    key: None,
+                    body: BodyHash(0),
+                    defer: false,
+                    message: Some(BidMessage {
+                        queue: BIDS_QUEUE.to_owned(),
+                        handle: handle(queue_id, message),
+                    }),
+                })),
+                Err(reason) => Task::Dead(reason),
+            }
+        }
+    }
+}
+
+fn offer(
+    bidder: &str,
+    amount: i64,
+    maximum: Option<i64>,
+    currency: Option<&str>,
+) -> Result<(Bidder, Offer), String> {
+    let money =
+        |field: &str, minor: i64| Money::new(minor).map_err(|why| format!("field `{field}` {why}"));
+    let bidder = Bidder::folded(bidder).map_err(|why| format!("field `bidderId` {why}"))?;
+    let amount = money("bidAmount", amount)?;
+    let maximum = maximum.map(|minor| money("maximum", minor)).transpose()?;
+    let currency = currency
+        .map(|text| Currency::new(text).map_err(|why| format!("field `currency` {why}")))
+        .transpose()?;
+    Ok((
+        bidder,
+        Offer::Amount {
+            amount,
+            maximum,
+            currency,
+        },
+    ))
+}

@@ -1,0 +1,291 @@
+//! Live streams of auctions and of single bids: nothing missed, nothing twice.
+
+use serde_json::{Value, json};
+
+use super::{act, after_ms, auction, bid, bid_body, delete, id, name, open, own, taken, up_to};
+use crate::harness::sse::{Event, Events};
+use crate::harness::{Settings, Shop};
+
+async fn resume(shop: &Shop, path: &str, after: u64) -> Events {
+    let after = after.to_string();
+    Events::open(shop.connect().await, path, &[("last-event-id", &after)]).await
+}
+
+fn check(event: &Event, name: &str, members: &Value) {
+    assert_eq!(event.name, name, "{event:?}");
+    assert_eq!(event.data["seq"], event.id);
+    assert_eq!(event.data["type"], name);
+    assert!(event.data["at"].as_str().unwrap().ends_with('Z'));
+    for (member, value) in members.as_object().unwrap() {
+        assert_eq!(event.data[member], *value, "{member} of {event:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_auction_s_events_tell_everything_that_a_page_shows() {
+    let shop = Shop::start(Settings::new()).await;
+    let rule = json!({"withinMs": 600_000, "beforeEndMs": 0});
+    let soft = json!({
+        "windowMs": 7_200_000, "extendMs": 7_200_000, "hardEnd": after_ms(&shop, 10_800_000).await,
+    });
+    let fields =
+        json!({"reservePrice": 300, "buyNowPrice": 5_000, "retraction": rule, "softClose": soft});
+    let guitar = open(&shop, fields).await;
+    let mut all = shop.events("/events?since=0").await;
+    let path = format!("/auctions/{}/events", id(&guitar));
+    let mut events = shop.events(&format!("{path}?since=0")).await;
+    let ada = up_to(&shop, &guitar, "ada", 100, 250).await;
+    let bob = taken(&shop, &guitar, "bob", 400).await;
+    bid(&shop, &guitar, "carl", 400)
+        .await
+        .problem(409, "bid_too_low");
+    delete(&shop, &format!("/bids/by-id/{}", id(&bob)))
+        .await
+        .expect(200);
+    shop.offer("A-1", json!({})).await;
+    let carl = act(&shop, &guitar, "buy-now", json!({"bidderId": "carl"}))
+        .await
+        .expect(201);
+    act(&shop, &guitar, "settle", json!({"bidderId": "carl"}))
+        .await
+        .expect(200);
+
+    let (ada, bob, carl) = (name(&ada), name(&bob), name(&carl));
+    let expected = [
+        (
+            "auction.created",
+            json!({"product": "Guitar", "seller": guitar["seller"]}),
+        ),
+        ("auction.opened", json!({})),
+        (
+            "bid.accepted",
+            json!({
+            "no": 1, "bidder": ada, "amount": 100, "price": 100, "leading": true, "bids": 1,
+            "extended": true, "outbid": null, "reserveMet": null}),
+        ),
+        (
+            "bid.accepted",
+            json!({
+            "no": 2, "bidder": bob, "amount": 400, "price": 400, "leading": true, "bids": 2,
+            "outbid": [ada], "reserveMet": true}),
+        ),
+        (
+            "bid.refused",
+            json!({"bidder": carl, "amount": 400, "reason": "too_low", "least": 401}),
+        ),
+        (
+            "bid.retracted",
+            json!({
+            "no": 2, "bidder": bob, "price": 100, "bids": 1, "outbid": [bob], "regained": [ada],
+            "reserveMet": false}),
+        ),
+        (
+            "bid.accepted",
+            json!({
+            "no": 3, "bidder": carl, "amount": 5_000, "price": 5_000, "leading": true,
+            "buyNow": true, "outbid": [ada]}),
+        ),
+        (
+            "auction.closed",
+            json!({
+            "status": "closed", "reason": "bought_now", "price": 5_000,
+            "winners": [{"bidder": carl, "no": 3, "price": 5_000}]}),
+        ),
+        (
+            "auction.settled",
+            json!({"bidder": carl, "price": 5_000, "status": "settled"}),
+        ),
+    ];
+    let mut last = 0;
+    for (name, members) in &expected {
+        let event = events.next().await.unwrap();
+        check(&event, name, members);
+        assert_eq!(event.data["auction"], guitar["id"]);
+        assert!(event.id > last, "in order");
+        last = event.id;
+        // Everything that happens has it too, between what else there is.
+        let same = loop {
+            let event = all.next().await.unwrap();
+            if event.data["auction"].is_string() {
+                break event;
+            }
+            assert_eq!(event.name, "product.created");
+        };
+        assert_eq!((same.id, same.data), (event.id, event.data));
+    }
+    assert_eq!(auction(&shop, &guitar).await["lastEvent"], last);
+}
+
+#[tokio::test]
+async fn a_listener_of_an_auction_resumes_and_misses_nothing() {
+    const BIDS: i64 = 300;
+    let mut shop = Shop::start(Settings::new()).await;
+    let guitar = open(&shop, json!({})).await;
+    let path = format!("/auctions/{}/events", id(&guitar));
+    let since = auction(&shop, &guitar).await["lastEvent"].as_u64().unwrap();
+    let mut seen: Vec<Event> = Vec::new();
+    let mut events = resume(&shop, &path, since).await;
+    let flood = async {
+        let mut connection = shop.connect().await;
+        for n in 0..BIDS {
+            let body = bid_body(&guitar, "many@example.com", 100 + n).to_string();
+            let answer = connection.send("POST", "/bids", &[], Some(&body)).await;
+            answer.unwrap().expect(201);
+        }
+    };
+    // Cut off while bids flow, again and again.
+    let cuts = async {
+        for _ in 0..5 {
+            for _ in 0..40 {
+                seen.push(events.next().await.unwrap());
+            }
+            events = resume(&shop, &path, seen.last().unwrap().id).await;
+        }
+    };
+    tokio::join!(flood, cuts);
+    shop.kill();
+    shop.restart().await;
+    let mut events = resume(&shop, &path, seen.last().unwrap().id).await;
+    while seen.last().unwrap().data["no"] != BIDS {
+        seen.push(events.next().await.unwrap());
+    }
+    assert!(seen.is_sorted_by(|a, b| a.id < b.id), "in order, once each");
+    let numbers = seen.iter().map(|event| event.data["no"].as_i64().unwrap());
+    assert!(numbers.eq(1..=BIDS), "every bid, once");
+}
+
+#[tokio::test]
+async fn a_sequence_that_was_never_given_out_is_answered_with_a_reset() {
+    let shop = Shop::start(Settings::new()).await;
+    let guitar = open(&shop, json!({})).await;
+    let ada = taken(&shop, &guitar, "ada", 100).await;
+    for path in [
+        format!("/auctions/{}/events", id(&guitar)),
+        format!("/bids/by-id/{}/events", id(&ada)),
+    ] {
+        for since in [1_000, u64::MAX] {
+            let mut events = resume(&shop, &path, since).await;
+            assert_eq!(events.next().await.unwrap().name, "reset", "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_bid_s_stream_begins_with_the_bid_and_tells_when_it_is_outbid() {
+    let shop = Shop::start(Settings::new()).await;
+    let rule = json!({"withinMs": 600_000, "beforeEndMs": 0});
+    let guitar = open(&shop, json!({"retraction": rule})).await;
+    let ada = taken(&shop, &guitar, "ada", 100).await;
+    let path = format!("/bids/by-id/{}/events", id(&ada));
+    let mut events = shop.events(&path).await;
+    let first = events.next().await.unwrap();
+    check(&first, "bid", &own(&shop, &ada).await);
+
+    // What is not about it is not told: the bids in between, and what others are refused.
+    let bob = taken(&shop, &guitar, "bob", 200).await;
+    taken(&shop, &guitar, "carl", 300).await;
+    bid(&shop, &guitar, "dora", 250)
+        .await
+        .problem(409, "bid_too_low");
+    let again = taken(&shop, &guitar, "ada", 400).await;
+    taken(&shop, &guitar, "carl", 500).await;
+    delete(&shop, &format!("/bids/by-id/{}", id(&ada)))
+        .await
+        .expect(200);
+
+    let (ada_name, bob_name) = (name(&ada), name(&bob));
+    let expected = [
+        (
+            "bid.accepted",
+            json!({"bidder": bob_name, "price": 200, "outbid": [ada_name]}),
+        ),
+        (
+            "bid.accepted",
+            json!({"no": 5, "price": 500, "outbid": [ada_name]}),
+        ),
+        ("bid.retracted", json!({"no": 1, "bidder": ada_name})),
+    ];
+    let mut seen = Vec::new();
+    for (name, members) in &expected {
+        let event = events.next().await.unwrap();
+        check(&event, name, members);
+        seen.push(event);
+    }
+    // The same from the past: its own first entry, and what followed.
+    let begun = first.id - 1;
+    let mut resumed = resume(&shop, &path, begun).await;
+    let own_entry = resumed.next().await.unwrap();
+    check(&own_entry, "bid.accepted", &json!({"no": 1, "amount": 100}));
+    for event in &seen {
+        let same = resumed.next().await.unwrap();
+        assert_eq!((same.id, &same.data), (event.id, &event.data));
+    }
+    let mut rest = resume(&shop, &path, seen[0].id).await;
+    assert_eq!(rest.next().await.unwrap().id, seen[1].id);
+    // The bidder's other bid is told of the same bidder's fate, and not of this one's end.
+    let other = format!("/bids/by-id/{}/events", id(&again));
+    let mut other = resume(&shop, &other, begun).await;
+    let told: Vec<u64> = [
+        other.next().await.unwrap(),
+        other.next().await.unwrap(),
+        other.next().await.unwrap(),
+    ]
+    .iter()
+    .map(|event| event.data["no"].as_u64().unwrap())
+    .collect();
+    assert_eq!(told, [2, 4, 5]);
+}
+
+#[tokio::test]
+async fn the_verdict_on_a_queued_bid_is_pushed() {
+    let shop = Shop::start(Settings::new()).await;
+    let guitar = open(&shop, json!({})).await;
+    taken(&shop, &guitar, "bob", 300).await;
+    for (amount, verdict, status) in [
+        (200, "bid.refused", "too_low"),
+        (400, "bid.accepted", "leading"),
+    ] {
+        let body = bid_body(&guitar, "ada", amount);
+        let ada = shop.post("/bid", &body).await.expect(202);
+        let path = format!("/bids/by-id/{}/events", id(&ada));
+        let mut events = shop.events(&path).await;
+        // The stream may begin before the verdict or after it: either way it is told.
+        let first = events.next().await.unwrap();
+        assert_eq!(first.name, "bid");
+        if first.data["status"] == "pending" {
+            let event = events.next().await.unwrap();
+            check(
+                &event,
+                verdict,
+                &json!({"bidder": name(&ada), "amount": amount}),
+            );
+        }
+        assert_eq!(own(&shop, &ada).await["status"], status);
+        // From before it was placed: first that it was, then its verdict.
+        let mut resumed = resume(&shop, &path, first.id.min(4)).await;
+        let told = resumed.next_named(verdict).await;
+        assert_eq!(told.data["amount"], amount);
+    }
+}
+
+#[tokio::test]
+async fn the_end_is_announced_and_told() {
+    let shop = Shop::start(Settings::new()).await;
+    let fields = json!({"endTime": after_ms(&shop, 1_500).await, "closingSoonMs": 1_000});
+    let guitar = open(&shop, fields).await;
+    let path = format!("/auctions/{}/events?since=0", id(&guitar));
+    let mut events = shop.events(&path).await;
+    let ada = taken(&shop, &guitar, "ada", 100).await;
+    for (kind, members) in [
+        ("auction.created", json!({})),
+        ("auction.opened", json!({})),
+        ("bid.accepted", json!({"bidder": name(&ada)})),
+        ("auction.closing_soon", json!({})),
+        (
+            "auction.closed",
+            json!({"status": "closed", "reason": "end_time", "price": 100}),
+        ),
+    ] {
+        check(&events.next().await.unwrap(), kind, &members);
+    }
+}

@@ -1,0 +1,214 @@
+// What is known of an auction, and what an event changes in it. Pure: an auction, an event and a
+// time in, an auction out. What always holds: an event that is already counted in changes
+// nothing, so what was fetched and what was heard meanwhile go together in any order. The rules
+// of price and victory are the server's; here are only those that tell the least valid bid.
+
+const OVER = new Set(["closed", "settled", "unsold", "cancelled"]);
+
+export const isOver = (auction) => OVER.has(auction.status);
+export const isSealed = (auction) => auction.format.startsWith("sealed");
+export const isDutch = (auction) => auction.format === "dutch";
+/** Somebody else may outbid, and a maximum bids by itself. */
+export const isEnglish = (auction) => auction.format === "english";
+
+/** `scheduled | open | ending | over`; time decides, because who opens and closes may be late. */
+export function phase(auction, now) {
+  if (isOver(auction)) return "over";
+  if (auction.status === "scheduled" && Date.parse(auction.startTime) > now) return "scheduled";
+  return Date.parse(auction.endTime) > now ? "open" : "ending";
+}
+
+/** An auction as the server gave it, with what it leaves out. */
+export const received = (answer) => ({
+  ...answer,
+  leaders: answer.leaders ?? [],
+  winners: answer.winners ?? [],
+});
+
+// ---------------------------------------------------------------- prices
+
+/** The step at a price; `increment` is one number, or `{from, step}` at rising prices. */
+export function incrementAt(increment, price) {
+  if (typeof increment === "number") return increment;
+  return increment.findLast((band) => band.from <= price).step;
+}
+
+const above = (auction, price) => price + incrementAt(auction.increment, price);
+
+/** How many times a dutch price has fallen, were there no floor. */
+const fallsBy = (auction, now) =>
+  Math.max(0, Math.floor((now - Date.parse(auction.startTime)) / auction.dutch.everyMs));
+
+/** The price that the schedule of a dutch auction gives a moment. */
+export function scheduledPrice(auction, now) {
+  const { step, floor } = auction.dutch;
+  return Math.max(auction.startingPrice - step * fallsBy(auction, now), floor);
+}
+
+/** When a dutch price falls next, in milliseconds; null once it is at its floor. */
+export function nextFall(auction, now) {
+  if (scheduledPrice(auction, now) <= auction.dutch.floor) return null;
+  return Date.parse(auction.startTime) + (fallsBy(auction, now) + 1) * auction.dutch.everyMs;
+}
+
+/** When a dutch price has fallen to `price`. */
+export function fallenTo(auction, price) {
+  const falls = Math.ceil((auction.startingPrice - price) / auction.dutch.step);
+  return Date.parse(auction.startTime) + Math.max(0, falls) * auction.dutch.everyMs;
+}
+
+/** The present price; null while it is hidden. */
+export function priceAt(auction, now) {
+  if (isDutch(auction) && !isOver(auction) && auction.bidCount === 0) {
+    return scheduledPrice(auction, Math.min(now, Date.parse(auction.endTime)));
+  }
+  return auction.currentPrice ?? null;
+}
+
+/** What somebody who leads stands at: bidding that or less can only raise the own maximum. */
+export const standsAt = (auction, own) => Math.max(auction.currentPrice, own.amount);
+
+/** The least bid that is not too low. `own` is what `ownStanding` says, null for anybody. */
+export function leastBid(auction, own, now) {
+  // Less than one's own would be taken and count for nothing.
+  if (isSealed(auction)) return own === null ? auction.startingPrice : own.maximum + 1;
+  if (isDutch(auction)) return scheduledPrice(auction, now);
+  if (own?.leads) return above(auction, standsAt(auction, own));
+  if (auction.leaders.length >= auction.lots) return above(auction, auction.currentPrice);
+  return auction.startingPrice;
+}
+
+// ---------------------------------------------------------------- one's own
+
+/**
+ * What this browser's bids amount to, null when none of them stands: the highest amount and
+ * maximum, whether they lead, and the award they won.
+ */
+export function ownStanding(auction, bids) {
+  const standing = bids.filter((bid) => bid.status !== "retracted");
+  if (standing.length === 0) return null;
+  const names = new Set(standing.map((bid) => bid.bidderName));
+  const top = (values) => Math.max(...values);
+  return {
+    names,
+    leads: auction.leaders.some((name) => names.has(name)),
+    amount: top(standing.map((bid) => bid.amount)),
+    maximum: top(standing.map((bid) => bid.maximum ?? bid.amount)),
+    award: auction.winners.find((winner) => names.has(winner.bidder)) ?? null,
+  };
+}
+
+/**
+ * Where somebody stands: `scheduled | watching | leading | outbid | in | deciding`, and after
+ * the end `won | paid | forfeited | offered | lost | sold | unsold | void | cancelled`.
+ */
+export function standingKind(auction, own, now) {
+  switch (phase(auction, now)) {
+    case "scheduled":
+      return "scheduled";
+    case "open":
+      if (own === null) return "watching";
+      if (isSealed(auction)) return "in";
+      return own.leads ? "leading" : "outbid";
+    case "ending":
+      return "deciding";
+    default:
+      return outcomeKind(auction, own, now);
+  }
+}
+
+function outcomeKind(auction, own, now) {
+  if (auction.status === "cancelled") return own === null ? "cancelled" : "void";
+  const award = own?.award;
+  if (award?.status === "won") return "won";
+  if (award?.status === "settled") return "paid";
+  if (award?.status === "forfeited") return "forfeited";
+  if (award?.status === "offered" && !(Date.parse(award.until) <= now)) return "offered";
+  if (auction.status === "unsold") return "unsold";
+  return own === null ? "sold" : "lost";
+}
+
+/** Until when a bid may be taken back, in milliseconds; null when it cannot be. */
+export function retractableUntil(auction, bid) {
+  const rule = auction.retraction;
+  if (!rule || isOver(auction) || bid.status === "retracted") return null;
+  const within = Date.parse(bid.timestamp) + rule.withinMs;
+  return Math.min(within, Date.parse(auction.endTime) - rule.beforeEndMs);
+}
+
+// ---------------------------------------------------------------- events
+
+const iso = (ms) => new Date(ms).toISOString();
+
+/** The auction after an event of its line; the same object when nothing changed. */
+export function applyEvent(auction, event) {
+  if (event.seq <= auction.lastEvent) return auction;
+  const change = CHANGES[event.type]?.(auction, event) ?? {};
+  return { ...auction, ...change, lastEvent: event.seq };
+}
+
+const CHANGES = {
+  "auction.opened": () => ({ status: "open" }),
+  "bid.accepted": (auction, event) => ({
+    status: auction.status === "scheduled" ? "open" : auction.status,
+    ...standings(auction, event, event.leading ? [event.bidder] : []),
+    ...(event.extended ? { extensions: auction.extensions + 1 } : {}),
+    ...(event.endsAt === undefined ? {} : { endTime: iso(event.endsAt) }),
+    ...(event.reserveMet ? { reserveMet: true, buyNowPrice: null } : {}),
+  }),
+  "bid.retracted": (auction, event) => ({
+    ...standings(auction, event, event.regained ?? []),
+    ...(event.reserveMet === undefined ? {} : { reserveMet: event.reserveMet }),
+  }),
+  "auction.closing_soon": (auction, event) => ({ endTime: iso(event.endsAt) }),
+  "auction.closed": (auction, event) => ({
+    status: event.status,
+    ...(event.price === undefined ? {} : { currentPrice: event.price }),
+    ...(event.endsAt === undefined ? {} : { endTime: iso(event.endsAt) }),
+    winners: (event.winners ?? []).map((winner) => ({ ...winner, status: "won" })),
+    bidCount: event.bids ?? auction.bidCount,
+    unsoldReason: event.unsoldReason ?? null,
+    closedAt: event.at,
+    buyNowPrice: null,
+  }),
+  "auction.cancelled": (auction, event) => ({
+    status: "cancelled",
+    closedAt: event.at,
+    buyNowPrice: null,
+  }),
+  "auction.settled": (auction, event) => awarded(auction, event, { status: "settled" }),
+  "auction.forfeited": (auction, event) => ({
+    ...awarded(auction, event, { status: "forfeited" }),
+    unsoldReason: event.status === "unsold" ? "forfeited" : null,
+  }),
+  "auction.offered": (auction, { bidder, price, until, declined }) => ({
+    winners: [
+      ...auction.winners.map((one) => (one.bidder === declined ? { ...one, status: "declined" } : one)),
+      { bidder, price, status: "offered", until: iso(until) },
+    ],
+  }),
+  "auction.offer_answered": (auction, event) =>
+    awarded(auction, event, { status: event.accepted ? "won" : "declined" }),
+};
+
+/** Price, count and who leads; `joining` are those that lead now. A sealed event has none of it. */
+function standings(auction, event, joining) {
+  const gone = new Set(event.outbid ?? []);
+  const stay = auction.leaders.filter((name) => !gone.has(name) && !joining.includes(name));
+  const leaders = [...joining, ...stay];
+  return {
+    bidCount: event.bids ?? auction.bidCount,
+    leaders,
+    highestBidder: leaders[0] ?? null,
+    ...(event.price === undefined
+      ? {}
+      : { currentPrice: event.price, currentHighestBid: leaders.length > 0 ? event.price : null }),
+  };
+}
+
+function awarded(auction, event, change) {
+  return {
+    status: event.status ?? auction.status,
+    winners: auction.winners.map((one) => (one.bidder === event.bidder ? { ...one, ...change } : one)),
+  };
+}

@@ -1,0 +1,285 @@
+// One auction: its price, its clock, its bids and one's own part in it, live. What always holds:
+// the page shows what the server's log says up to some entry, and each entry once; pressing
+// makes one attempt, and an attempt keeps its key until its answer is known (bids.js).
+
+import { paths, problemText, request } from "./api.js";
+import { art } from "./art.js";
+import { BidList } from "./auction-bids.js";
+import { drawAbout, drawFigures, drawLeaders, Spoken } from "./auction-draw.js";
+import {
+  drawForm,
+  isClosed,
+  markField,
+  mayPress,
+  readBidderOnly,
+  readForm,
+  startForm,
+  startOver,
+} from "./auction-form.js";
+import { Press } from "./auction-press.js";
+import { drawStanding } from "./auction-standing.js";
+import { applyEvent, isDutch, isOver, isSealed, leastBid, ownStanding, phase, received } from "./auction-state.js";
+import { moneyText, refusalText } from "./auction-words.js";
+import { attemptsIn, bidder, isFresh, isRepeatable, newAttempt } from "./bids.js";
+import { clock } from "./clock.js";
+import { byId, hook, setAttr, setText, show } from "./dom.js";
+import { lang, t } from "./i18n.js";
+import { follow } from "./live.js";
+import { OwnBids } from "./own-bids.js";
+import { confirm, eachSecond, notice, perFrame, setConnection, setTab, startPage } from "./page.js";
+import { sharpener } from "./sharpen.js";
+
+// Whether a maximum has reached the buy-now price is not in the events: it is asked for, by
+// everybody at another moment.
+const BUY_NOW_CHECK_MS = 4_000;
+// Past the end, or past the start, without a word: the page asks itself.
+const OVERDUE_MS = 2_500;
+const EXTENSION_SHOWN_MS = 8_000;
+
+const id = decodeURIComponent(location.pathname.split("/")[2] ?? "");
+
+let auction = null;
+let missing = false;
+let sawItRun = false;
+let extendedAt = -Infinity;
+
+const spoken = new Spoken(byId("spoken"));
+const bids = new BidList(id, { list: byId("bids"), empty: byId("bids-none"), more: byId("bids-more") });
+const own = new OwnBids(id, { section: byId("own"), list: byId("own-list"), onChange: () => redraw() });
+const press = new Press({
+  auctionOf: () => auction,
+  onChange: () => redraw(),
+  onTaken() {
+    startOver();
+    fetchAuction().catch(() => {});
+  },
+  onRefused: refused,
+});
+
+// ---------------------------------------------------------------- drawing
+
+function draw() {
+  takeIn();
+  show(byId("missing"), missing);
+  show(byId("auction"), !missing);
+  if (auction === null) {
+    setTab(t("tab.none", { name: t("auctions.title") }));
+    return;
+  }
+  const now = clock.now();
+  const mine = own.bids;
+  const standing = ownStanding(auction, mine);
+  drawFigures(auction, now, performance.now() - extendedAt < EXTENSION_SHOWN_MS);
+  drawLeaders(auction, standing);
+  drawAbout(auction);
+  const view = drawStanding(auction, standing, now, answerOffer);
+  // A page that finds an auction over has no form; one that sees it end keeps its room.
+  sawItRun ||= !isOver(auction);
+  show(byId("bid"), sawItRun);
+  drawForm({ auction, own: standing, now, busy: press.busy });
+  press.draw();
+  bids.draw(auction, mine);
+  own.draw(auction, now);
+  spoken.hear(auction, now);
+  const tab = t(`tab.auction.${view.kind}`, { name: auction.product });
+  setTab(tab, view.tone === "sending" || view.tone === "none" ? "idle" : view.tone);
+}
+
+const redraw = perFrame(draw);
+
+let counting = false;
+let askedAt = -Infinity;
+const sharpenClock = sharpener(fetchAuction, () => auction !== null && !isOver(auction));
+
+/** The clock of the auction, and what is overdue at its turns. */
+function keepCounting() {
+  if (counting) return;
+  counting = true;
+  eachSecond(
+    () => {
+      counting = auction !== null && !isOver(auction);
+      redraw();
+      if (counting) {
+        sharpenClock();
+        askIfOverdue();
+      }
+      return counting;
+    },
+    () => Date.parse(auction === null ? 0 : phase(auction, clock.now()) === "scheduled" ? auction.startTime : auction.endTime),
+  );
+}
+
+function askIfOverdue() {
+  const due = auction.status === "scheduled" ? auction.startTime : auction.endTime;
+  const late = clock.now() - Date.parse(due);
+  if (late < OVERDUE_MS || performance.now() - askedAt < OVERDUE_MS) return;
+  askedAt = performance.now() + Math.random() * 1_000;
+  fetchAuction().catch(() => {});
+}
+
+// ---------------------------------------------------------------- live
+
+async function fetchAuction() {
+  try {
+    const answer = received(await request("GET", paths.auction(id)));
+    // An answer that was overtaken by what was heard knows less than the page does.
+    if (auction === null || answer.lastEvent >= auction.lastEvent) {
+      const endedMeanwhile = auction !== null && !isOver(auction) && isOver(answer);
+      auction = answer;
+      if (endedMeanwhile) bids.fetchNewest().then(redraw, () => {});
+    }
+    setArt(auction.product);
+    missing = false;
+  } catch (problem) {
+    if (problem.code !== "auction_not_found") throw problem;
+    missing = true;
+  }
+  redraw();
+  keepCounting();
+}
+
+/** One's own bids change by events alone, so that they are asked for once a connection only. */
+async function fetchEverything({ polling = false } = {}) {
+  await fetchAuction();
+  if (missing) return;
+  await Promise.all([bids.fetchNewest(), polling ? null : own.refresh()]);
+  redraw();
+}
+
+/** Events that the next frame takes in, all at once: there may be hundreds of them. */
+let heard = [];
+
+function hear(type, event) {
+  if (type === "reset") fetchEverything().catch(() => {});
+  else if (event !== null) heard.push(event);
+  redraw();
+}
+
+function takeIn() {
+  if (auction === null || heard.length === 0) return;
+  const events = heard;
+  heard = [];
+  const before = auction;
+  const led = ownStanding(before, own.bids)?.leads;
+  for (const event of events) {
+    bids.hear(event);
+    own.hear(event);
+    if (event.extended && event.seq > auction.lastEvent) noteExtension();
+    auction = applyEvent(auction, event);
+  }
+  if (auction === before) return;
+  // "Your bid was taken" is no longer the news.
+  if (led && !ownStanding(auction, own.bids)?.leads) press.forget("good");
+  if (auction.buyNowPrice !== null) askForBuyNow();
+  // What was sealed is shown now, and the status of every bid has changed.
+  if (isOver(auction) && !isOver(before)) setTimeout(() => fetchEverything().catch(() => {}), Math.random() * 1_500);
+}
+
+function noteExtension() {
+  extendedAt = performance.now();
+  setTimeout(redraw, EXTENSION_SHOWN_MS + 50);
+}
+
+let buyNowAsked = false;
+
+function askForBuyNow() {
+  if (buyNowAsked) return;
+  buyNowAsked = true;
+  setTimeout(() => {
+    buyNowAsked = false;
+    if (!isOver(auction)) fetchAuction().catch(() => {});
+  }, BUY_NOW_CHECK_MS * (0.5 + Math.random()));
+}
+
+// ---------------------------------------------------------------- bidding
+
+byId("bid").addEventListener("submit", (event) => {
+  event.preventDefault();
+  if (auction === null || isClosed()) return;
+  if (mayPress()) {
+    const wanted = readForm();
+    if (wanted) bid({ auctionId: id, ...wanted });
+  } else {
+    const least = leastBid(auction, ownStanding(auction, own.bids), clock.now());
+    press.say({ kind: "bad", text: () => t("bid.moved", { least: moneyText(auction, least) }) });
+  }
+  draw();
+});
+
+function bid(wanted) {
+  bidder.set(wanted.bidderId);
+  // The same bid once more, after an attempt without an answer, is that attempt.
+  const same = (attempt) =>
+    ["bidderId", "amount", "maximum", "buyNow"].every((field) => attempt[field] === wanted[field]);
+  const open = attemptsIn(id).find((attempt) => same(attempt) && isRepeatable(attempt));
+  press.send(open ?? newAttempt(wanted));
+}
+
+hook("buy-now-button").addEventListener("click", async () => {
+  if (auction === null || press.busy) return;
+  const bidderId = readBidderOnly();
+  draw();
+  if (bidderId === null) return;
+  const amount = auction.buyNowPrice;
+  const sure = await confirm({
+    title: t("buyNow.title", { name: auction.product }),
+    text: t("buyNow.text", { price: moneyText(auction, amount) }),
+    yes: t("buyNow.yes"),
+    no: t("buyNow.no"),
+  });
+  if (sure) bid({ auctionId: id, bidderId, amount, buyNow: true });
+});
+
+/** A refusal stands at its field; a bid too low is replaced by the least valid one instead. */
+function refused(problem) {
+  fetchAuction().catch(() => {});
+  if (problem.code === "bid_too_low") {
+    startOver({ keepMaximum: true });
+    return;
+  }
+  markField(problem.field, () => refusalText(problem, auction, clock.now()));
+}
+
+async function answerOffer(name) {
+  const standing = ownStanding(auction, own.bids);
+  const offered = own.bids.find((one) => one.bidderName === standing?.award?.bidder && one.status !== "retracted");
+  if (!offered) return;
+  try {
+    await request("POST", paths.offer(offered.id), { body: { accept: name === "accept" } });
+    notice(t(name === "accept" ? "offer.accepted" : "offer.declined"));
+  } catch (problem) {
+    notice(problemText(problem), "bad");
+  }
+  fetchAuction().catch(() => {});
+}
+
+// ---------------------------------------------------------------- start
+
+function setArt(product) {
+  if (byId("art").firstChild === null) byId("art").append(art(product));
+}
+
+byId("bids-more").addEventListener("click", async () => {
+  byId("bids-more").disabled = true;
+  await bids.fetchMore().catch((problem) => notice(problemText(problem), "bad"));
+  byId("bids-more").disabled = false;
+  draw();
+});
+document.addEventListener("visibilitychange", () => redraw());
+setAttr(byId("certificate"), "href", paths.certificate(id));
+startForm(() => auction !== null && draw());
+startPage(draw);
+follow(paths.auctionEvents(id), {
+  // Who has bid wants to be told in another tab as well.
+  whileHidden: () => own.bids.length > 0 && auction !== null && !isOver(auction),
+  onEvent: hear,
+  onOpen: fetchEverything,
+  onState: setConnection,
+});
+fetchAuction().catch(() => {});
+
+const [unanswered] = attemptsIn(id);
+if (unanswered) {
+  if (isFresh(unanswered)) press.send(unanswered);
+  else press.leave(unanswered);
+}
