@@ -155,7 +155,7 @@ pub fn run(options: &Options, progress: &mut dyn FnMut(u64, u64)) -> Result<Repo
     let start = || Running::start(&options.programs, System::FirstcomeQueues, &dir);
     let mut running = start()?;
     let row = rows::find(FILL_ROW).expect("it is a row of the queues");
-    let queue_url = prepare(&running, row.setup)?;
+    let queue_url = prepare(&running, row.setup)?.captured;
     let filled_at = running.address;
     let resident_bytes_empty = resident(&running)?;
     let fill = fill(options, &running, &queue_url, progress)?;
@@ -288,6 +288,7 @@ fn plan<'a>(running: &Running, limit: Duration, body_contains: &'a str) -> Plan<
         request: Template::parse(""),
         expect: Expect {
             status: 200,
+            also: None,
             body_contains,
         },
         cycle: None,

@@ -58,6 +58,8 @@ pub enum Protocol {
 #[derive(Clone, Copy, Debug)]
 pub struct Expect<'a> {
     pub status: u16,
+    /// Another status that is an answer as well, whatever its body.
+    pub also: Option<u16>,
     pub body_contains: &'a str,
 }
 
@@ -112,6 +114,8 @@ pub struct Outcome {
     pub window_s: f64,
     pub answered: u64,
     pub answered_total: u64,
+    /// The share of answers with the other status.
+    pub other_share: f64,
     pub rate: f64,
     /// Messages that went through a cycle to its end, a second; 0 without a cycle.
     pub messages_rate: f64,
@@ -205,6 +209,7 @@ struct Driver<'a> {
     sent: u64,
     in_flight: usize,
     answered: u64,
+    answered_other: u64,
     answered_total: u64,
     messages: u64,
     latencies: Histogram<u32>,
@@ -241,6 +246,7 @@ impl<'a> Driver<'a> {
             sent: 0,
             in_flight: 0,
             answered: 0,
+            answered_other: 0,
             answered_total: 0,
             messages: 0,
             latencies: histogram(),
@@ -346,7 +352,10 @@ impl<'a> Driver<'a> {
             .take()
             .expect("answers are read only while one is awaited");
         self.in_flight -= 1;
-        let expected = if status != self.plan.expect.status {
+        let is_other = self.plan.expect.also == Some(status);
+        let expected = if is_other {
+            true
+        } else if status != self.plan.expect.status {
             self.errors.unexpected_status += 1;
             false
         } else if connection.step == Step::Send
@@ -364,6 +373,7 @@ impl<'a> Driver<'a> {
             self.answered_total += 1;
             if self.phase == Phase::Window {
                 self.answered += 1;
+                self.answered_other += u64::from(is_other);
                 self.latencies.saturating_record(micros(now - sent_at));
             }
             if let Some(progress) = &mut self.progress
@@ -469,6 +479,7 @@ impl<'a> Driver<'a> {
             window_s,
             answered: self.answered,
             answered_total: self.answered_total,
+            other_share: per_answer(self.answered_other as f64),
             rate: per_second(self.answered as f64),
             messages_rate: per_second(self.messages as f64),
             latency_ms_p50: quantile_ms(&self.latencies, 0.5),

@@ -11,7 +11,7 @@ use bench::load::{Expect, Outcome, Plan, Protocol};
 use bench::rows::{self, Row};
 use bench::systems::Programs;
 use bench::template::REQUESTS_MAX;
-use bench::{backlog, http, load, memory, polls, report, suite};
+use bench::{backlog, closings, http, load, memory, polls, report, suite};
 use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
 
@@ -37,6 +37,8 @@ enum Command {
     Backlog(BacklogArgs),
     /// Very many long polls that wait: memory, processor time, and who wakes.
     Polls(PollsArgs),
+    /// Very many auctions that end in the same second.
+    Closings(ClosingsArgs),
 }
 
 #[derive(Args)]
@@ -201,6 +203,14 @@ struct PollsArgs {
     idle: f64,
 }
 
+#[derive(Args)]
+struct ClosingsArgs {
+    #[command(flatten)]
+    programs: ProgramArgs,
+    #[arg(long, default_value_t = 10_000)]
+    auctions: u64,
+}
+
 fn parse_row(name: &str) -> Result<&'static Row, String> {
     rows::find(name).ok_or_else(|| {
         let names: Vec<&str> = rows::all().map(|row| row.name).collect();
@@ -215,6 +225,7 @@ fn main() -> ExitCode {
         Command::Memory(args) => run_memory(&args),
         Command::Backlog(args) => run_backlog(&args),
         Command::Polls(args) => run_polls(&args),
+        Command::Closings(args) => run_closings(&args),
     };
     match done {
         Ok(problems) if problems.is_empty() => ExitCode::SUCCESS,
@@ -243,6 +254,7 @@ fn run_load(args: &LoadArgs) -> Result<Vec<String>, BenchError> {
         request: http::request(&args.method, &args.path, args.target, headers, &args.body),
         expect: Expect {
             status: args.expect_status,
+            also: None,
             body_contains: &args.expect_body,
         },
         cycle: None,
@@ -381,6 +393,17 @@ fn run_polls(args: &PollsArgs) -> Result<Vec<String>, BenchError> {
         dir: args.programs.dir.clone(),
     };
     let report = polls::run(&options, &mut note)?;
+    print(&report.table());
+    write_json(args.programs.json.as_ref(), &report)?;
+    Ok(report.problems())
+}
+
+fn run_closings(args: &ClosingsArgs) -> Result<Vec<String>, BenchError> {
+    let report = closings::run(&closings::Options {
+        auctions: args.auctions,
+        programs: args.programs.programs(),
+        dir: args.programs.dir.clone(),
+    })?;
     print(&report.table());
     write_json(args.programs.json.as_ref(), &report)?;
     Ok(report.problems())

@@ -150,6 +150,7 @@ fn run_series(
             ),
             expect: Expect {
                 status: 201,
+                also: None,
                 body_contains: r#""status":"accepted""#,
             },
             cycle: None,

@@ -210,8 +210,9 @@ fn suite_line(text: &mut String, report: &Report, row: &Row, connections: u16, a
     let p99 = spread(&|cell| cell.outcome.latency_ms_p99);
     writeln!(
         text,
-        "| {} | {connections} | {undisturbed} of {} | {} ({} to {}) | {} | {} | {} | {:.2} | {:.2} ({:.2} to {:.2}) | {:.1} | {:.1} | {:.0} % | {:.0} % | {:.0} |",
+        "| {}{} | {connections} | {undisturbed} of {} | {} ({} to {}) | {} | {} | {} | {:.2} | {:.2} ({:.2} to {:.2}) | {:.1} | {:.1} | {:.0} % | {:.0} % | {:.0} |",
         row.title,
+        other_share(row, &cells),
         all.len(),
         thousands(rates.median),
         thousands(rates.min),
@@ -230,6 +231,15 @@ fn suite_line(text: &mut String, report: &Report, row: &Row, connections: u16, a
         spread(&|cell| cell.outcome.server_written_bytes).median,
     )
     .expect("a String takes everything");
+}
+
+/// How many of the answers had the other status, where a row allows one.
+fn other_share(row: &Row, cells: &[&Cell]) -> String {
+    let shares = cells.iter().map(|cell| cell.outcome.other_share * 100.0);
+    match (row.also, Spread::of(shares)) {
+        (Some(status), Some(share)) => format!(" ({:.0} % {status})", share.median),
+        (Some(_) | None, _) => String::new(),
+    }
 }
 
 /// Messages that came to the end of their cycle, or that were sent.

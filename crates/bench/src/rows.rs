@@ -4,6 +4,7 @@
 //! To measure something else, add a row. The requests of rows that are compared with each other
 //! have the same bytes but for the path, so that only the work differs.
 
+mod auctions;
 mod queues;
 
 use crate::queue::Wire;
@@ -48,6 +49,14 @@ pub enum Setup {
         /// A member of the JSON that is answered, which stands for `{captured}` afterwards.
         capture: Option<&'static str>,
     },
+    /// The same call so many times: what is found in the answers takes turns as `{pick}`.
+    Many {
+        count: usize,
+        path: &'static str,
+        body: &'static str,
+        status: u16,
+        member: &'static str,
+    },
     /// A queue, of which the URL stands for `{captured}` afterwards.
     CreateQueue { wire: Wire, body: &'static str },
     Redis {
@@ -78,6 +87,8 @@ pub struct Row {
     pub setup: &'static [Setup],
     pub request: Request,
     pub status: u16,
+    /// Another status that is an answer as well, whatever its body.
+    pub also: Option<u16>,
     pub body_contains: &'static str,
     pub count: Count,
     /// What follows each request: messages are received, so many at a time, and deleted.
@@ -98,7 +109,7 @@ pub fn find(name: &str) -> Option<&'static Row> {
 
 /// Every row, in the order of the tables.
 pub fn all() -> impl Iterator<Item = &'static Row> {
-    ROWS.iter().chain(queues::ROWS)
+    ROWS.iter().chain(auctions::ROWS).chain(queues::ROWS)
 }
 
 pub const KEYED: &[(&str, &str)] = &[
@@ -144,6 +155,7 @@ pub const ROWS: &[Row] = &[
             body: ORDER_BODY,
         },
         status: 201,
+        also: None,
         body_contains: r#""status":"accepted""#,
         count: Count::None,
         cycle: None,
@@ -159,6 +171,7 @@ pub const ROWS: &[Row] = &[
         setup: &[HOT_PRODUCT],
         request: ORDERS,
         status: 201,
+        also: None,
         body_contains: r#""status":"accepted""#,
         count: PLACES,
         cycle: None,
@@ -180,6 +193,7 @@ pub const ROWS: &[Row] = &[
         }],
         request: ORDERS,
         status: 409,
+        also: None,
         body_contains: r#""code":"sold_out""#,
         count: PLACES,
         cycle: None,
@@ -200,6 +214,7 @@ pub const ROWS: &[Row] = &[
             body: ORDER_BODY,
         },
         status: 201,
+        also: None,
         body_contains: r#""status":"accepted""#,
         count: PLACES,
         cycle: None,
@@ -235,6 +250,7 @@ pub const ROWS: &[Row] = &[
             ],
         },
         status: crate::resp::STATUS_OK,
+        also: None,
         body_contains: "accepted",
         count: Count::Redis {
             arguments: &["HGET", "product:HOT", "place"],
@@ -257,6 +273,7 @@ pub const ROWS: &[Row] = &[
             body: ORDER_BODY,
         },
         status: 201,
+        also: None,
         body_contains: r#""status":"accepted""#,
         count: Count::Http {
             path: "/sold",

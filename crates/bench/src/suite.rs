@@ -220,8 +220,9 @@ fn run_cell(
         .dir
         .join(format!("{}-{}", row.name, std::process::id()));
     let running = Running::start(&options.programs, row.system, &dir)?;
-    let captured = prepare(&running, row.setup)?;
+    let Prepared { captured, picks } = prepare(&running, row.setup)?;
     let (protocol, request) = request(&running, &row.request, &captured);
+    let request = request.with_picks(picks);
     let outcome = load::run(
         &Plan {
             target: running.address,
@@ -229,6 +230,7 @@ fn run_cell(
             request,
             expect: Expect {
                 status: row.status,
+                also: row.also,
                 body_contains: row.body_contains,
             },
             cycle: row
@@ -264,9 +266,18 @@ fn run_cell(
     })
 }
 
-/// Makes the calls that prepare a system; returns what the last capture found.
-pub fn prepare(running: &Running, setup: &[Setup]) -> Result<String, BenchError> {
+/// What the calls that prepare a system found.
+#[derive(Debug, Default)]
+pub struct Prepared {
+    /// The last capture.
+    pub captured: String,
+    pub picks: Vec<String>,
+}
+
+/// Makes the calls that prepare a system.
+pub fn prepare(running: &Running, setup: &[Setup]) -> Result<Prepared, BenchError> {
     let mut captured = String::new();
+    let mut picks = Vec::new();
     for call in setup {
         match *call {
             Setup::Http {
@@ -297,6 +308,24 @@ pub fn prepare(running: &Running, setup: &[Setup]) -> Result<String, BenchError>
                     })?;
                 }
             }
+            Setup::Many {
+                count,
+                path,
+                body,
+                status,
+                member,
+            } => {
+                for _ in 0..count {
+                    let (answered, text) =
+                        http::call(running.address, "POST", path, &fill(body, ""))?;
+                    let pick = string_member(&text, member).filter(|_| answered == status);
+                    picks.push(pick.ok_or_else(|| BenchError::Setup {
+                        call: format!("POST {path}"),
+                        status: answered,
+                        body: text,
+                    })?);
+                }
+            }
             Setup::CreateQueue { wire, body } => {
                 captured = create_queue(running, wire, body)?;
             }
@@ -308,7 +337,7 @@ pub fn prepare(running: &Running, setup: &[Setup]) -> Result<String, BenchError>
             }
         }
     }
-    Ok(captured)
+    Ok(Prepared { captured, picks })
 }
 
 /// Returns the queue's URL.
@@ -387,7 +416,8 @@ fn redis_call(running: &Running, arguments: &[&str], captured: &str) -> Result<S
 }
 
 fn fill(text: &str, captured: &str) -> String {
-    text.replace("{captured}", captured)
+    text.replace("{tomorrow}", &clock::tomorrow())
+        .replace("{captured}", captured)
         .replace("{captured encoded}", &encoded(captured))
         .replace("{captured path}", queue::path(captured))
 }

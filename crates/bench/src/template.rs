@@ -10,9 +10,12 @@
 //! | `{n}` | 9 | the request's number on its connection, from 0 |
 //! | `{number}` | 10 | 1,000,000,000 and the request's number in the run: a JSON number that only rises |
 //! | `{group}` | 2 | the last two digits of the request's number in the run |
+//! | `{pick}` | 30 | one of the texts that were prepared, in turn |
 //! | `{key}` | 36 | unique over all runs, in the shape of a UUID |
 //!
 //! Any other brace is sent as it is, since bodies are JSON.
+
+use std::sync::Arc;
 
 /// The largest number of requests in a run, so that no number outgrows its width.
 pub const REQUESTS_MAX: u64 = 1_000_000_000;
@@ -25,15 +28,17 @@ enum Placeholder {
     Count,
     Number,
     Group,
+    Pick,
     Key,
 }
 
 impl Placeholder {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Connection,
         Self::Count,
         Self::Number,
         Self::Group,
+        Self::Pick,
         Self::Key,
     ];
 
@@ -43,6 +48,7 @@ impl Placeholder {
             Self::Count => "{n}",
             Self::Number => "{number}",
             Self::Group => "{group}",
+            Self::Pick => "{pick}",
             Self::Key => "{key}",
         }
     }
@@ -53,6 +59,7 @@ impl Placeholder {
             Self::Count => "000000000",
             Self::Number => "1000000000",
             Self::Group => "00",
+            Self::Pick => "------------------------------",
             Self::Key => "00000000-0000-0000-0000-000000000000",
         }
     }
@@ -80,6 +87,7 @@ pub struct Numbers {
 pub struct Template {
     bytes: Vec<u8>,
     slots: Vec<Slot>,
+    picks: Arc<[String]>,
 }
 
 impl Template {
@@ -87,6 +95,7 @@ impl Template {
         let mut template = Self {
             bytes: Vec::with_capacity(text.len() + 64),
             slots: Vec::new(),
+            picks: Arc::new([]),
         };
         let mut rest = text;
         while let Some(brace) = rest.find('{') {
@@ -114,6 +123,21 @@ impl Template {
         template
     }
 
+    /// What stands for `{pick}`.
+    ///
+    /// # Panics
+    /// When one of them has not the width that is kept for it.
+    #[must_use]
+    pub fn with_picks(mut self, picks: Vec<String>) -> Self {
+        let width = Placeholder::Pick.blank().len();
+        assert!(
+            picks.iter().all(|pick| pick.len() == width),
+            "a pick has {width} bytes"
+        );
+        self.picks = picks.into();
+        self
+    }
+
     /// The length of every request made from it, in bytes.
     pub fn rendered_len(&self) -> usize {
         self.bytes.len()
@@ -129,6 +153,12 @@ impl Template {
                 Placeholder::Count => write_digits(field, numbers.count),
                 Placeholder::Number => write_digits(field, NUMBER_BASE + numbers.number),
                 Placeholder::Group => write_digits(field, numbers.number),
+                Placeholder::Pick => {
+                    if let Some(at) = numbers.number.checked_rem(self.picks.len() as u64) {
+                        let at = usize::try_from(at).expect("below a length");
+                        field.copy_from_slice(self.picks[at].as_bytes());
+                    }
+                }
                 Placeholder::Key => write_key(field, numbers),
             }
         }

@@ -86,6 +86,7 @@ const fn row(
             body,
         },
         status: 200,
+        also: None,
         body_contains,
         count: Count::None,
         cycle,
