@@ -7,7 +7,7 @@
 //! table: position in the ring, by key hash      about 9 bytes a key
 //! ```
 //! A key hash is the first half of the stored fingerprint; a hit is confirmed by reading the
-//! order it points to, so two keys that share a half are told apart.
+//! order or bid it points to, so two keys that share a half are told apart.
 
 use std::collections::{HashMap, VecDeque};
 

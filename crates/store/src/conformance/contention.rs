@@ -2,21 +2,27 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use commerce::auction::AuctionStatus;
 use commerce::{LineId, ProductId};
+use engine::auction::BidStatus;
 use engine::ports::{Opened, Reader, Touch};
 use engine::{Kind, OrderStatus};
 use messaging::Message;
 
+use super::lots::Bade;
 use super::script::{Ordered, START, Script, message, new_product, queue, sku};
 use super::{Harness, always, load};
 
 /// Entries, and everything else that a commit of [`write`] adds one of.
-const ENTRIES: u64 = 4;
+const ENTRIES: u64 = 6;
+/// Entries before the first of them.
+const FIRST: u64 = 4;
 const COMMITS: u64 = 150;
 const READERS: usize = 3;
 
-/// Commit number n makes entries up to `2 + 4 n`, an order that is placed and one that decides
-/// the order of the commit before, a message, a larger stock, and a later cursor.
+/// Commit number n makes entries up to `4 + 6 n`, an order that is placed and one that decides
+/// the order of the commit before, the same of a bid, a message, a larger stock, and a later
+/// cursor.
 fn write(opened: &mut Opened, committed: &AtomicU64) -> Script {
     let mut script = Script::new();
     let mut line = queue(1, "q", None);
@@ -29,6 +35,9 @@ fn write(opened: &mut Opened, committed: &AtomicU64) -> Script {
         "{}",
         None,
     );
+    let auction = script.put_up(AuctionStatus::Open, 0, 1_000);
+    assert_eq!(auction, AUCTION);
+    let mut bid = script.bid(&deferred());
     script.commit(opened);
     let mut waits = None;
     for n in 1..=COMMITS {
@@ -56,6 +65,8 @@ fn write(opened: &mut Opened, committed: &AtomicU64) -> Script {
             None,
         );
         script.change("A", |product| product.grant_rate = n);
+        script.verdict(bid, Kind::BidAccepted);
+        bid = script.bid(&deferred());
         let in_flight = Message {
             receipt: Some(n),
             ..message(n, START + 1)
@@ -68,14 +79,23 @@ fn write(opened: &mut Opened, committed: &AtomicU64) -> Script {
     script
 }
 
+const AUCTION: u64 = 3;
+
+fn deferred() -> Bade {
+    Bade {
+        kind: Kind::BidPlaced,
+        ..Bade::on(AUCTION)
+    }
+}
+
 /// Which commit a reader's last look saw, by everything that tells.
 fn look(reader: &dyn Reader, at_least: u64) -> u64 {
     let whole = |last: u64| {
         assert!(
-            last == 0 || (last - 2).is_multiple_of(ENTRIES),
+            last == 0 || (last - FIRST).is_multiple_of(ENTRIES),
             "half a commit at {last}"
         );
-        last.saturating_sub(2) / ENTRIES
+        last.saturating_sub(FIRST) / ENTRIES
     };
     let mut seen = at_least;
     let mut later = |n: u64, what: &str| {
@@ -112,6 +132,20 @@ fn look(reader: &dyn Reader, at_least: u64) -> u64 {
         match order.status {
             OrderStatus::Pending => assert_eq!(order.last_seq, order.id.seq),
             _ => assert!(order.last_seq > order.id.seq && order.decided_at.is_some()),
+        }
+    }
+    if let Some(stored) = reader.auction(AUCTION).unwrap() {
+        later(stored.auction.bids, "an auction");
+        assert_eq!(stored.waiting, 1);
+    }
+    let bids = reader.waiting_bids(AUCTION, 10).unwrap();
+    assert!(bids.len() <= 1, "{bids:?}");
+    if let [bid] = &bids[..] {
+        later(whole(*bid), "the bids that wait");
+        let bid = reader.bid(*bid).unwrap().unwrap();
+        match bid.status {
+            BidStatus::Pending => assert_eq!(bid.last_seq, bid.id.seq),
+            _ => assert!(bid.last_seq > bid.id.seq && bid.decided_at.is_some()),
         }
     }
     later(reader.relay_cursor().unwrap(), "the cursor");

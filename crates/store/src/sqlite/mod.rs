@@ -15,12 +15,15 @@
 mod auctions;
 mod checkpoint;
 mod durability;
+mod lookup_rows;
 mod mailbox;
 mod read;
+mod reader;
 mod schema;
 mod write;
 mod write_auctions;
 mod write_mailbox;
+mod write_rows;
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
@@ -34,7 +37,7 @@ use self::checkpoint::Pace;
 use self::durability::LogSync;
 use self::write::SqliteStore;
 
-pub use read::SqliteReader;
+pub use reader::SqliteReader;
 pub use schema::VERSION;
 
 const FILE: &str = "firstcome.db";

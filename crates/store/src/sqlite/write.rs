@@ -7,17 +7,18 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use commerce::{
-    CustomerHash, DRAIN_MAX, Email, Hash, Line, LineId, Millis, Product, ProductId, Sku,
-    WhenSoldOut,
+    DRAIN_MAX, Email, Hash, Line, LineId, Millis, Product, ProductId, Sku, WhenSoldOut,
 };
-use engine::ports::{Changes, Counted, Durability, Loaded, Store, StoreError, Touch};
-use engine::{Entry, Kind};
+use engine::Entry;
+use engine::ports::{Changes, Durability, Loaded, Store, StoreError, Touch};
 use rusqlite::{Connection, params};
 
 use super::checkpoint::{Checkpointer, restart_log};
 use super::durability::LogSync;
+use super::lookup_rows::{ROW_BYTES, Row, apply, count};
 use super::write_auctions::Auctions;
 use super::write_mailbox::Mailbox;
+use super::write_rows::{put_meta, write_entries, write_lines};
 use super::{auctions, read};
 use crate::lookups::{Bought, Keys, half};
 
@@ -27,82 +28,6 @@ pub(super) const BLOCK_ROWS: usize = 16_384;
 /// How often keys that are too old are forgotten. Until then they are not found either, but
 /// they count among those that a customer holds.
 const FORGET_EVERY_MS: Millis = 1_000;
-
-/// One look-up as stored: order 8, key half 8 (0 for none), customer 8, product 4, units 4;
-/// little endian.
-const ROW_BYTES: usize = 32;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Row {
-    order: u64,
-    key: u64,
-    customer: CustomerHash,
-    product: ProductId,
-    /// Units more (ordered) or fewer (given back) that the customer has.
-    delta: i32,
-}
-
-impl Row {
-    fn write(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.order.to_le_bytes());
-        out.extend_from_slice(&self.key.to_le_bytes());
-        out.extend_from_slice(&self.customer.0.to_le_bytes());
-        out.extend_from_slice(&self.product.0.to_le_bytes());
-        out.extend_from_slice(&self.delta.to_le_bytes());
-    }
-
-    fn read(bytes: &[u8]) -> Self {
-        let word = |at: usize| {
-            u64::from_le_bytes(bytes[at..at + 8].try_into().expect("a row has 32 bytes"))
-        };
-        let half =
-            |at: usize| -> [u8; 4] { bytes[at..at + 4].try_into().expect("a row has 32 bytes") };
-        Self {
-            order: word(0),
-            key: word(8),
-            customer: CustomerHash(word(16)),
-            product: ProductId(u32::from_le_bytes(half(24))),
-            delta: i32::from_le_bytes(half(28)),
-        }
-    }
-
-    /// What an entry means for the look-ups, if anything.
-    fn of(entry: &Entry) -> Option<Self> {
-        let buyer = entry.buyer.as_ref()?;
-        let first = entry.subject == entry.seq;
-        let units = || {
-            let quantity = entry.data().quantity.unwrap_or(0);
-            i32::try_from(quantity).expect("an order is for a million units at most")
-        };
-        let delta = match entry.kind {
-            Kind::OrderPlaced => units(),
-            Kind::OrderAccepted if first => units(),
-            Kind::OrderSoldOut if !first => -units(),
-            Kind::OrderCancelled => -units(),
-            _ => 0,
-        };
-        let key = buyer.key.map_or(0, half);
-        (key != 0 || delta != 0).then(|| Self {
-            order: entry.subject,
-            key,
-            customer: CustomerHash::of(&buyer.customer),
-            product: entry.line.product().unwrap_or(ProductId(0)),
-            delta,
-        })
-    }
-}
-
-impl From<&Counted> for Row {
-    fn from(counted: &Counted) -> Self {
-        Self {
-            order: counted.order,
-            key: counted.key.map_or(0, half),
-            customer: counted.customer,
-            product: counted.product,
-            delta: counted.delta,
-        }
-    }
-}
 
 pub(super) struct SqliteStore {
     connection: Connection,
@@ -376,19 +301,6 @@ impl SqliteStore {
     }
 }
 
-fn apply(keys: &mut Keys, bought: &mut Bought, row: &Row) {
-    if row.key != 0 {
-        keys.insert(row.key, row.customer, row.order);
-    }
-    count(bought, row);
-}
-
-fn count(bought: &mut Bought, row: &Row) {
-    if row.delta != 0 && bought.is_counted(row.product) {
-        bought.add(row.product, row.customer, i64::from(row.delta));
-    }
-}
-
 impl Store for SqliteStore {
     fn load(&mut self, touch: &Touch) -> Result<Loaded, StoreError> {
         let mut loaded = Loaded {
@@ -478,119 +390,4 @@ impl Store for SqliteStore {
         let durability: Arc<dyn Durability> = self.durability.clone();
         Ok(Some(durability))
     }
-}
-
-fn write_entries(connection: &Connection, entries: &[Entry]) -> Result<(), rusqlite::Error> {
-    let mut insert = connection.prepare_cached(
-        "INSERT INTO log (seq, line, prev, kind, at, subject, data, hash, customer, secret, key, body,
-                          sealed)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
-    )?;
-    for entry in entries {
-        let buyer = entry.buyer.as_ref();
-        insert.execute(params![
-            read::stored(entry.seq),
-            entry.line.number(),
-            read::stored(entry.prev),
-            entry.kind.number(),
-            entry.at,
-            read::stored(entry.subject),
-            &*entry.data,
-            &entry.hash[..],
-            buyer.map(|buyer| &*buyer.customer),
-            buyer
-                .and_then(|buyer| buyer.secret.as_ref())
-                .map(|secret| &secret.0[..]),
-            buyer
-                .and_then(|buyer| buyer.key.as_ref())
-                .map(|key| &key.0[..]),
-            buyer.map(|buyer| buyer.body.0.cast_signed()),
-            entry.sealed.as_deref(),
-        ])?;
-    }
-    Ok(())
-}
-
-fn write_lines(connection: &Connection, changes: &Changes) -> Result<(), rusqlite::Error> {
-    for product in &changes.products {
-        let state = serde_json::to_string(product).expect("a product has a JSON form");
-        connection
-            .prepare_cached(
-                "INSERT INTO products (id, sku, state) VALUES (?1, ?2, ?3)
-                 ON CONFLICT (id) DO UPDATE SET state = excluded.state",
-            )?
-            .execute(params![product.id.0, product.sku.as_str(), state])?;
-    }
-    for (product, waiting) in &changes.waiting_added {
-        connection
-            .prepare_cached(
-                "INSERT INTO waiting (product, place, order_seq, quantity, customer)
-                 VALUES (?1, ?2, ?3, ?4, ?5)",
-            )?
-            .execute(params![
-                product.0,
-                read::stored(waiting.place),
-                read::stored(waiting.order),
-                waiting.quantity.get(),
-                &*waiting.customer,
-            ])?;
-    }
-    // After the additions: an order may come and go in one batch.
-    for (product, place) in &changes.waiting_removed {
-        connection
-            .prepare_cached("DELETE FROM waiting WHERE product = ?1 AND place = ?2")?
-            .execute(params![product.0, read::stored(*place)])?;
-    }
-    for change in &changes.order_changes {
-        connection
-            .prepare_cached(
-                "INSERT OR REPLACE INTO order_changes
-                 (order_seq, status, decided_at, cancelled_at, last_seq) VALUES (?1, ?2, ?3, ?4, ?5)",
-            )?
-            .execute(params![
-                read::stored(change.order),
-                change.status.number(),
-                change.decided_at,
-                change.cancelled_at,
-                read::stored(change.last_seq),
-            ])?;
-    }
-    for (product, reference, quantity, seq) in &changes.references {
-        connection
-            .prepare_cached(
-                "INSERT INTO receipts (product, reference, quantity, seq) VALUES (?1, ?2, ?3, ?4)",
-            )?
-            .execute(params![
-                product.0,
-                reference.as_str(),
-                read::stored(*quantity),
-                read::stored(*seq),
-            ])?;
-    }
-    for replenishment in &changes.replenishments {
-        let state = serde_json::to_string(replenishment).expect("it has a JSON form");
-        connection
-            .prepare_cached(
-                "INSERT OR REPLACE INTO replenishments (seq, product, open, state)
-                 VALUES (?1, ?2, ?3, ?4)",
-            )?
-            .execute(params![
-                read::stored(replenishment.seq),
-                replenishment.product.0,
-                replenishment.is_open(),
-                state,
-            ])?;
-    }
-    Ok(())
-}
-
-pub(super) fn put_meta(
-    connection: &Connection,
-    name: &str,
-    value: i64,
-) -> Result<(), rusqlite::Error> {
-    connection
-        .prepare_cached("INSERT OR REPLACE INTO meta (name, value) VALUES (?1, ?2)")?
-        .execute(params![name, value])?;
-    Ok(())
 }

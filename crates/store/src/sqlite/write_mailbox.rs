@@ -134,7 +134,7 @@ impl Mailbox {
         self.settle(connection, &deltas, &groups)?;
         if let Some(number) = changes.next_queue {
             self.next_number = number;
-            super::write::put_meta(connection, "next_queue", i64::from(number))?;
+            super::write_rows::put_meta(connection, "next_queue", i64::from(number))?;
         }
         self.write_topics(connection, changes)?;
         self.write_remembered(connection, changes)?;

@@ -1,12 +1,15 @@
 //! Auctions through the engine: bids taken at once, later, and out of the queue; what the clock
 //! does; what is refused; and all of it at random.
 
+mod chances;
 mod due;
+mod keys;
 mod lines;
 mod queued;
 mod random;
 mod refusals;
 mod steps;
+mod withdrawals;
 
 use commerce::auction::{AuctionStatus, Bidder, Format, Increment, RetractionRule, Terms};
 use commerce::{AuctionId, BidId, Currency, Millis, Money, Name};

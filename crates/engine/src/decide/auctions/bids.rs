@@ -81,16 +81,13 @@ impl Batch {
             return Err(Refusal::BidsWaiting);
         }
         if bid.defer || bid.message.is_some() {
-            let checked = self.check_admission(id.seq, &bid, admitted_at);
-            match (checked, &bid.message) {
-                (Ok(()), _) => {}
-                // Nobody else would be told: it goes to the dead letters with its reason.
-                (
-                    Err(refusal @ (AuctionRefusal::Closed { .. } | AuctionRefusal::Cancelled)),
-                    Some(_),
-                )
-                | (Err(refusal), None) => return Err(Refusal::Auction(refusal)),
-                (Err(_), Some(_)) => {}
+            let is_over = self.stored(id.seq).due_at().is_none();
+            // Of a message nobody else would be told: once the auction is over it goes to the dead
+            // letters with its reason, before that it gets a verdict.
+            if let Err(refusal) = self.check_admission(id.seq, &bid, admitted_at)
+                && (bid.message.is_none() || is_over)
+            {
+                return Err(Refusal::Auction(refusal));
             }
         }
         let decision = Decision {

@@ -1,7 +1,9 @@
 //! Stores that older versions wrote are read by this one.
 
-use commerce::{ProductId, Reference, ReplenishmentStatus, WhenSoldOut};
+use commerce::auction::{AuctionStatus, AwardStatus, Format};
+use commerce::{CustomerHash, Money, ProductId, Reference, ReplenishmentStatus, WhenSoldOut};
 use engine::OrderStatus;
+use engine::auction::{BIDS_QUEUE, BidStatus};
 use engine::audit::audit;
 use engine::ports::{Duplicate, QueueTouch, TopicTouch, Touch};
 use messaging::{DeduplicationScope, content_deduplication_id};
@@ -12,7 +14,11 @@ use super::super::{FILE, VERSION, open, open_reader};
 use crate::conformance::script::{START, customer, sku, touch_queue};
 
 /// One for each version, as it was written then.
-const VINTAGES: [&str; 2] = [include_str!("v1.sql"), include_str!("v2.sql")];
+const VINTAGES: [&str; VERSION as usize] = [
+    include_str!("v1.sql"),
+    include_str!("v2.sql"),
+    include_str!("v3.sql"),
+];
 
 fn store_of(script: &str) -> TempDir {
     let directory = TempDir::new().unwrap();
@@ -237,6 +243,102 @@ fn the_second_version_is_read() {
     let report = audit(&*reader).unwrap();
     assert!(report.is_clean(), "{:#?}", report.violations);
     assert_eq!((report.entries, report.orders, report.accepted), (22, 7, 4));
+}
+
+#[test]
+fn the_third_version_is_read() {
+    let directory = store_of(VINTAGES[2]);
+    let mut opened = open(directory.path()).unwrap();
+    let reader = opened.reader.clone();
+    let report = audit(&*reader).unwrap();
+    assert!(report.is_clean(), "{:#?}", report.violations);
+    assert_eq!((report.entries, report.orders), (52, 7));
+
+    use AuctionStatus::{Cancelled, Closed, Open, Scheduled, Unsold};
+    let list = reader.auctions(None, None, 10).unwrap();
+    let shown: Vec<_> = list
+        .iter()
+        .map(|stored| (stored.auction.seq, stored.auction.status))
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            (30, Closed),
+            (28, Cancelled),
+            (27, Scheduled),
+            (25, Unsold),
+            (23, Open)
+        ]
+    );
+    let due = reader.due_auctions(i64::MAX, 10).unwrap();
+    assert_eq!(due.iter().map(|id| id.seq).collect::<Vec<_>>(), [23, 27]);
+    assert_eq!(
+        reader.next_due_auction(START).unwrap(),
+        Some(START + 85_000)
+    );
+    let sealed = reader.auction(25).unwrap().unwrap().auction;
+    assert_eq!(sealed.terms.format, Format::SealedSecond);
+    assert_eq!(sealed.awards.len(), 2);
+    assert_eq!(sealed.awards[0].status, AwardStatus::Forfeited);
+    let taken = reader.auction(30).unwrap().unwrap().auction;
+    assert_eq!(taken.awards[0].price.minor(), 50);
+
+    // What was taken, too low, taken back, deferred and decided, and still waits.
+    let bid = |seq: u64| reader.bid(seq).unwrap().unwrap();
+    assert_eq!((bid(37).no, bid(37).maximum.minor()), (Some(1), 900));
+    assert_eq!(bid(38).reason.as_deref(), Some("too_low"));
+    assert_eq!(bid(39).retracted_at, Some(START + 11_000));
+    let deferred = bid(40);
+    assert_eq!(&*deferred.bidder, "eve-🍩");
+    assert_eq!((deferred.no, deferred.last_seq), (Some(3), 45));
+    assert_eq!(reader.bid_change(40).unwrap().unwrap().verdict, 41);
+    assert_eq!(bid(42).least.map(Money::minor), Some(520));
+    assert_eq!(bid(52).status, BidStatus::Pending);
+    let keys = [37, 38, 40, 51, 52].map(|seq| bid(seq).key.unwrap());
+    let loaded = opened
+        .store
+        .load(&Touch {
+            auctions: vec![23],
+            standing_bids: vec![23],
+            keys: keys.to_vec(),
+            key_holders: vec![CustomerHash::of("bob")],
+            queues: vec![QueueTouch {
+                group_firsts: vec![reader.auction(23).unwrap().unwrap().id().to_string()],
+                ..touch_queue(BIDS_QUEUE)
+            }],
+            ..Touch::default()
+        })
+        .unwrap();
+    assert_eq!(loaded.auction_count, 5);
+    assert_eq!(keys.map(|key| loaded.keys[&key]), [37, 38, 40, 51, 52]);
+    assert_eq!(loaded.key_holders[&CustomerHash::of("bob")], 2);
+    let english = &loaded.auctions[&23];
+    assert_eq!(english.waiting, [bid(52)]);
+    let standing = english.standing.as_ref().unwrap();
+    assert_eq!(
+        standing.iter().map(|bid| bid.no).collect::<Vec<_>>(),
+        [1, 4]
+    );
+    let firsts = loaded.queues[BIDS_QUEUE].group_firsts.values().next();
+    let held = firsts.unwrap().iter().filter(|m| m.receipt.is_some());
+    assert_eq!((firsts.unwrap().len(), held.count()), (3, 1));
+}
+
+#[test]
+fn a_store_from_before_the_auctions_is_read_as_if_there_were_none() {
+    for script in &VINTAGES[..2] {
+        let directory = store_of(script);
+        let reader = open_reader(directory.path()).unwrap();
+        assert_eq!(reader.entry(1).unwrap().unwrap().sealed, None);
+        assert_eq!(reader.auctions(None, None, 10).unwrap(), []);
+        assert_eq!(reader.auction(1).unwrap(), None);
+        assert_eq!(reader.due_auctions(i64::MAX, 10).unwrap(), []);
+        assert_eq!(reader.next_due_auction(0).unwrap(), None);
+        assert_eq!(reader.bid(3).unwrap(), None);
+        assert_eq!(reader.bid_change(3).unwrap(), None);
+        assert!(reader.waiting_bids(1, 10).unwrap().is_empty());
+        assert_eq!(reader.order(3).unwrap().unwrap().id.seq, 3);
+    }
 }
 
 #[test]

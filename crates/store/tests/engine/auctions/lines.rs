@@ -140,7 +140,7 @@ impl<'a> Story<'a> {
         }
     }
 
-    fn created(&mut self, entry: &Entry, data: &AuctionData<'_>) {
+    fn created(&self, entry: &Entry, data: &AuctionData<'_>) {
         let auction = &self.stored.auction;
         assert_eq!((entry.seq, entry.at), (auction.seq, auction.created_at));
         let mut told = data.terms.clone().unwrap().into_owned();
@@ -243,18 +243,15 @@ impl<'a> Story<'a> {
             maximum: sealed.maximum.unwrap(),
             admitted_at: sealed.admitted_at.unwrap(),
         };
-        // What is wrong with the bid itself is told before that it comes too late.
         let over = match self.status {
-            AuctionStatus::Scheduled | AuctionStatus::Open => None,
-            AuctionStatus::Cancelled => Some("cancelled"),
-            AuctionStatus::Closed | AuctionStatus::Settled | AuctionStatus::Unsold => {
-                Some("closed")
-            }
+            AuctionStatus::Scheduled | AuctionStatus::Open => false,
+            AuctionStatus::Cancelled
+            | AuctionStatus::Closed
+            | AuctionStatus::Settled
+            | AuctionStatus::Unsold => true,
         };
-        let refused = match over {
-            Some(_) => self.replay.misshapen(&offer),
-            None => self.replay.refused(&offer),
-        };
+        assert!(!over, "nothing more is written of bids once it is over");
+        let refused = self.replay.refused(&offer);
         let (expected, least) = match refused {
             Some(Refused::NoMaximum) => ("no_maximum", None),
             Some(Refused::MaximumBelowBid) => ("maximum_below_bid", None),
@@ -262,7 +259,7 @@ impl<'a> Story<'a> {
             Some(Refused::Late) => ("late", None),
             Some(Refused::OwnLot) => ("own_lot", None),
             Some(Refused::TooLow { least }) => ("too_low", least),
-            None => (over.unwrap_or("nothing"), None),
+            None => ("nothing", None),
         };
         assert_eq!(reason, expected, "{offer:?}");
         assert_eq!(minor(data.least), least);

@@ -121,6 +121,32 @@ fn a_bid_from_the_queue_was_admitted_when_it_was_sent() {
 }
 
 #[test]
+fn however_often_the_clock_asks_in_one_batch_it_overtakes_no_bid_in_the_queue() {
+    on_both(async |rig| {
+        let auction = put_up(rig, terms()).await;
+        let first = placed(rig, deferred(bid(auction, "ada", 100))).await;
+        rig.done(send_bid(auction, "letter")).await;
+        rig.clock.advance(60_000);
+        for answer in rig.batch(vec![due(auction), due(auction)]).await {
+            assert_eq!(answer.unwrap().unwrap_err().code(), "bids_undecided");
+        }
+        assert_eq!(now(rig, first.id).status, Accepted);
+        assert_eq!(queue(rig).len(), 1, "the other one is decided");
+        // Once it is decided it holds up nothing any more, also in its own batch.
+        let messages = received(rig).await;
+        let letter = from_message(bid(auction, "bob", 200), messages[0].1);
+        let answers = rig
+            .batch(vec![due(auction), place(letter), due(auction)])
+            .await;
+        let refused = answers[0].as_ref().unwrap().as_ref().unwrap_err();
+        assert_eq!(refused.code(), "bids_undecided");
+        answers[2].as_ref().unwrap().as_ref().unwrap();
+        assert_eq!(winners(rig, auction), [("bob".to_owned(), 200)]);
+        assert_eq!(queue(rig), []);
+    });
+}
+
+#[test]
 fn whatever_a_message_asks_for_it_gets_a_verdict_while_the_auction_runs() {
     on_both(async |rig| {
         let auction = put_up(

@@ -11,7 +11,8 @@ use std::time::Duration;
 use engine::{EngineError, KeyHash};
 use proptest::prelude::*;
 
-use super::steps::{Act, Asked, Sent, World, acts};
+use super::chances::acts;
+use super::steps::{Act, Asked, Sent, World};
 use super::*;
 use crate::rig::{Answer, Fail};
 
@@ -123,16 +124,20 @@ fn check_refusal(rig: &Rig, asked: &PlaceBid, refusal: &Refusal) {
     let auction = stored(rig, asked.auction).auction;
     let (at, code) = (rig.engine().now(), refusal.code());
     let over = auction.closed_at.is_some();
+    let cancelled = auction.status == AuctionStatus::Cancelled;
     let fits = match (code, &asked.message) {
         // It was worked on before, or somebody else has the message.
         ("bid_not_found" | "queue_refusal", Some(_)) => true,
         ("closed", _) => over,
-        ("cancelled", _) => auction.status == AuctionStatus::Cancelled,
+        ("cancelled", _) => cancelled,
         ("not_open_yet", None) => at < auction.terms.starts_at,
         ("late", None) => at >= auction.terms.ends_at,
         ("own_lot", None) => asked.bidder == auction.seller,
-        ("no_maximum", None) => auction.terms.format != Format::English,
-        ("maximum_below_bid", None) => true,
+        // Of a message only once the auction is over: before that it gets a verdict.
+        ("no_maximum", message) => {
+            auction.terms.format != Format::English && (message.is_none() || over || cancelled)
+        }
+        ("maximum_below_bid", message) => message.is_none() || over || cancelled,
         ("no_buy_now", None) => matches!(asked.offer, Offer::BuyNow),
         _ => false,
     };
