@@ -110,6 +110,7 @@ fn run(
     };
     telemetry::start_logs(&config.log);
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(runtime_threads())
         .enable_all()
         .build();
     let runtime = match runtime {
@@ -129,6 +130,13 @@ fn run(
             }
         }
     }
+}
+
+/// One processor is left to the sequencer: when it has to be shared, every batch pays for the
+/// threads changing places on it.
+fn runtime_threads() -> usize {
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    processors.saturating_sub(1).max(1)
 }
 
 /// A reader that has gone (`firstcome openapi | head`) is no reason to fail.

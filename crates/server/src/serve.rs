@@ -15,6 +15,7 @@ use engine::ports::Clock;
 use engine::{Engine, run_relay, run_waits};
 use outgoing::{AllowedHosts, Client, Timeouts};
 use tokio::net::{TcpListener, TcpSocket};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -124,8 +125,9 @@ pub async fn serve(mut config: Config) -> Result<(), ServeError> {
         tasks.spawn(socketio::run_email_send(app.clone(), io.clone()));
     }
     let aws = aws::router(app.clone(), ids()?, aws_address);
+    // Whoever is told that it is ready may stop it at once.
+    tokio::spawn(cancel_on_signal(Signals::hear(), cancel.clone()));
     tell_ready(&app, address, aws_address)?;
-    tokio::spawn(cancel_on_signal(cancel.clone()));
     tokio::spawn(cancel_on_failure(engine.clone(), cancel.clone()));
     let connections = app.config.limits.connections_max;
     // Each listener has the bound for itself: those of one do not keep those of the other out.
@@ -287,11 +289,11 @@ fn say(line: &str) {
 }
 
 /// The first signal stops in order, the second at once.
-async fn cancel_on_signal(cancel: CancellationToken) {
-    wait_for_signal().await;
+async fn cancel_on_signal(mut signals: Signals, cancel: CancellationToken) {
+    signals.next().await;
     tracing::info!("stopping: requests that were begun are answered");
     cancel.cancel();
-    wait_for_signal().await;
+    signals.next().await;
     tracing::warn!("stopped at once");
     #[expect(
         clippy::exit,
@@ -300,18 +302,40 @@ async fn cancel_on_signal(cancel: CancellationToken) {
     std::process::exit(130);
 }
 
-async fn wait_for_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) = (
-        signal(SignalKind::terminate()),
-        signal(SignalKind::interrupt()),
-    ) else {
-        tracing::error!("signals cannot be heard; stop this process by SIGKILL, nothing is lost");
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// The signals that ask a process to end, heard from the moment this is made.
+struct Signals {
+    terminate: Option<Signal>,
+    interrupt: Option<Signal>,
+}
+
+impl Signals {
+    fn hear() -> Self {
+        let hear = |kind| {
+            let heard = signal(kind);
+            if let Err(error) = &heard {
+                tracing::error!(%error, "a signal cannot be heard; SIGKILL loses nothing either");
+            }
+            heard.ok()
+        };
+        Self {
+            terminate: hear(SignalKind::terminate()),
+            interrupt: hear(SignalKind::interrupt()),
+        }
+    }
+
+    async fn next(&mut self) {
+        async fn one(signal: &mut Option<Signal>) {
+            match signal {
+                Some(signal) => {
+                    signal.recv().await;
+                }
+                None => std::future::pending().await,
+            }
+        }
+        tokio::select! {
+            () = one(&mut self.terminate) => {}
+            () = one(&mut self.interrupt) => {}
+        }
     }
 }
 
@@ -359,11 +383,11 @@ pub async fn serve_factory(config: Config) -> Result<(), ServeError> {
     );
     say(&format!("listening on http://{address}"));
     tracing::info!(%address, data = %config.data.display(), now = SystemClock.now(), "factory ready");
+    tokio::spawn(cancel_on_signal(Signals::hear(), cancel.clone()));
     write_ready_file(
         config.ready_file.as_deref(),
         &format!("{{\"http\": \"http://{address}\"}}\n"),
     )?;
-    tokio::spawn(cancel_on_signal(cancel.clone()));
     listen::serve(listener, router, config.limits.connections_max, cancel).await;
     let _ = tokio::time::timeout(STOP_WITHIN, running).await;
     Ok(())

@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use commerce::AuctionId;
-use commerce::auction::AuctionRefusal;
+use commerce::auction::{AuctionRefusal, AuctionStatus};
+use engine::auction::BIDS_QUEUE;
 use engine::{Command, EngineError, Refusal};
 use futures_util::future::join_all;
 
@@ -18,10 +19,13 @@ const EVERY: Duration = Duration::from_millis(250);
 const AGAIN: Duration = Duration::from_millis(20);
 /// After an outage of the engine.
 const PAUSE: Duration = Duration::from_millis(200);
+/// Auctions read at a time after a start.
+const CATCH_UP_PAGE: usize = 500;
 /// Auctions that one round has decided, side by side, so that they share commits.
 const ROUND_MAX: usize = 1_000;
 
 pub(super) async fn run(app: App) {
+    catch_up(&app).await;
     loop {
         app.workers.beat(NAME, app.engine.now());
         let sleep = match round(&app).await {
@@ -35,6 +39,40 @@ pub(super) async fn run(app: App) {
         tokio::select! {
             () = app.cancel.cancelled() => return,
             () = tokio::time::sleep(sleep) => {}
+        }
+    }
+}
+
+/// Bids that were admitted before the start and have no verdict get it now: the messages that
+/// would ask for it may be held, until their time-out, by a worker that is gone.
+async fn catch_up(app: &App) {
+    let mut before = None;
+    while !app.cancel.is_cancelled() {
+        let page = app.engine.read(move |reader| {
+            let open = Some(AuctionStatus::Open);
+            reader.auctions(open, before, CATCH_UP_PAGE)
+        });
+        let page = match page.await {
+            Ok(page) => page,
+            Err(error) => {
+                // Then they wait for the time-out, or for the next bid.
+                tracing::warn!(%error, worker = NAME, "bids that wait were not looked for");
+                return;
+            }
+        };
+        before = page.last().map(|stored| stored.auction.seq);
+        for stored in page.iter().filter(|stored| stored.waiting > 0) {
+            let command = Command::DecideBids {
+                auction: stored.id(),
+                queue: BIDS_QUEUE.to_owned(),
+                messages: Vec::new(),
+            };
+            if let Err(error) = app.engine.decide(command).await {
+                tracing::warn!(%error, worker = NAME, "bids that wait were left for later");
+            }
+        }
+        if page.len() < CATCH_UP_PAGE {
+            return;
         }
     }
 }

@@ -222,7 +222,9 @@ impl NewAuctionArgs {
                     .currency
                     .unwrap_or_else(|| Currency::new(CURRENCY).expect("a currency")),
                 starting_price: self.starting_price,
-                increment: self.increment.map_or_else(any_step, |args| args.0),
+                increment: self
+                    .increment
+                    .map_or_else(Increment::default, |args| args.0),
                 lots: self.lots.unwrap_or(1),
                 reserve_price: self.reserve_price,
                 buy_now_price: self.buy_now_price,
@@ -236,11 +238,6 @@ impl NewAuctionArgs {
             },
         })
     }
-}
-
-/// Whatever is higher counts, as in the hand-made system.
-fn any_step() -> Increment {
-    Increment::Fixed(Money::new(1).expect("a price"))
 }
 
 /// Put something up for auction.

@@ -45,7 +45,7 @@ async fn a_client_of_the_hand_made_system_works_unchanged() {
         shop.post("/bids", &body).await
     };
 
-    // Anything higher counts, by however little; what is not higher is refused.
+    // What is higher counts, by 5 or more at this price; what is not higher is refused.
     let first = bid("user1", 150).await.expect(201);
     assert_eq!(
         pick(&first, &["auctionId", "bidderId", "bidAmount"]),
@@ -54,7 +54,8 @@ async fn a_client_of_the_hand_made_system_works_unchanged() {
     assert!(first["timestamp"].is_string());
     bid("user2", 150).await.problem(409, "bid_too_low");
     bid("user2", 149).await.problem(409, "bid_too_low");
-    bid("user2", 151).await.expect(201);
+    bid("user2", 151).await.problem(409, "bid_too_low");
+    bid("user2", 155).await.expect(201);
     bid("user1", 300).await.expect(201);
 
     let auction = shop.get(&format!("/auctions/{id}")).await.expect(200);
@@ -63,7 +64,7 @@ async fn a_client_of_the_hand_made_system_works_unchanged() {
     let list = shop.get(&format!("/bids/{id}")).await.expect(200);
     let bids = list["bids"].as_array().unwrap();
     let amounts: Vec<&Value> = bids.iter().map(|bid| &bid["bidAmount"]).collect();
-    assert_eq!(amounts, [300, 151, 150], "newest first");
+    assert_eq!(amounts, [300, 155, 150], "newest first");
     for bid in bids {
         assert_eq!(bid["auctionId"], id);
         assert!(bid["bidderId"].is_string() && bid["timestamp"].is_string());
@@ -81,7 +82,8 @@ async fn of_many_bids_at_once_the_highest_wins() {
     const BIDS: i64 = 200;
     let shop = Shop::start(Settings::new()).await;
     let end_time = after_ms(&shop, 3_600_000).await;
-    let body = json!({"product": "Camera", "startingPrice": 100, "endTime": end_time});
+    let body =
+        json!({"product": "Camera", "startingPrice": 100, "endTime": end_time, "increment": 1});
     let auction = shop.post("/auctions", &body).await.expect(201);
     let id = auction["id"].as_str().unwrap();
     let answers = (0..BIDS).map(async |n| {

@@ -34,7 +34,7 @@ const HOUR: i64 = 3_600_000;
 /// Puts a guitar up for an hour, from 100 on: these fields over that.
 async fn open(shop: &Shop, fields: Value) -> Value {
     let mut auction = json!({
-        "product": "Guitar", "startingPrice": 100, "currency": "KRW",
+        "product": "Guitar", "startingPrice": 100, "currency": "KRW", "increment": 1,
         "endTime": after_ms(shop, HOUR).await,
     });
     for (name, value) in fields.as_object().unwrap() {

@@ -33,7 +33,7 @@ async fn what_may_be_put_up() {
         "closedAt": null, "unsoldReason": null,
     });
     let defaults = json!({
-        "currency": "USD", "format": "english", "lots": 1, "increment": 1, "reserveMet": null,
+        "currency": "USD", "format": "english", "lots": 1, "reserveMet": null,
         "buyNowPrice": null, "softClose": null, "dutch": null,
         "retraction": {"withinMs": 600_000, "beforeEndMs": 3_600_000},
     });
