@@ -26,7 +26,7 @@ const CONNECTIONS: u16 = 16;
 /// How long the last of them may take.
 const LIMIT: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-const PAGE: usize = 200;
+const PAGE: usize = 100;
 
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -221,7 +221,7 @@ fn closings(api: SocketAddr) -> Result<(u64, i64, i64), BenchError> {
                 last = last.max(closes - ends);
             }
         }
-        match page["next"].as_str() {
+        match page["next"].as_u64() {
             Some(next) => after = format!("&after={next}"),
             None => return Ok((closed, first, last)),
         }
