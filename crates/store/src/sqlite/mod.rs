@@ -129,6 +129,7 @@ fn open_at(directory: &Path, pace: Pace) -> Result<(SqliteStore, SqliteReader), 
         });
     }
     schema::migrate(&connection, found).map_err(sqlite)?;
+    checkpoint::lay_out_log(&connection, &file, pace).map_err(io)?;
     sync_directory(directory).map_err(io)?;
     let checkpointer = checkpoint::Checkpointer::start(&file, pace).map_err(io)?;
     let store = SqliteStore::new(connection, lock, checkpointer, LogSync::new(&file)).map_err(

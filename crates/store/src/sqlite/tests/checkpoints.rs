@@ -15,6 +15,7 @@ use crate::conformance::script::{START, Script, message, queue};
 const EAGER: Pace = Pace {
     every: Duration::from_millis(1),
     restart_pages: 32,
+    laid_out_bytes: 0,
 };
 
 /// Some 128 KiB that are not the same as those before.
@@ -49,6 +50,54 @@ fn the_log_stays_short_while_it_is_written() {
         log < written / 4,
         "{log} bytes of log for {written} written"
     );
+}
+
+/// What is on the disk when the process is killed: the files as they are, without an orderly end.
+fn killed(directory: &TempDir) -> TempDir {
+    let copy = TempDir::new().unwrap();
+    for name in [FILE.to_owned(), format!("{FILE}-wal")] {
+        std::fs::copy(directory.path().join(&name), copy.path().join(&name)).unwrap();
+    }
+    copy
+}
+
+#[test]
+fn a_log_that_was_laid_out_holds_what_was_written_and_no_more() {
+    let laid_out = Pace {
+        laid_out_bytes: 4 << 20,
+        restart_pages: 16_384,
+        ..EAGER
+    };
+    let directory = TempDir::new().unwrap();
+    let (mut store, _) = open_at(directory.path(), laid_out).unwrap();
+    assert_eq!(
+        log_bytes(&directory),
+        4 << 20,
+        "zeros, before the first commit"
+    );
+    let newest = |directory: &TempDir| -> Option<u32> {
+        let (_store, _) = open_at(directory.path(), laid_out).unwrap();
+        let shell = Connection::open(directory.path().join(FILE)).unwrap();
+        let newest = "SELECT max(key & 0xffffffffff) FROM messages";
+        shell.query_row(newest, [], |row| row.get(0)).unwrap()
+    };
+    // Nothing but zeros; a few frames and zeros behind them; more than was laid out.
+    assert_eq!(newest(&killed(&directory)), None);
+    for n in 1..=60 {
+        store.commit(&some_changes(n)).unwrap();
+        let length = log_bytes(&directory);
+        assert!(
+            n > 10 || length == 4 << 20,
+            "{length} bytes after {n} commits"
+        );
+        if n % 7 == 0 || n == 1 {
+            assert_eq!(newest(&killed(&directory)), Some(u32::try_from(n).unwrap()));
+        }
+    }
+    // Orderly: opened again, it is laid out anew.
+    drop(store);
+    let (_store, _) = open_at(directory.path(), laid_out).unwrap();
+    assert_eq!(log_bytes(&directory), 4 << 20);
 }
 
 #[test]
