@@ -271,7 +271,7 @@ pub struct LoadedAuction {
     /// The first [`WAITING_BIDS_MAX`] bids without a verdict, oldest first.
     pub waiting: VecDeque<BidRecord>,
     /// Every bid that was taken and not retracted, by rising number, if it was asked for and
-    /// there are at most [`commerce::auction::REPLAY_BIDS_MAX`].
+    /// [`commerce::auction::Auction::check_replay`] refuses nothing.
     pub standing: Option<Vec<AdmittedBid>>,
 }
 

@@ -7,8 +7,9 @@ use super::state::{AdmittedBid, Auction};
 use super::terms::Terms;
 use crate::Millis;
 
-/// The most standing bids of which one is retracted: a replay holds up everybody else.
-pub const REPLAY_BIDS_MAX: u64 = 100_000;
+/// The most bids, retracted ones included, that an auction may have taken for one to be retracted:
+/// a replay reads them all, and holds up everybody else.
+pub const REPLAY_BIDS_MAX: u64 = 10_000;
 
 /// The number of the bid in its auction, who asks, and when that was durably taken in.
 #[derive(Debug, Clone)]
@@ -32,21 +33,17 @@ impl Auction {
     /// included, by rising number. What the others were admitted for they stay admitted for:
     /// a replay refuses nothing.
     ///
-    /// Refusals come first, in this order: too many bids (look at `bids_standing` and spare the
-    /// loading), cancelled, closed, late, no retraction in these terms, no such bid, already
+    /// Refusals come first, in this order: too many bids (see [`check_replay`](Self::check_replay)), cancelled, closed, late, no retraction in these terms, no such bid, already
     /// retracted, not the bidder, too late for this bid.
     pub fn retract(
         &mut self,
         command: &RetractCommand,
         standing: &[AdmittedBid],
     ) -> Result<Vec<AuctionEvent>, AuctionRefusal> {
-        let bids = self.bids_standing;
-        if bids > REPLAY_BIDS_MAX {
-            return Err(AuctionRefusal::TooManyBids { bids });
-        }
+        self.check_replay(command.admitted_at)?;
         assert_eq!(
             standing.len() as u64,
-            bids,
+            self.bids_standing,
             "a replay needs every standing bid"
         );
         assert!(
@@ -73,16 +70,33 @@ impl Auction {
         Ok(events)
     }
 
+    /// What is refused whichever bid it is: look before all bids are loaded.
+    pub fn check_replay(&self, at: Millis) -> Result<(), AuctionRefusal> {
+        if self.bids > REPLAY_BIDS_MAX {
+            return Err(AuctionRefusal::TooManyBids { bids: self.bids });
+        }
+        self.not_over()?;
+        if at >= self.ends_at {
+            return Err(self.late_refusal(at));
+        }
+        match self.terms.retraction {
+            Some(_) => Ok(()),
+            None => Err(AuctionRefusal::NoRetraction),
+        }
+    }
+
+    /// Until when a bid that was admitted then may be taken back; none where bids stand.
+    pub fn retraction_until(&self, admitted_at: Millis) -> Option<Millis> {
+        let rule = self.terms.retraction?;
+        let noticed = admitted_at.saturating_add(rule.within_ms);
+        Some(noticed.min(self.ends_at.saturating_sub(rule.before_end_ms)))
+    }
+
     fn check_retraction(
         &self,
         command: &RetractCommand,
         standing: &[AdmittedBid],
     ) -> Result<(), AuctionRefusal> {
-        self.not_over()?;
-        if command.admitted_at >= self.ends_at {
-            return Err(self.late_refusal(command.admitted_at));
-        }
-        let rule = self.terms.retraction.ok_or(AuctionRefusal::NoRetraction)?;
         if !(1..=self.bids).contains(&command.no) {
             return Err(AuctionRefusal::NoSuchBid);
         }
@@ -92,10 +106,9 @@ impl Auction {
         if bid.bidder != command.by {
             return Err(AuctionRefusal::NotTheBidder);
         }
-        let until = bid
-            .admitted_at
-            .saturating_add(rule.within_ms)
-            .min(self.ends_at.saturating_sub(rule.before_end_ms));
+        let until = self
+            .retraction_until(bid.admitted_at)
+            .ok_or(AuctionRefusal::NoRetraction)?;
         if command.admitted_at >= until {
             return Err(AuctionRefusal::RetractionTooLate { until });
         }

@@ -290,8 +290,10 @@ impl Auction {
     /// format before the close.
     pub fn shown_reserve(&self) -> Option<bool> {
         self.terms.reserve_price?;
-        if self.is_sealed() {
-            self.closed_at?;
+        // What was sealed stays so when the seller takes the lot back.
+        if self.is_sealed() && (self.closed_at.is_none() || self.status == AuctionStatus::Cancelled)
+        {
+            return None;
         }
         Some(self.contest.reserve_met)
     }

@@ -23,12 +23,16 @@ const PAUSE: Duration = Duration::from_millis(200);
 const CATCH_UP_PAGE: usize = 500;
 /// Auctions that one round has decided, side by side, so that they share commits.
 const ROUND_MAX: usize = 1_000;
+/// The same when many of them cannot be closed yet.
+const ROUND_LIMIT: usize = 4_000;
 
 pub(super) async fn run(app: App) {
     catch_up(&app).await;
+    // Those that cannot be closed yet stand first: more are looked at, so that they hold up nobody.
+    let mut most = ROUND_MAX;
     loop {
         app.workers.beat(NAME, app.engine.now());
-        let sleep = match round(&app).await {
+        let sleep = match round(&app, &mut most).await {
             Ok(sleep) => sleep,
             Err(EngineError::Stopping) => return,
             Err(error) => {
@@ -78,19 +82,27 @@ async fn catch_up(app: &App) {
 }
 
 /// Everything that is due now; how long to sleep afterwards.
-async fn round(app: &App) -> Result<Duration, EngineError> {
+async fn round(app: &App, most: &mut usize) -> Result<Duration, EngineError> {
     let now = app.engine.now();
+    let limit = *most;
     let due = app
         .engine
-        .read(move |reader| reader.due_auctions(now, ROUND_MAX))
+        .read(move |reader| reader.due_auctions(now, limit))
         .await?;
-    let is_full = due.len() == ROUND_MAX;
+    let is_full = due.len() == limit;
+    let begun = due.len();
     let done: Vec<bool> = join_all(due.into_iter().map(|auction| decide(app, auction)))
         .await
         .into_iter()
         .collect::<Result<_, _>>()?;
-    if done.contains(&false) {
-        return Ok(AGAIN);
+    let put_off = done.iter().filter(|done| !**done).count();
+    *most = if is_full && put_off > 0 {
+        (limit * 2).min(ROUND_LIMIT)
+    } else {
+        ROUND_MAX
+    };
+    if put_off > 0 {
+        return Ok(if put_off == begun { EVERY } else { AGAIN });
     }
     if is_full {
         return Ok(Duration::ZERO);
@@ -111,6 +123,10 @@ async fn decide(app: &App, auction: AuctionId) -> Result<bool, EngineError> {
         Ok(Ok(_)) => Ok(true),
         Ok(Err(Refusal::Auction(AuctionRefusal::BidsUndecided { .. }) | Refusal::BidsWaiting)) => {
             Ok(false)
+        }
+        // Bought, taken or cancelled since it was found.
+        Ok(Err(Refusal::Auction(AuctionRefusal::Closed { .. } | AuctionRefusal::Cancelled))) => {
+            Ok(true)
         }
         Ok(Err(refusal)) => {
             tracing::error!(%auction, code = refusal.code(), "an auction that is due was refused");

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! the message                     what happens
-//! {"bid": "bid_..."}              the bid was admitted by `POST /bid`: its verdict, and all that
+//! {"placed": n}                   the bid was admitted by `POST /bid`: its verdict, and all that
 //!                                 wait before it
 //! {"auctionId", "bidderId",       a bid that somebody sent over SQS: admitted when it was sent,
 //!  "bidAmount", "maximum"?}       decided now
@@ -16,7 +16,7 @@
 use std::time::Duration;
 
 use commerce::auction::Bidder;
-use commerce::{AuctionId, BidId, Currency, Money};
+use commerce::{AuctionId, Currency, Money};
 use engine::auction::BIDS_QUEUE;
 use engine::{BidMessage, BodyHash, Command, EngineError, Offer, PlaceBid, Refusal, Reply};
 use futures_util::future::join_all;
@@ -32,8 +32,11 @@ pub(super) const NAME: &str = "bids";
 pub(super) const LOOPS: usize = 4;
 /// Looked for at least so often.
 const EVERY: Duration = Duration::from_secs(1);
-/// After an outage of the engine.
+/// After an outage of the engine, or when it has too much to do.
 const PAUSE: Duration = Duration::from_millis(200);
+/// So often it is asked again before a message is given back: each receive counts, and after a few
+/// a bid that was in time would be set aside.
+const TRIES: u32 = 50;
 /// When what could not be done now is tried again, in seconds.
 const AGAIN_S: u32 = 1;
 
@@ -42,7 +45,7 @@ const AGAIN_S: u32 = 1;
 #[serde(untagged)]
 enum Body {
     /// Admitted before.
-    Reference { bid: String },
+    Reference { placed: u64 },
     #[serde(rename_all = "camelCase")]
     Bid {
         auction_id: String,
@@ -55,7 +58,7 @@ enum Body {
 
 /// What is to be done with one message.
 enum Task {
-    Decide(BidId),
+    Decide(u64),
     Place(Box<PlaceBid>),
     /// Never, and why.
     Dead(String),
@@ -100,9 +103,17 @@ pub(super) async fn run(app: App) {
 /// comes again.
 async fn work(app: &App, queue_id: u32, group: &[Message]) {
     let mut rest = group;
+    let mut tries = 0;
     while !rest.is_empty() {
         match work_first(app, queue_id, rest).await {
-            Ok(done) => rest = &rest[done..],
+            Ok(done) => {
+                rest = &rest[done..];
+                tries = 0;
+            }
+            Err(EngineError::Overloaded) if tries < TRIES && !app.cancel.is_cancelled() => {
+                tries += 1;
+                tokio::time::sleep(PAUSE).await;
+            }
             Err(error) => {
                 tracing::warn!(%error, worker = NAME, "bids were left for later");
                 put_off(app, queue_id, rest).await;
@@ -123,12 +134,12 @@ async fn work_first(app: &App, queue_id: u32, group: &[Message]) -> Result<usize
         Task::Place(bid) => place(app, queue_id, &group[0], *bid).await,
         Task::Decide(first) => {
             // What follows and asks for the same shares the commit.
-            let mut bids = vec![(first.seq, handle(queue_id, &group[0]))];
+            let mut bids = vec![(first, handle(queue_id, &group[0]))];
             for message in &group[1..] {
                 let Task::Decide(bid) = task(auction, queue_id, message) else {
                     break;
                 };
-                bids.push((bid.seq, handle(queue_id, message)));
+                bids.push((bid, handle(queue_id, message)));
             }
             let count = bids.len();
             match decide(app, auction, bids).await? {
@@ -146,11 +157,11 @@ async fn work_first(app: &App, queue_id: u32, group: &[Message]) -> Result<usize
 async fn decide_first(
     app: &App,
     auction: AuctionId,
-    bid: BidId,
+    bid: u64,
     queue_id: u32,
     message: &Message,
 ) -> Result<usize, EngineError> {
-    let bids = vec![(bid.seq, handle(queue_id, message))];
+    let bids = vec![(bid, handle(queue_id, message))];
     match decide(app, auction, bids).await? {
         Ok(_) => Ok(1),
         Err(refusal) => refused(app, queue_id, message, &refusal).await,
@@ -193,7 +204,7 @@ async fn refused(
     refusal: &Refusal,
 ) -> Result<usize, EngineError> {
     match refusal {
-        Refusal::BidsWaiting => Err(runtime::refused(refusal)),
+        Refusal::BidsWaiting => Err(EngineError::Overloaded),
         refusal => {
             let reason = format!("the bid was refused: {}", refusal.code());
             bury(app, queue_id, message, reason).await
@@ -253,10 +264,7 @@ fn task(auction: AuctionId, queue_id: u32, message: &Message) -> Task {
         Err(error) => return Task::Dead(format!("the message is not a bid: {error}")),
     };
     match body {
-        Body::Reference { bid } => match BidId::parse(&bid) {
-            Ok(bid) => Task::Decide(bid),
-            Err(_) => Task::Dead("field `bid` is not the id of a bid".to_owned()),
-        },
+        Body::Reference { placed } => Task::Decide(placed),
         Body::Bid {
             auction_id,
             bidder_id,

@@ -230,7 +230,7 @@ pub(crate) fn standing_bids_leave_out_what_was_taken_back(harness: &dyn Harness)
     // So many that nobody would replay them are not loaded.
     for (bids, is_loaded) in [(REPLAY_BIDS_MAX + 1, false), (REPLAY_BIDS_MAX, true)] {
         let stored = script.auctions.get_mut(&auction).unwrap();
-        stored.auction.bids_standing = bids;
+        stored.auction.bids = bids;
         script.put_auction(auction);
         script.commit(&mut opened);
         let touch = Touch {

@@ -4,7 +4,8 @@
 use std::borrow::Cow;
 
 use commerce::auction::{
-    AdmittedBid, Auction, AuctionStatus, Bidder, Contest, Format, Increment, MaskKey, Terms,
+    AdmittedBid, Auction, AuctionStatus, Bidder, Contest, Format, Increment, MaskKey,
+    RetractionRule, Terms,
 };
 use commerce::{AuctionId, BidId, Currency, CustomerHash, LineId, Millis, Money, Name, ProductId};
 use engine::auction::{
@@ -32,7 +33,7 @@ fn auction(seq: u64, status: AuctionStatus, starts: Millis, ends: Millis) -> Sto
         starts_at: START + starts,
         ends_at: START + ends,
         soft_close: None,
-        retraction: None,
+        retraction: Some(RetractionRule::default()),
     };
     StoredAuction {
         auction: Auction {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use commerce::Millis;
-use commerce::auction::{AdmittedBid, REPLAY_BIDS_MAX};
+use commerce::auction::AdmittedBid;
 use engine::auction::{BidChange, BidRecord, StoredAuction, admitted_bid};
 use engine::ports::{Changes, Loaded, LoadedAuction, Touch, WAITING_BIDS_MAX};
 
@@ -78,8 +78,8 @@ impl State {
                 continue;
             };
             let waiting = self.auctions.waiting_of(*seq).take(WAITING_BIDS_MAX);
-            let wanted = touch.standing_bids.contains(seq)
-                && stored.auction.bids_standing <= REPLAY_BIDS_MAX;
+            let wanted =
+                touch.standing_bids.contains(seq) && stored.auction.check_replay(touch.now).is_ok();
             let found = LoadedAuction {
                 stored: stored.clone(),
                 waiting: waiting.filter_map(|bid| self.bid(bid)).collect(),

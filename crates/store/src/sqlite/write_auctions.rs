@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use commerce::auction::{AdmittedBid, AuctionStatus, REPLAY_BIDS_MAX};
+use commerce::auction::{AdmittedBid, AuctionStatus};
 use engine::auction::{BidRecord, StoredAuction, admitted_bid};
 use engine::ports::{Changes, Loaded, LoadedAuction, StoreError, Touch, WAITING_BIDS_MAX};
 use rusqlite::{Connection, params};
@@ -48,8 +48,9 @@ impl Auctions {
             let Some(found) = loaded.auctions.get_mut(seq) else {
                 continue;
             };
-            let bids = found.stored.auction.bids_standing;
-            if found.standing.is_none() && bids <= REPLAY_BIDS_MAX {
+            // Whoever may not take a bid back must not make everybody wait for the reading.
+            let may_be_needed = found.stored.auction.check_replay(touch.now).is_ok();
+            if found.standing.is_none() && may_be_needed {
                 found.standing = Some(standing_bids(connection, &found.stored)?);
             }
         }

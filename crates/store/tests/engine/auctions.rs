@@ -222,8 +222,7 @@ async fn received(rig: &Rig) -> Vec<(Message, ReceiptHandle)> {
 fn decide(auction: AuctionId, messages: &[(Message, ReceiptHandle)]) -> Command {
     let messages = messages.iter().map(|(message, handle)| {
         let reference: serde_json::Value = serde_json::from_str(&message.body).unwrap();
-        let bid = BidId::parse(reference["bid"].as_str().unwrap()).unwrap();
-        (bid.seq, *handle)
+        (reference["placed"].as_u64().unwrap(), *handle)
     });
     Command::DecideBids {
         auction,

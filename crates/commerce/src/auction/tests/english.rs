@@ -343,7 +343,7 @@ fn without_a_rule_nothing_is_retracted() {
     room.bid("a", 50, 50);
     assert_eq!(room.try_retract("a", 1), Err(AuctionRefusal::NoRetraction));
     let bids = REPLAY_BIDS_MAX + 1;
-    room.auction.bids_standing = bids;
+    room.auction.bids = bids;
     assert_eq!(
         room.try_retract("a", 1),
         Err(AuctionRefusal::TooManyBids { bids })

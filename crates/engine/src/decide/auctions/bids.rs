@@ -19,16 +19,17 @@ pub(in crate::decide) fn bidder_hash(bidder: &Bidder) -> CustomerHash {
     CustomerHash::of(bidder.as_str())
 }
 
-/// A message that asks for the verdict on a bid that was admitted before.
+/// A message that asks for the verdict on a bid that was admitted before. It names the entry and
+/// not the bid's id, which is the bidder's alone.
 #[derive(Deserialize)]
-struct BidReference<'a> {
-    bid: &'a str,
+struct BidReference {
+    placed: u64,
 }
 
 /// The bid that a message of [`BIDS_QUEUE`] refers to; none for one that brings a bid itself.
-pub(in crate::decide) fn bid_of_message(body: &str) -> Option<BidId> {
-    let reference: BidReference<'_> = serde_json::from_str(body).ok()?;
-    BidId::parse(reference.bid).ok()
+pub(in crate::decide) fn bid_of_message(body: &str) -> Option<u64> {
+    let reference: BidReference = serde_json::from_str(body).ok()?;
+    Some(reference.placed)
 }
 
 /// A bid on its way to its verdict.
@@ -171,9 +172,9 @@ impl Batch {
             secret: self.draw_secret(),
         };
         let send = messaging::Send {
-            body: format!(r#"{{"bid":"{bid}","auctionId":"{id}"}}"#),
+            body: format!(r#"{{"placed":{},"auctionId":"{id}"}}"#, bid.seq),
             group: Some(id.to_string()),
-            deduplication: Some(bid.to_string()),
+            deduplication: Some(format!("placed-{}", bid.seq)),
             ..messaging::Send::default()
         };
         self.send_unique(BIDS_QUEUE, &config, send)?;
@@ -527,9 +528,13 @@ impl Batch {
             by: Bidder::new(&record.bidder).expect("a stored bid has a bidder"),
             admitted_at: self.now,
         };
+        let now = self.now;
         let loaded = self.loaded_auction(id.seq);
-        let bids = loaded.stored.auction.bids_standing;
+        let auction = &loaded.stored.auction;
+        auction.check_replay(now).map_err(Refusal::Auction)?;
+        let bids = auction.bids;
         let Some(standing) = &mut loaded.standing else {
+            // The clock of the batch is ahead of the one that it was loaded by.
             return Err(Refusal::Auction(AuctionRefusal::TooManyBids { bids }));
         };
         let events = loaded

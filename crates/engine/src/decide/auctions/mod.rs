@@ -15,7 +15,9 @@ mod tell;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use commerce::auction::{Auction, AuctionEvent, Bidder, MaskKey, NewAuction};
+use commerce::auction::{
+    Auction, AuctionEvent, AuctionRefusal, Award, AwardStatus, Bidder, MaskKey, NewAuction,
+};
 use commerce::{AuctionId, Millis, chain, genesis};
 
 use super::Batch;
@@ -189,6 +191,13 @@ impl Batch {
         let bidder = match &what {
             Aftermath::Answer { bid, .. } => {
                 let bid = self.find_bid_of(id, *bid)?;
+                // Names are anybody's to give: whoever answers holds the id of the very bid.
+                let mut awards = self.stored(id.seq).auction.awards.iter();
+                let is_offer = |award: &&Award| matches!(award.status, AwardStatus::Offered { .. });
+                let is_of_another = |award: &Award| award.bid != bid.id.seq;
+                if awards.find(is_offer).is_some_and(is_of_another) {
+                    return Err(Refusal::Auction(AuctionRefusal::NoOffer));
+                }
                 Some(Bidder::new(&bid.bidder).expect("a stored bid has a bidder"))
             }
             Aftermath::Settle { .. }

@@ -3,8 +3,9 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use commerce::BidId;
-use engine::auction::{BidRecord, StoredAuction};
-use engine::{Aftermath, Command, EngineError, Reply};
+use commerce::auction::AuctionRefusal;
+use engine::auction::{BidRecord, BidStatus, StoredAuction};
+use engine::{Aftermath, Command, EngineError, Refusal, Reply};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -23,15 +24,20 @@ pub(super) fn public() -> OpenApiRouter<App> {
         .routes(routes!(answer_offer))
 }
 
-/// A bid and its auction, as one commit left them; none when any part of the id is wrong.
+/// A bid and its auction, which may be a little older than the bid and never younger: what follows
+/// from there tells at most what is known. None when any part of the id is wrong.
 pub async fn find(app: &App, id: BidId) -> Result<Option<(BidRecord, StoredAuction)>, EngineError> {
     app.engine
         .read(move |reader| {
             let Some(bid) = reader.bid(id.seq)?.filter(|bid| is_same(bid.id, id)) else {
                 return Ok(None);
             };
-            let stored = reader.auction(bid.auction.seq)?;
-            Ok(stored.map(|stored| (bid, stored)))
+            let Some(stored) = reader.auction(bid.auction.seq)? else {
+                return Ok(None);
+            };
+            // Again: its verdict may have come while the auction was read.
+            let bid = reader.bid(id.seq)?;
+            Ok(bid.map(|bid| (bid, stored)))
         })
         .await
 }
@@ -80,12 +86,36 @@ async fn retract_bid(State(app): State<App>, Path(id): Path<String>) -> HttpResu
     if bid.retracted_at.is_some() {
         return Ok(view(&app, &bid, &stored));
     }
+    may_retract(&app, &bid, &stored)?;
     let command = Command::RetractBid {
         auction: bid.auction,
         bid: bid.id,
     };
-    app.engine.decide(command).await??;
+    match app.engine.decide(command).await? {
+        // Somebody else with the same id was quicker.
+        Ok(_) | Err(Refusal::Auction(AuctionRefusal::AlreadyRetracted)) => {}
+        Err(refusal) => return Err(refusal.into()),
+    }
     get_bid(State(app), Path(id)).await
+}
+
+/// Refuses what can be seen from here: a retraction has all bids read, while everybody waits.
+fn may_retract(app: &App, bid: &BidRecord, stored: &StoredAuction) -> HttpResult<()> {
+    let refuse = |refusal| Err(Refusal::Auction(refusal).into());
+    let now = app.engine.now();
+    if let Err(refusal) = stored.auction.check_replay(now) {
+        return refuse(refusal);
+    }
+    match bid.status {
+        // Its verdict comes before the retraction.
+        BidStatus::Pending => return Ok(()),
+        BidStatus::Refused => return refuse(AuctionRefusal::NoSuchBid),
+        BidStatus::Accepted => {}
+    }
+    match stored.auction.retraction_until(bid.admitted_at) {
+        Some(until) if now >= until => refuse(AuctionRefusal::RetractionTooLate { until }),
+        Some(_) | None => Ok(()),
+    }
 }
 
 #[derive(Debug, Deserialize, ToSchema)]

@@ -10,6 +10,7 @@ mod keys;
 mod listing;
 mod live;
 mod private;
+mod queue;
 mod routes;
 mod socketio;
 mod terms;
