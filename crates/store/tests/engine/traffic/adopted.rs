@@ -162,7 +162,10 @@ impl Going {
         Self {
             away: is_deleted
                 || (has_expired && (is_received(queue) || is_moved(queue)))
-                || dead.is_some_and(|dead| is_moved(dead) && model.is_expired(dead, mail)),
+                // Exhausted here, it may be found too old there within the batch.
+                || dead.is_some_and(|dead| {
+                    (is_moved(dead) || is_received(dead)) && model.is_expired(dead, mail)
+                }),
             to,
         }
     }
