@@ -130,7 +130,7 @@ export const enAuctions = {
   "bid.least": "At least {least}",
   "bid.leastOwn": "Over your own bid: at least {least}",
   "bid.leastSealed": "Only more than {amount} counts",
-  "bid.maximumHint": "Hidden until the end; the certificate then shows it under your number.",
+  "bid.maximumHint": "Hidden until the end.",
   "bid.raiseHint": "A higher one costs nothing now.",
   "bid.bidder": "Your name as a bidder",
   "bid.bidderHint": "For example your e-mail address. Others see only a number.",
@@ -204,7 +204,7 @@ export const enAuctions = {
   "about.retraction.always": "within {within} of the bid",
   "about.seller": "Seller",
   "about.certificate": "Certificate",
-  "about.certificateHint": "Every decision in order, so that anybody can check the result.",
+  "about.certificateHint": "Every decision in order, so that anybody can check the result. After the end with every maximum, under the bidders' numbers.",
 
   "spoken.opened": "Bidding is open",
   "spoken.extended": "Extended: it now ends on {when}",

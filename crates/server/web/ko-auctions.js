@@ -130,7 +130,7 @@ export const koAuctions = {
   "bid.least": "{least} 이상",
   "bid.leastOwn": "내 입찰보다 높이려면 {least} 이상",
   "bid.leastSealed": "{amount}보다 높은 금액만 인정돼요",
-  "bid.maximumHint": "경매가 끝날 때까지 숨겨요. 끝나면 증명서에 번호와 함께 나와요.",
+  "bid.maximumHint": "경매가 끝날 때까지 숨겨요.",
   "bid.raiseHint": "한도를 올려도 지금 가격은 그대로예요.",
   "bid.bidder": "입찰자 이름",
   "bid.bidderHint": "이메일 주소 등을 적어 주세요. 다른 분께는 번호만 보여요.",
@@ -204,7 +204,7 @@ export const koAuctions = {
   "about.retraction.always": "입찰 후 {within} 안에 가능해요",
   "about.seller": "판매자",
   "about.certificate": "증명서",
-  "about.certificateHint": "모든 결정이 순서대로 담겨 있어 누구나 결과를 확인할 수 있어요.",
+  "about.certificateHint": "모든 결정이 순서대로 담겨 있어 누구나 결과를 확인할 수 있어요. 끝난 뒤에는 입찰자 번호와 함께 한도 금액도 나와요.",
 
   "spoken.opened": "입찰이 시작됐어요",
   "spoken.extended": "연장됐어요. 이제 {when}에 마감돼요",
