@@ -271,7 +271,7 @@ pub struct LoadedAuction {
     /// The first [`WAITING_BIDS_MAX`] bids without a verdict, oldest first.
     pub waiting: VecDeque<BidRecord>,
     /// Every bid that was taken and not retracted, by rising number, if it was asked for and
-    /// [`commerce::auction::Auction::check_replay`] refuses nothing.
+    /// [`commerce::auction::Auction::check_replay`] refuses nothing but by the clock.
     pub standing: Option<Vec<AdmittedBid>>,
 }
 

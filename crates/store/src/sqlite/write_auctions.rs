@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 
+use commerce::Millis;
 use commerce::auction::{AdmittedBid, AuctionStatus};
 use engine::auction::{BidRecord, StoredAuction, admitted_bid};
 use engine::ports::{Changes, Loaded, LoadedAuction, StoreError, Touch, WAITING_BIDS_MAX};
@@ -48,8 +49,9 @@ impl Auctions {
             let Some(found) = loaded.auctions.get_mut(seq) else {
                 continue;
             };
-            // Whoever may not take a bid back must not make everybody wait for the reading.
-            let may_be_needed = found.stored.auction.check_replay(touch.now).is_ok();
+            // Whoever may not take a bid back must not make everybody wait for the reading. Not
+            // by the clock: a bid that waits for its verdict may move the end.
+            let may_be_needed = found.stored.auction.check_replay(Millis::MIN).is_ok();
             if found.standing.is_none() && may_be_needed {
                 found.standing = Some(standing_bids(connection, &found.stored)?);
             }

@@ -103,6 +103,10 @@ async fn retract_bid(State(app): State<App>, Path(id): Path<String>) -> HttpResu
 fn may_retract(app: &App, bid: &BidRecord, stored: &StoredAuction) -> HttpResult<()> {
     let refuse = |refusal| Err(Refusal::Auction(refusal).into());
     let now = app.engine.now();
+    // A bid that waits for its verdict may move the end.
+    if stored.waiting > 0 {
+        return Ok(());
+    }
     if let Err(refusal) = stored.auction.check_replay(now) {
         return refuse(refusal);
     }
