@@ -127,6 +127,27 @@ pub struct Envelope {
     pub tail: Arc<str>,
 }
 
+/// A queue of the shop's own that hears a topic of the shop's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnSubscription {
+    /// A name that ends in `.fifo` is a FIFO topic.
+    pub topic: String,
+    pub queue: String,
+    /// The types of event that it wants; none means all of them.
+    pub types: Vec<String>,
+}
+
+impl<T: Into<String>, Q: Into<String>> From<(T, Q)> for OwnSubscription {
+    /// A queue that wants everything.
+    fn from((topic, queue): (T, Q)) -> Self {
+        Self {
+            topic: topic.into(),
+            queue: queue.into(),
+            types: Vec::new(),
+        }
+    }
+}
+
 /// The attributes of a topic that were sent.
 #[derive(Debug, Clone, Default)]
 pub struct TopicSettings {
@@ -218,8 +239,7 @@ pub enum Command {
     },
     EnsureQueues {
         queues: Vec<QueueSpec>,
-        /// (topic, queue)
-        subscriptions: Vec<(String, String)>,
+        subscriptions: Vec<OwnSubscription>,
     },
     /// A queue of this name and kind, with these attributes. There already: fine, if what was
     /// sent is as it is.

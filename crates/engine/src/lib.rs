@@ -31,8 +31,8 @@ mod waits;
 
 pub use command::{
     Aftermath, BidMessage, BodyHash, Command, CreateAuction, Envelope, KeyHash, Offer, OrderReply,
-    PlaceBid, PlaceOrder, Publish, QueueSpec, ReceiptReply, Refusal, ReplenishmentChange,
-    ReplenishmentReply, Reply, SubscriptionChange, TopicSettings,
+    OwnSubscription, PlaceBid, PlaceOrder, Publish, QueueSpec, ReceiptReply, Refusal,
+    ReplenishmentChange, ReplenishmentReply, Reply, SubscriptionChange, TopicSettings,
 };
 pub use engine::{Engine, EngineError, Limits};
 pub use entry::{Buyer, Data, Entry, Family, Kind, OrderRecord, OrderStatus};

@@ -11,6 +11,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use effects::Effects;
 use engine::ports::Clock;
 use engine::{Engine, run_relay, run_waits};
 use outgoing::{AllowedHosts, Client, Timeouts};
@@ -24,6 +25,7 @@ use crate::config::{Config, ConfigError};
 use crate::realtime::{Hub, socketio};
 use crate::state::{App, Inner};
 use crate::workers::Health;
+use crate::workers::consumer::Consumer;
 use crate::{aws, declared, demo, http, listen, telemetry, workers};
 
 /// Connections that the system takes before they are accepted: everybody comes at once. What the
@@ -83,7 +85,9 @@ pub async fn serve(mut config: Config) -> Result<(), ServeError> {
     }
     let clock = Arc::new(SystemClock);
     let engine = Engine::start(opened, clock, Arc::new(ids()?), config.engine_limits())?;
-    workers::ensure_queues(&engine, &config.factory).await?;
+    let effects = Effects::new(&config.data.join("effects.db"));
+    let consumers = workers::consumers();
+    workers::ensure_queues(&engine, &config.factory, &consumers).await?;
     declared::apply(&engine, &config).await?;
     if config.demo {
         demo::load(&engine).await?;
@@ -111,11 +115,12 @@ pub async fn serve(mut config: Config) -> Result<(), ServeError> {
         metrics,
         workers: Health::default(),
         sns,
+        effects,
         engine: engine.clone(),
         config,
     });
     let ended = Ended::default();
-    start_tasks(&app, &tasks, &allowed, &ended)?;
+    start_tasks(&app, &tasks, &allowed, &ended, consumers)?;
     let more = reference_factory.as_ref().map(factory::Factory::router);
     if let Some(factory) = &reference_factory {
         tasks.spawn(factory.run(cancel.clone()));
@@ -219,6 +224,7 @@ fn start_tasks(
     tasks: &TaskTracker,
     allowed: &AllowedHosts,
     ended: &Ended,
+    consumers: Vec<Arc<dyn Consumer>>,
 ) -> Result<(), ServeError> {
     let total = Duration::from_millis(app.config.factory.request_timeout_ms);
     let timeouts = Timeouts {
@@ -227,7 +233,7 @@ fn start_tasks(
     };
     let client = Client::new(allowed.clone(), timeouts)
         .map_err(|error| ServeError::Start(error.to_string()))?;
-    workers::start(app, tasks, client);
+    workers::start(app, tasks, client, consumers);
     let (hub, engine, cancel) = (app.hub.clone(), app.engine.clone(), app.cancel.clone());
     let told = ended.clone();
     tasks.spawn(async move {

@@ -24,6 +24,8 @@ pub struct Inner {
     pub workers: crate::workers::Health,
     /// What notifications need beside the engine.
     pub sns: crate::aws::sns::Sns,
+    /// What follows an order, kept by its consumers.
+    pub effects: effects::Effects,
 }
 
 impl App {

@@ -40,7 +40,10 @@ impl Batch {
 
     pub(super) fn ensure_topic(&mut self, name: &str) -> Result<(), Refusal> {
         if !self.loaded.topics.contains_key(name) {
-            let settings = TopicSettings::default();
+            let settings = TopicSettings {
+                fifo: name.ends_with(".fifo").then_some(true),
+                ..TopicSettings::default()
+            };
             self.create_topic(name, None, settings, BTreeMap::new())?;
         }
         Ok(())

@@ -138,9 +138,9 @@ fn touch_messaging(touch: &mut Touch, command: &Command) {
                     queue_of(touch, &redrive.dead_letter_queue);
                 }
             }
-            for (topic, queue) in subscriptions {
-                topic_of(touch, topic);
-                queue_of(touch, queue);
+            for subscription in subscriptions {
+                topic_of(touch, &subscription.topic);
+                queue_of(touch, &subscription.queue);
             }
         }
         Command::CreateQueue { name, settings, .. }

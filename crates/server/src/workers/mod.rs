@@ -5,7 +5,10 @@
 
 mod auctioneer;
 mod bids;
+pub mod consumer;
+mod consumers;
 mod deliveries;
+pub mod events;
 mod keeper;
 mod replenisher;
 mod runtime;
@@ -23,6 +26,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::Factory;
 use crate::state::App;
+use crate::workers::consumer::Consumer;
 
 /// Where requests to factories wait.
 pub const REPLENISHMENT_QUEUE: &str = "replenishment";
@@ -89,7 +93,11 @@ fn fifo() -> QueueConfig {
 ///
 /// # Errors
 /// When the engine cannot make them.
-pub async fn ensure_queues(engine: &Engine, settings: &Factory) -> Result<(), EngineError> {
+pub async fn ensure_queues(
+    engine: &Engine,
+    settings: &Factory,
+    consumers: &[Arc<dyn Consumer>],
+) -> Result<(), EngineError> {
     // Six times what one attempt may take, as Amazon advises for its consumers.
     let attempts_s = settings.request_timeout_ms.div_ceil(1_000) * 6;
     let visibility_timeout_s = u32::try_from(attempts_s)
@@ -150,7 +158,9 @@ pub async fn ensure_queues(engine: &Engine, settings: &Factory) -> Result<(), En
             },
         },
     ];
-    let subscriptions = vec![(TOPIC_STOCK.to_owned(), REPLENISHMENT_QUEUE.to_owned())];
+    let mut queues = queues;
+    let mut subscriptions = vec![(TOPIC_STOCK, REPLENISHMENT_QUEUE).into()];
+    consumers::own(consumers, &mut queues, &mut subscriptions);
     let command = Command::EnsureQueues {
         queues,
         subscriptions,
@@ -163,8 +173,22 @@ pub async fn ensure_queues(engine: &Engine, settings: &Factory) -> Result<(), En
     }
 }
 
+/// Those who follow what the shop does, each with a queue of its own.
+#[must_use]
+pub fn consumers() -> Vec<Arc<dyn Consumer>> {
+    Vec::new()
+}
+
 /// Starts every worker; they end with the server's token.
-pub fn start(app: &App, tracker: &TaskTracker, client: outgoing::Client) {
+pub fn start(
+    app: &App,
+    tracker: &TaskTracker,
+    client: outgoing::Client,
+    consumers: Vec<Arc<dyn Consumer>>,
+) {
+    for consumer in consumers {
+        tracker.spawn(consumers::run(app.clone(), consumer));
+    }
     let replenisher = replenisher::Replenisher::new(app.clone(), client);
     tracker.spawn(runtime::run(app.clone(), REPLENISHMENT_QUEUE, replenisher));
     tracker.spawn(keeper::run(app.clone()));

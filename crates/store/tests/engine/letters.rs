@@ -433,7 +433,7 @@ async fn run(place: Place, acts: &[Act]) {
             .map(|queue| queue_spec(QUEUES[queue], config(queue < DEAD)))
             .collect(),
         subscriptions: SUBSCRIBED
-            .map(|queue| (TOPIC.to_owned(), QUEUES[queue].to_owned()))
+            .map(|queue| (TOPIC, QUEUES[queue]).into())
             .to_vec(),
     })
     .await;

@@ -263,7 +263,7 @@ fn a_queue_without_its_dead_letter_queue_is_not_made() {
             queues,
             subscriptions: subscriptions
                 .iter()
-                .map(|(topic, queue)| ((*topic).to_owned(), (*queue).to_owned()))
+                .map(|(topic, queue)| (*topic, *queue).into())
                 .collect(),
         };
         let missing = |queue: &str| Refusal::QueueNotFound {

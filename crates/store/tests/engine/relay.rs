@@ -47,7 +47,7 @@ async fn subscribe(rig: &Rig, subscriptions: &[(&str, &str)]) {
             .collect(),
         subscriptions: subscriptions
             .iter()
-            .map(|(topic, queue)| ((*topic).to_owned(), (*queue).to_owned()))
+            .map(|(topic, queue)| (*topic, *queue).into())
             .collect(),
     })
     .await;
@@ -319,7 +319,7 @@ fn operations_hears_of_dead_letters() {
                 queue_spec("dead", QueueConfig::default()),
                 queue_spec("ops", small),
             ],
-            subscriptions: vec![(TOPIC_OPERATIONS.to_owned(), "ops".to_owned())],
+            subscriptions: vec![(TOPIC_OPERATIONS, "ops").into()],
         })
         .await;
         let relay = Relay::start(rig.engine());

@@ -6,12 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use messaging::topic::{Protocol, Subscription as TopicSubscription};
+use messaging::topic::{FilterPolicy, FilterScope, Protocol, Subscription as TopicSubscription};
 use messaging::{QueueConfig, QueueMore, QueueName, QueueSettings};
 
 use super::super::Batch;
 use super::uuid;
-use crate::command::{QueueSpec, Refusal, Reply};
+use crate::command::{OwnSubscription, QueueSpec, Refusal, Reply};
 use crate::ports::{LoadedQueue, Queue, Subscription, Sweep};
 
 /// Between two purges of one queue (API reference, `PurgeQueue`).
@@ -21,7 +21,7 @@ impl Batch {
     pub(in crate::decide) fn ensure_queues(
         &mut self,
         queues: Vec<QueueSpec>,
-        subscriptions: Vec<(String, String)>,
+        subscriptions: Vec<OwnSubscription>,
     ) -> Result<Reply, Refusal> {
         // All of them or none: what can be refused is looked at before anything is made.
         for spec in &queues {
@@ -44,7 +44,7 @@ impl Batch {
             .iter()
             .filter_map(|spec| spec.config.redrive.as_ref())
             .map(|redrive| &redrive.dead_letter_queue);
-        let subscribed = subscriptions.iter().map(|(_, queue)| queue);
+        let subscribed = subscriptions.iter().map(|subscription| &subscription.queue);
         if let Some(missing) = dead_letter_queues
             .chain(subscribed)
             .find(|name| is_missing(name))
@@ -73,20 +73,28 @@ impl Batch {
                 }
             }
         }
-        for (topic, queue) in subscriptions {
-            self.ensure_subscription(&topic, &queue)?;
+        for subscription in &subscriptions {
+            self.ensure_subscription(subscription)?;
         }
         Ok(Reply::Done)
     }
 
-    /// A queue of the shop's own that hears a topic of the shop's own, as it is.
-    fn ensure_subscription(&mut self, topic: &str, queue: &str) -> Result<(), Refusal> {
+    /// What it hears follows the program's version; everything else about a subscription that is
+    /// there stays as somebody may have set it.
+    fn ensure_subscription(&mut self, own: &OwnSubscription) -> Result<(), Refusal> {
+        let (topic, queue) = (own.topic.as_str(), own.queue.as_str());
         self.ensure_topic(topic)?;
+        let filter = filter_of(&own.types)?;
         let loaded = &self.loaded.topics[topic];
-        let known = loaded.subscriptions.iter().any(|known| {
+        let known = loaded.subscriptions.iter().find(|known| {
             known.subscription.protocol == Protocol::Queue && known.subscription.endpoint == queue
         });
-        if known {
+        if let Some(known) = known {
+            if known.subscription.filter != filter {
+                let mut changed = known.clone();
+                changed.subscription.filter = filter;
+                self.put_subscription(changed);
+            }
             return Ok(());
         }
         let id = uuid(self.draw());
@@ -97,7 +105,7 @@ impl Batch {
                 protocol: Protocol::Queue,
                 endpoint: queue.to_owned(),
                 raw: true,
-                filter: None,
+                filter,
                 redrive: None,
                 confirmed: true,
             },
@@ -292,4 +300,15 @@ impl Batch {
         });
         Reply::Done
     }
+}
+
+/// A policy on the attribute `type` that every publication from the log carries.
+fn filter_of(types: &[String]) -> Result<Option<FilterPolicy>, Refusal> {
+    if types.is_empty() {
+        return Ok(None);
+    }
+    let policy = serde_json::json!({ "type": types }).to_string();
+    FilterPolicy::parse(&policy, FilterScope::MessageAttributes)
+        .map(Some)
+        .map_err(Refusal::Topic)
 }

@@ -1,0 +1,275 @@
+//! One `SQLite` file: opened when it is needed, and again when it went away.
+//!
+//! What always holds here: a write is one transaction, on disk before it is answered (WAL,
+//! `synchronous=FULL`); a file that a newer version has written is refused and left as it is;
+//! whoever waits for another process's lock waits [`BUSY`] at most. Several processes may use
+//! one file.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+
+use crate::inbox;
+
+/// How long a write waits for that of another process.
+const BUSY: Duration = Duration::from_secs(2);
+
+/// Why a call has no answer. Nothing was changed.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{path}: {what}")]
+pub struct DatabaseError {
+    pub path: String,
+    pub what: String,
+}
+
+/// A database of the consumers. Cheap to clone.
+#[derive(Clone)]
+pub struct Database(Arc<Inner>);
+
+struct Inner {
+    path: PathBuf,
+    /// The schema's versions, each as what it adds to the one before.
+    versions: &'static [&'static [&'static str]],
+    writer: Mutex<Option<Connection>>,
+    reader: Mutex<Option<Connection>>,
+}
+
+/// `effects.db`: parcels, e-mails, webhooks, alerts.
+#[derive(Clone)]
+pub struct Effects(pub Database);
+
+impl Effects {
+    /// Nothing is opened yet.
+    pub fn new(path: &Path) -> Self {
+        Self(Database::new(path, &[&[inbox::SCHEMA]]))
+    }
+}
+
+impl Database {
+    /// Nothing is opened yet.
+    pub fn new(path: &Path, versions: &'static [&'static [&'static str]]) -> Self {
+        Self(Arc::new(Inner {
+            path: path.to_owned(),
+            versions,
+            writer: Mutex::new(None),
+            reader: Mutex::new(None),
+        }))
+    }
+
+    /// One transaction, durable when this returns. Rolled back when `work` fails.
+    ///
+    /// # Errors
+    /// When the file cannot be opened, locked or written, and what `work` fails with.
+    pub async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, DatabaseError> {
+        self.call(Side::Writer, move |connection| {
+            let transaction =
+                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let answer = work(&transaction)?;
+            transaction.commit()?;
+            Ok(answer)
+        })
+        .await
+    }
+
+    /// Sees one moment of the database.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, DatabaseError> {
+        self.call(Side::Reader, move |connection| {
+            let transaction = connection.transaction()?;
+            work(&transaction)
+        })
+        .await
+    }
+
+    async fn call<T: Send + 'static>(
+        &self,
+        side: Side,
+        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, DatabaseError> {
+        let inner = Arc::clone(&self.0);
+        let done = tokio::task::spawn_blocking(move || inner.call(side, work)).await;
+        let error = |what: String| DatabaseError {
+            path: self.0.path.display().to_string(),
+            what,
+        };
+        match done {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(what)) => Err(error(what)),
+            Err(_) => Err(error("the call was cut short".to_owned())),
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Writer,
+    Reader,
+}
+
+impl Inner {
+    fn call<T>(
+        &self,
+        side: Side,
+        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, String> {
+        let slot = match side {
+            Side::Writer => &self.writer,
+            Side::Reader => &self.reader,
+        };
+        let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        // A file that was replaced or removed under us is not written for ever.
+        if slot.is_some() && !self.path.exists() {
+            *slot = None;
+        }
+        let connection = match &mut *slot {
+            Some(connection) => connection,
+            None => slot.insert(self.open()?),
+        };
+        match work(connection) {
+            Ok(answer) => Ok(answer),
+            Err(error) => {
+                // Whatever is wrong with the connection is not kept.
+                *slot = None;
+                Err(error.to_string())
+            }
+        }
+    }
+
+    fn open(&self) -> Result<Connection, String> {
+        if let Some(directory) = self.path.parent() {
+            std::fs::create_dir_all(directory).map_err(|error| error.to_string())?;
+        }
+        private_file(&self.path).map_err(|error| error.to_string())?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection =
+            Connection::open_with_flags(&self.path, flags).map_err(|error| error.to_string())?;
+        self.prepare(&mut connection)
+            .map_err(|error| error.to_string())?
+            .map_or(Ok(connection), Err)
+    }
+
+    /// Brings the schema up to date; what is wrong with it, if it is of a newer version.
+    fn prepare(&self, connection: &mut Connection) -> rusqlite::Result<Option<String>> {
+        connection.busy_timeout(BUSY)?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "foreign_keys", true)?;
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let version: u32 =
+            transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        let newest = u32::try_from(self.versions.len()).expect("a handful of versions");
+        if version > newest {
+            return Ok(Some(format!(
+                "its schema is version {version}, this program knows {newest}: use a newer one"
+            )));
+        }
+        for version in self.versions.iter().skip(version as usize) {
+            for part in *version {
+                transaction.execute_batch(part)?;
+            }
+        }
+        if version < newest {
+            transaction.pragma_update(None, "user_version", newest)?;
+        }
+        transaction.commit()?;
+        Ok(None)
+    }
+}
+
+/// There are e-mail addresses in it: nobody else on the machine may read it. The other files of
+/// the database take its permissions.
+fn private_file(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(path)
+        .map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn note(
+        database: &Database,
+        event: &'static str,
+    ) -> impl Future<Output = Result<bool, DatabaseError>> {
+        database.write(move |transaction| inbox::is_first(transaction, "c", event, 1))
+    }
+
+    #[tokio::test]
+    async fn an_event_is_handled_once_also_by_another_process() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("effects.db");
+        let (one, two) = (Effects::new(&path).0, Effects::new(&path).0);
+        assert!(note(&one, "1").await.unwrap());
+        assert!(!note(&one, "1").await.unwrap());
+        assert!(!note(&two, "1").await.unwrap());
+        assert!(note(&two, "2").await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn what_fails_leaves_no_note_behind() {
+        let directory = tempfile::tempdir().unwrap();
+        let database = Effects::new(&directory.path().join("effects.db")).0;
+        let failed = database
+            .write(|transaction| {
+                assert!(inbox::is_first(transaction, "c", "1", 1)?);
+                transaction.execute("INSERT INTO nowhere VALUES (1)", [])
+            })
+            .await;
+        assert!(failed.unwrap_err().what.contains("nowhere"));
+        assert!(note(&database, "1").await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_database_that_was_away_is_used_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let place = directory.path().join("elsewhere");
+        std::fs::write(&place, "a file where a directory must be").unwrap();
+        let database = Effects::new(&place.join("effects.db")).0;
+        assert!(note(&database, "1").await.is_err());
+        std::fs::remove_file(&place).unwrap();
+        assert!(note(&database, "1").await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_newer_schema_is_refused_and_left_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("effects.db");
+        let connection = Connection::open(&path).unwrap();
+        connection.pragma_update(None, "user_version", 99).unwrap();
+        let error = note(&Effects::new(&path).0, "1").await.unwrap_err();
+        assert!(error.what.contains("version 99"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn old_notes_are_forgotten() {
+        let directory = tempfile::tempdir().unwrap();
+        let database = Effects::new(&directory.path().join("effects.db")).0;
+        assert!(note(&database, "1").await.unwrap());
+        let later = inbox_kept() + 2;
+        for event in ["2", "1"] {
+            let is_first = database
+                .write(move |transaction| inbox::is_first(transaction, "c", event, later))
+                .await;
+            assert!(is_first.unwrap(), "1 was forgotten");
+        }
+    }
+
+    fn inbox_kept() -> i64 {
+        28 * 24 * 60 * 60 * 1_000
+    }
+}
