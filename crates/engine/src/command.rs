@@ -16,7 +16,7 @@ use messaging::{DeduplicationScope, Message, QueueConfig, QueueSettings, Receipt
 
 use crate::auction::{BidRecord, StoredAuction};
 use crate::entry::OrderRecord;
-use crate::ports::{MoveTask, Queue, Subscription, Topic};
+use crate::ports::{Cursors, MoveTask, Queue, Subscription, Topic};
 
 /// The fingerprint of an `Idempotency-Key` within its scope: 128 bits of BLAKE3.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -125,6 +125,23 @@ pub struct Envelope {
     /// What stands between the sequence number and the id.
     pub middle: Option<Arc<str>>,
     pub tail: Arc<str>,
+}
+
+/// Who tells of an entry. Each has a cursor of its own, so that orders, which are many and may be
+/// told later, hold up nobody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Relay {
+    Shop,
+    Orders,
+}
+
+impl Relay {
+    pub(crate) const fn cursor(self, cursors: &mut Cursors) -> &mut u64 {
+        match self {
+            Self::Shop => &mut cursors.shop,
+            Self::Orders => &mut cursors.orders,
+        }
+    }
 }
 
 /// A queue of the shop's own that hears a topic of the shop's own.
@@ -375,6 +392,7 @@ pub enum Command {
         max: usize,
     },
     Relay {
+        which: Relay,
         from: u64,
         to: u64,
         /// Each with its topic.

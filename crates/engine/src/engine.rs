@@ -11,6 +11,7 @@ use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
 use crate::command::{Command, Refusal, Reply};
 use crate::feed::Feed;
 use crate::flow::{Flow, Flows};
+use crate::pace::Pace;
 use crate::ports::{Clock, Ids, Opened, Reader, StoreError};
 use crate::sequencer::{self, Job, Shared};
 use crate::waits::Waits;
@@ -82,6 +83,8 @@ impl From<StoreError> for EngineError {
 #[derive(Clone)]
 pub struct Engine {
     inner: Arc<Inner>,
+    /// Its commands stand behind those of others.
+    is_behind: bool,
 }
 
 struct Inner {
@@ -94,6 +97,7 @@ struct Inner {
     limits: Limits,
     thread: Mutex<Option<JoinHandle<()>>>,
     stopped: watch::Receiver<bool>,
+    pace: Pace,
 }
 
 /// A wake-up for every queue somebody waits on.
@@ -158,8 +162,20 @@ impl Engine {
                 limits,
                 thread: Mutex::new(Some(thread)),
                 stopped,
+                pace: Pace::default(),
             }),
+            is_behind: false,
         })
+    }
+
+    /// The same engine for work that may wait: while others have commands decided, what is asked
+    /// through this handle takes a small share of the sequencer's time, see [`Pace`].
+    #[must_use]
+    pub fn behind(&self) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+            is_behind: true,
+        }
     }
 
     /// Has a command decided, in order, and waits until the decision is durable.
@@ -167,24 +183,15 @@ impl Engine {
     /// # Errors
     /// See [`EngineError`]; a rule that says no is `Ok(Err(refusal))`.
     pub async fn decide(&self, command: Command) -> Result<Result<Reply, Refusal>, EngineError> {
-        let (reply, answer) = oneshot::channel();
-        if self.inner.stopping() {
-            return Err(EngineError::Stopping);
+        if !self.is_behind {
+            self.inner.pace.note_front();
+            return self.inner.decide(command, false).await;
         }
-        // Counted before it is sent: the sequencer counts it down as soon as it has it.
-        let depth = &self.inner.shared.depth;
-        depth.fetch_add(1, Ordering::Relaxed);
-        if let Err(error) = self.inner.sender.try_send(Job::Decide { command, reply }) {
-            depth.fetch_sub(1, Ordering::Relaxed);
-            return Err(match error {
-                mpsc::error::TrySendError::Full(_) => EngineError::Overloaded,
-                mpsc::error::TrySendError::Closed(_) => self.inner.why_closed(),
-            });
-        }
-        match answer.await {
-            Ok(answer) => answer,
-            Err(_) => Err(self.inner.why_closed()),
-        }
+        let spent = || self.inner.shared.behind_us.load(Ordering::Relaxed);
+        let turn = self.inner.pace.turn(spent).await;
+        let answer = self.inner.decide(command, true).await;
+        drop(turn);
+        answer
     }
 
     /// Reads on a thread where blocking is allowed.
@@ -290,6 +297,35 @@ impl Engine {
 }
 
 impl Inner {
+    async fn decide(
+        &self,
+        command: Command,
+        is_behind: bool,
+    ) -> Result<Result<Reply, Refusal>, EngineError> {
+        let (reply, answer) = oneshot::channel();
+        if self.stopping() {
+            return Err(EngineError::Stopping);
+        }
+        // Counted before it is sent: the sequencer counts it down as soon as it has it.
+        let depth = &self.shared.depth;
+        depth.fetch_add(1, Ordering::Relaxed);
+        if let Err(error) = self.sender.try_send(Job::Decide {
+            command,
+            reply,
+            is_behind,
+        }) {
+            depth.fetch_sub(1, Ordering::Relaxed);
+            return Err(match error {
+                mpsc::error::TrySendError::Full(_) => EngineError::Overloaded,
+                mpsc::error::TrySendError::Closed(_) => self.why_closed(),
+            });
+        }
+        match answer.await {
+            Ok(answer) => answer,
+            Err(_) => Err(self.why_closed()),
+        }
+    }
+
     fn stopping(&self) -> bool {
         self.shared.stopping.load(Ordering::SeqCst)
     }

@@ -24,6 +24,7 @@ mod engine;
 mod entry;
 pub mod feed;
 mod flow;
+mod pace;
 pub mod ports;
 mod relay;
 mod sequencer;
@@ -31,11 +32,13 @@ mod waits;
 
 pub use command::{
     Aftermath, BidMessage, BodyHash, Command, CreateAuction, Envelope, KeyHash, Offer, OrderReply,
-    OwnSubscription, PlaceBid, PlaceOrder, Publish, QueueSpec, ReceiptReply, Refusal,
+    OwnSubscription, PlaceBid, PlaceOrder, Publish, QueueSpec, ReceiptReply, Refusal, Relay,
     ReplenishmentChange, ReplenishmentReply, Reply, SubscriptionChange, TopicSettings,
 };
 pub use engine::{Engine, EngineError, Limits};
 pub use entry::{Buyer, Data, Entry, Family, Kind, OrderRecord, OrderStatus};
 pub use flow::{Counts, Flow, Flows};
-pub use relay::{TOPIC_AUCTIONS, TOPIC_OPERATIONS, TOPIC_ORDERS, TOPIC_STOCK, run_relay};
+pub use relay::{
+    TOPIC_AUCTIONS, TOPIC_CUSTOMERS, TOPIC_OPERATIONS, TOPIC_ORDERS, TOPIC_STOCK, run_relay,
+};
 pub use waits::{Waiter, Waits, run_waits};

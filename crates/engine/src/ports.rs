@@ -308,7 +308,15 @@ pub struct Loaded {
     pub topics: HashMap<String, LoadedTopic>,
     /// Those that were asked for by id.
     pub subscriptions: HashMap<String, Subscription>,
-    pub relay_cursor: u64,
+    pub relayed: Cursors,
+}
+
+/// The newest entry that each relay has told of. One that is slow holds up no other.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Cursors {
+    /// Of everything but orders.
+    pub shop: u64,
+    pub orders: u64,
 }
 
 /// A later state of an order than its first entry gives.
@@ -380,7 +388,7 @@ pub struct Changes {
     /// By the number of the queue or topic.
     pub duplicates: Vec<(u32, DedupEntry)>,
     pub attempts: Vec<(u32, Attempt)>,
-    pub relay_cursor: Option<u64>,
+    pub relayed: Option<Cursors>,
     pub sweep: Option<Sweep>,
     /// Write something even when nothing else changed.
     pub probe: Option<Millis>,
@@ -412,7 +420,7 @@ impl Changes {
             messages_removed,
             duplicates,
             attempts,
-            relay_cursor,
+            relayed,
             sweep,
             probe,
         } = self;
@@ -438,7 +446,7 @@ impl Changes {
             && messages_removed.is_empty()
             && duplicates.is_empty()
             && attempts.is_empty()
-            && relay_cursor.is_none()
+            && relayed.is_none()
             && sweep.is_none()
             && probe.is_none()
     }
@@ -591,7 +599,7 @@ pub trait Reader: Send + Sync {
     fn moving_queues(&self) -> Result<Vec<(String, MoveTask)>, StoreError>;
     /// Whether a sweep would find partitions to clear.
     fn has_dropped_messages(&self) -> Result<bool, StoreError>;
-    fn relay_cursor(&self) -> Result<u64, StoreError>;
+    fn relayed(&self) -> Result<Cursors, StoreError>;
     /// Every order change there is, for the audit.
     fn order_change(&self, order: u64) -> Result<Option<OrderChange>, StoreError>;
 }

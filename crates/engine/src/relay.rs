@@ -4,22 +4,27 @@
 //! entry is published once, whatever dies when.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use commerce::{Currency, Money};
 use messaging::{Attribute, topic};
+use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use crate::command::{Command, Publish, Refusal};
+use crate::command::{Command, Publish, Refusal, Relay};
 use crate::decide::uuid;
 use crate::engine::{Engine, EngineError};
-use crate::entry::{Entry, Kind};
+use crate::entry::{Entry, Kind, OrderRecord};
 use crate::ports::Envelopes;
 
 /// Topic of everything that happens to a product's goods.
 pub const TOPIC_STOCK: &str = "stock";
 /// Topic of verdicts on orders.
 pub const TOPIC_ORDERS: &str = "orders";
+/// FIFO topic of what each customer bought and gave back, in order.
+pub const TOPIC_CUSTOMERS: &str = "customers.fifo";
 /// Topic of what happens to auctions, but for the single bids.
 pub const TOPIC_AUCTIONS: &str = "auctions";
 /// Topic of what operations must hear.
@@ -30,6 +35,8 @@ const CURSOR_EVERY: u64 = 50_000;
 
 /// Publications in one commit.
 const PUBLICATIONS_MAX: usize = 256;
+/// Orders told of in one commit: a few copies each, and buyers wait while it is decided.
+const ORDERS_MAX: usize = 64;
 
 /// Who subscribed is looked up when this process adds a subscription, so that it hears
 /// everything that comes after, and so often for those that another process adds.
@@ -38,16 +45,32 @@ const SUBSCRIPTIONS_EVERY: Duration = Duration::from_millis(500);
 /// How long to wait before trying again when the sequencer is full.
 const RETRY: Duration = Duration::from_millis(50);
 
-fn topic(kind: Kind) -> Option<&'static str> {
+impl Relay {
+    const fn topics(self) -> &'static [&'static str] {
+        match self {
+            Self::Shop => &[TOPIC_STOCK, TOPIC_AUCTIONS, TOPIC_OPERATIONS],
+            Self::Orders => &[TOPIC_ORDERS, TOPIC_CUSTOMERS],
+        }
+    }
+
+    const fn publications_max(self) -> usize {
+        match self {
+            Self::Shop => PUBLICATIONS_MAX,
+            Self::Orders => ORDERS_MAX,
+        }
+    }
+}
+
+/// Whose relay an entry's topic belongs to follows from the topic.
+const fn topics(kind: Kind) -> &'static [&'static str] {
     match kind {
         Kind::StockReceived
         | Kind::ReplenishmentRequested
         | Kind::ReplenishmentStarted
-        | Kind::ReplenishmentReceived => Some(TOPIC_STOCK),
-        Kind::ReplenishmentFailed | Kind::MessageDeadLettered => Some(TOPIC_OPERATIONS),
-        Kind::OrderPlaced | Kind::OrderAccepted | Kind::OrderSoldOut | Kind::OrderCancelled => {
-            Some(TOPIC_ORDERS)
-        }
+        | Kind::ReplenishmentReceived => &[TOPIC_STOCK],
+        Kind::ReplenishmentFailed | Kind::MessageDeadLettered => &[TOPIC_OPERATIONS],
+        Kind::OrderPlaced | Kind::OrderSoldOut => &[TOPIC_ORDERS],
+        Kind::OrderAccepted | Kind::OrderCancelled => &[TOPIC_ORDERS, TOPIC_CUSTOMERS],
         Kind::AuctionCreated
         | Kind::AuctionOpened
         | Kind::AuctionClosingSoon
@@ -56,30 +79,74 @@ fn topic(kind: Kind) -> Option<&'static str> {
         | Kind::AuctionSettled
         | Kind::AuctionForfeited
         | Kind::AuctionOffered
-        | Kind::AuctionOfferAnswered => Some(TOPIC_AUCTIONS),
+        | Kind::AuctionOfferAnswered => &[TOPIC_AUCTIONS],
         Kind::ProductCreated
         | Kind::ProductUpdated
         | Kind::BidPlaced
         | Kind::BidAccepted
         | Kind::BidRefused
-        | Kind::BidRetracted => None,
+        | Kind::BidRetracted => &[],
     }
 }
 
-fn publish(entry: &Entry, topic: &'static str, envelopes: &dyn Envelopes) -> Publish {
+/// What every event about an order says of it, so that nobody who hears it has to ask.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct OrderFacts<'a> {
+    /// Whoever has it may read and cancel the order.
+    id: String,
+    seq: u64,
+    customer: &'a str,
+    sku: &'a str,
+    quantity: u64,
+    unit_price: Money,
+    currency: Currency,
+}
+
+fn order_text(order: Option<&OrderRecord>) -> String {
+    let Some(order) = order else {
+        return String::new();
+    };
+    let facts = OrderFacts {
+        id: order.id.to_string(),
+        seq: order.id.seq,
+        customer: &order.customer,
+        sku: order.sku.as_str(),
+        quantity: order.quantity.units(),
+        unit_price: order.unit_price,
+        currency: order.currency,
+    };
+    let facts = serde_json::to_string(&facts).expect("texts and numbers have a JSON form");
+    format!(r#","order":{facts}"#)
+}
+
+fn publish(
+    entry: &Entry,
+    order: Option<&OrderRecord>,
+    topic: &'static str,
+    envelopes: &dyn Envelopes,
+) -> Publish {
     let message = format!(
-        r#"{{"type":"{}","seq":{},"at":{},"data":{}}}"#,
+        r#"{{"type":"{}","seq":{},"at":{},"data":{}{}}}"#,
         entry.kind.as_str(),
         entry.seq,
         entry.at,
-        message_text(&entry.data)
+        message_text(&entry.data),
+        order_text(order),
     );
     let kind = Attribute::string(entry.kind.as_str());
-    let publication = topic::Publication {
+    let mut publication = topic::Publication {
         message,
         attributes: [("type".to_owned(), kind)].into(),
         ..topic::Publication::default()
     };
+    if topic == TOPIC_CUSTOMERS
+        && let Some(order) = order
+    {
+        let customer = blake3::hash(order.customer.as_bytes()).to_hex();
+        publication.group = Some(customer.as_str()[..32].to_owned());
+        publication.deduplication = Some(entry.seq.to_string());
+    }
     // The same id whenever the entry is published: it is one publication.
     let digest = blake3::hash(format!("{topic}:{}", entry.seq).as_bytes());
     let id: [u8; 16] = digest.as_bytes()[..16]
@@ -115,9 +182,23 @@ pub async fn run_relay(
     envelopes: Arc<dyn Envelopes>,
     cancel: CancellationToken,
 ) -> Result<(), EngineError> {
-    let mut cursor = engine.read(|reader| reader.relay_cursor()).await?;
+    let shop = tell(&engine, Relay::Shop, &*envelopes, &cancel);
+    // Orders are many: those who buy do not wait for those who hear of it.
+    let behind = engine.behind();
+    let orders = tell(&behind, Relay::Orders, &*envelopes, &cancel);
+    tokio::try_join!(shop, orders).map(|_| ())
+}
+
+async fn tell(
+    engine: &Engine,
+    which: Relay,
+    envelopes: &dyn Envelopes,
+    cancel: &CancellationToken,
+) -> Result<(), EngineError> {
+    let mut cursors = engine.read(|reader| reader.relayed()).await?;
+    let mut cursor = *which.cursor(&mut cursors);
     let mut version = engine.subscriptions_version();
-    let mut subscribed = topics_with_subscribers(&engine).await?;
+    let mut subscribed = topics_with_subscribers(engine, which).await?;
     let mut looked = tokio::time::Instant::now();
     'restart: loop {
         let mut tail = engine.feed().tail(cursor, engine.reader());
@@ -134,24 +215,16 @@ pub async fn run_relay(
             let newest = engine.subscriptions_version();
             if newest != version || looked.elapsed() > SUBSCRIPTIONS_EVERY {
                 version = newest;
-                subscribed = topics_with_subscribers(&engine).await?;
+                subscribed = topics_with_subscribers(engine, which).await?;
                 looked = tokio::time::Instant::now();
             }
-            for chunk in batch.chunks(PUBLICATIONS_MAX) {
-                let publications: Vec<(&'static str, Publish)> = chunk
-                    .iter()
-                    .filter_map(|entry| {
-                        let topic = topic(entry.kind)?;
-                        subscribed
-                            .contains(&topic)
-                            .then(|| (topic, publish(entry, topic, &*envelopes)))
-                    })
-                    .collect();
+            for chunk in batch.chunks(which.publications_max()) {
+                let publications = publications(engine, chunk, &subscribed, envelopes).await?;
                 seen = chunk.last().map_or(seen, |entry| entry.seq);
                 if publications.is_empty() && seen - cursor < CURSOR_EVERY {
                     continue;
                 }
-                match advance(&engine, cursor, seen, publications, &cancel).await? {
+                match advance(engine, which, (cursor, seen), publications, cancel).await? {
                     Some(moved) if moved == seen => cursor = seen,
                     Some(moved) => {
                         cursor = moved;
@@ -164,13 +237,63 @@ pub async fn run_relay(
     }
 }
 
+/// What these entries say on the topics that somebody hears.
+async fn publications(
+    engine: &Engine,
+    entries: &[Arc<Entry>],
+    subscribed: &[&'static str],
+    envelopes: &dyn Envelopes,
+) -> Result<Vec<(&'static str, Publish)>, EngineError> {
+    let told = |entry: &Entry| {
+        let heard = |topic: &&'static str| subscribed.contains(topic);
+        topics(entry.kind)
+            .iter()
+            .copied()
+            .filter(heard)
+            .collect::<Vec<_>>()
+    };
+    let told: Vec<(&Entry, Vec<&'static str>)> = entries
+        .iter()
+        .map(|entry| (&**entry, told(entry)))
+        .filter(|(_, topics)| !topics.is_empty())
+        .collect();
+    // What an entry about an order does not say itself is in the order.
+    let of_orders = told.iter().filter(|(entry, _)| entry.kind.is_order());
+    let asked: Vec<u64> = of_orders.map(|(entry, _)| entry.subject).collect();
+    let mut orders = HashMap::new();
+    if !asked.is_empty() {
+        orders = engine
+            .read(move |reader| {
+                let mut found = HashMap::new();
+                for seq in asked {
+                    if let Some(order) = reader.order(seq)? {
+                        found.insert(seq, order);
+                    }
+                }
+                Ok(found)
+            })
+            .await?;
+    }
+    let mut publications = Vec::new();
+    for (entry, topics) in told {
+        for topic in topics {
+            let order = orders.get(&entry.subject);
+            publications.push((topic, publish(entry, order, topic, envelopes)));
+        }
+    }
+    Ok(publications)
+}
+
 /// Topics that nobody listens to cost nothing.
-async fn topics_with_subscribers(engine: &Engine) -> Result<Vec<&'static str>, EngineError> {
-    let topics = [TOPIC_STOCK, TOPIC_ORDERS, TOPIC_AUCTIONS, TOPIC_OPERATIONS];
+async fn topics_with_subscribers(
+    engine: &Engine,
+    which: Relay,
+) -> Result<Vec<&'static str>, EngineError> {
+    let topics = which.topics();
     engine
         .read(move |reader| {
             let mut subscribed = Vec::new();
-            for topic in topics {
+            for topic in topics.iter().copied() {
                 if !reader.subscriptions(Some(topic), None, 1)?.is_empty() {
                     subscribed.push(topic);
                 }
@@ -183,13 +306,14 @@ async fn topics_with_subscribers(engine: &Engine) -> Result<Vec<&'static str>, E
 /// Where the cursor is afterwards; none when cancelled.
 async fn advance(
     engine: &Engine,
-    from: u64,
-    to: u64,
+    which: Relay,
+    (from, to): (u64, u64),
     publications: Vec<(&'static str, Publish)>,
     cancel: &CancellationToken,
 ) -> Result<Option<u64>, EngineError> {
     loop {
         let command = Command::Relay {
+            which,
             from,
             to,
             publications: publications.clone(),

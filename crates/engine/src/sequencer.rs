@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc as blocking};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use commerce::{Millis, Sku};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -32,6 +32,7 @@ pub(crate) enum Job {
     Decide {
         command: Command,
         reply: oneshot::Sender<Answer>,
+        is_behind: bool,
     },
     /// Take nothing more, finish what is there.
     Stop,
@@ -44,6 +45,8 @@ pub(crate) struct Shared {
     pub(crate) stopping: AtomicBool,
     pub(crate) nudges: Nudges,
     pub(crate) waits: Waits,
+    /// What commands that stand behind the others have cost, in microseconds of the sequencer.
+    pub(crate) behind_us: AtomicU64,
     pub(crate) meter: Meter,
     /// How often a subscription was added: the relay looks again when it moves.
     pub(crate) subscriptions: AtomicU64,
@@ -62,6 +65,7 @@ impl Shared {
             stopping: AtomicBool::new(false),
             nudges: Nudges::default(),
             waits: Waits::default(),
+            behind_us: AtomicU64::new(0),
             meter: Meter::default(),
             subscriptions: AtomicU64::new(0),
             appended: AtomicU64::new(0),
@@ -114,7 +118,7 @@ pub(crate) fn spawn(parts: Parts) -> JoinHandle<()> {
 }
 
 /// One caller's command, or one of our own.
-type Taken = (Command, Option<oneshot::Sender<Answer>>);
+type Taken = (Command, Option<oneshot::Sender<Answer>>, bool);
 
 /// Batches that may wait for the one that is being synced, beside the one that the sequencer holds
 /// in its hand: none. It decides one batch while the disk works and then waits for it, so that what
@@ -160,11 +164,15 @@ fn run(mut parts: Parts) {
             let Some(sku) = parts.unsettled.pop_first() else {
                 break;
             };
-            taken.push((Command::Settle { sku }, None));
+            taken.push((Command::Settle { sku }, None, false));
         }
         if taken.is_empty() {
             match parts.jobs.blocking_recv() {
-                Some(Job::Decide { command, reply }) => taken.push((command, Some(reply))),
+                Some(Job::Decide {
+                    command,
+                    reply,
+                    is_behind,
+                }) => taken.push((command, Some(reply), is_behind)),
                 Some(Job::Stop) => {
                     parts.jobs.close();
                     stopping = true;
@@ -175,10 +183,14 @@ fn run(mut parts: Parts) {
         while taken.len() < parts.limits.batch_max
             && !taken
                 .last()
-                .is_some_and(|(command, _)| decide::ends_batch(command))
+                .is_some_and(|(command, ..)| decide::ends_batch(command))
         {
             match parts.jobs.try_recv() {
-                Ok(Job::Decide { command, reply }) => taken.push((command, Some(reply))),
+                Ok(Job::Decide {
+                    command,
+                    reply,
+                    is_behind,
+                }) => taken.push((command, Some(reply), is_behind)),
                 Ok(Job::Stop) => {
                     parts.jobs.close();
                     stopping = true;
@@ -192,7 +204,7 @@ fn run(mut parts: Parts) {
             }
             continue;
         }
-        let from_callers = taken.iter().filter(|(_, reply)| reply.is_some()).count();
+        let from_callers = taken.iter().filter(|(_, reply, _)| reply.is_some()).count();
         parts
             .shared
             .depth
@@ -286,7 +298,11 @@ fn decide_and_append(
 ) -> Result<Option<Appended>, EngineError> {
     let now = parts.clock.now();
     metrics::histogram!("firstcome_batch_size").record(taken.len() as f64);
-    let touch = decide::touch(taken.iter().map(|(command, _)| command), now, &parts.limits);
+    let touch = decide::touch(
+        taken.iter().map(|(command, ..)| command),
+        now,
+        &parts.limits,
+    );
     let loaded = match parts.store.load(&touch) {
         Ok(loaded) => loaded,
         Err(error) => {
@@ -298,9 +314,15 @@ fn decide_and_append(
     let mut batch = Batch::new(loaded, now, parts.ids.entropy(), parts.limits.clone());
     let mut answers = Vec::with_capacity(taken.len());
     let mut counts: Vec<(&'static str, u64)> = Vec::new();
-    for (command, reply) in taken {
+    let has_behind = taken.iter().any(|(_, _, is_behind)| *is_behind);
+    let (started, mut behind) = (has_behind.then(stopwatch), Duration::ZERO);
+    for (command, reply, is_behind) in taken {
         let name = command.name();
+        let watch = is_behind.then(stopwatch);
         let answer = batch.decide(command);
+        if let Some(watch) = watch {
+            behind += watch.elapsed();
+        }
         if let Err(refusal) = &answer {
             metrics::counter!("firstcome_refusals_total", "code" => refusal.code()).increment(1);
         }
@@ -313,6 +335,7 @@ fn decide_and_append(
     for (name, count) in counts {
         metrics::counter!("firstcome_decisions_total", "command" => name).increment(count);
     }
+    let decided_in = started.map(|started| started.elapsed());
     let decided = batch.finish();
     let changes = decided.changes;
     let wrote = !changes.is_empty();
@@ -330,6 +353,13 @@ fn decide_and_append(
                 return Err(error);
             }
         }
+    }
+    if let (Some(started), Some(decided_in)) = (started, decided_in) {
+        // What it costs to write is about as what it costs to decide.
+        let share = behind.as_secs_f64() / decided_in.as_secs_f64().max(1e-9);
+        let spent = started.elapsed().as_secs_f64() * share.min(1.0) * 1e6;
+        let shared = &parts.shared.behind_us;
+        shared.fetch_add(spent as u64, Ordering::Relaxed);
     }
     parts.unsettled.extend(decided.unsettled);
     parts.unsettled.append(&mut parts.put_off);
@@ -415,7 +445,7 @@ fn answer_with(
 /// next one may succeed.
 fn answer_all(parts: &mut Parts, taken: Vec<Taken>, error: &EngineError) {
     tracing::error!(%error, "a batch could not be loaded; nothing was changed");
-    for (command, reply) in taken {
+    for (command, reply, _) in taken {
         match (command, reply) {
             (_, Some(reply)) => {
                 let _ = reply.send(Err(error.clone()));

@@ -211,10 +211,11 @@ impl Batch {
             Command::SetSubscription { id, change } => self.set_subscription(&id, *change),
             Command::Publish { topic, publishes } => self.publish(&topic, publishes),
             Command::Relay {
+                which,
                 from,
                 to,
                 publications,
-            } => self.relay(from, to, publications),
+            } => self.relay(which, from, to, publications),
             Command::PlaceOrder(_)
             | Command::CancelOrder { .. }
             | Command::CreateProduct(_)

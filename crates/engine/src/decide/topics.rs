@@ -14,7 +14,7 @@ use messaging::{DedupEntry, Deduplication, QueueConfig, Send, TAGS_MAX};
 
 use super::Batch;
 use super::queues::uuid;
-use crate::command::{Envelope, Publish, Refusal, Reply, SubscriptionChange, TopicSettings};
+use crate::command::{Envelope, Publish, Refusal, Relay, Reply, SubscriptionChange, TopicSettings};
 use crate::ports::{DELIVERIES_QUEUE, Delivery, DeliveryKind, LoadedTopic, Subscription, Topic};
 
 /// A token confirms a subscription for so long (API reference, `ConfirmSubscription`).
@@ -503,21 +503,21 @@ impl Batch {
     /// once each, however often the relay is started again.
     pub(super) fn relay(
         &mut self,
+        which: Relay,
         from: u64,
         to: u64,
         publications: Vec<(&'static str, Publish)>,
     ) -> Result<Reply, Refusal> {
-        if self.loaded.relay_cursor != from {
-            return Err(Refusal::RelayMoved {
-                cursor: self.loaded.relay_cursor,
-            });
+        let cursor = *which.cursor(&mut self.loaded.relayed);
+        if cursor != from {
+            return Err(Refusal::RelayMoved { cursor });
         }
         let mut sent = 0;
         for (topic, publish) in publications {
             sent += self.fan_out(topic, &publish, None, Origin::Log);
         }
-        self.loaded.relay_cursor = to;
-        self.changes.relay_cursor = Some(to);
+        *which.cursor(&mut self.loaded.relayed) = to;
+        self.changes.relayed = Some(self.loaded.relayed);
         Ok(Reply::Count(sent))
     }
 }

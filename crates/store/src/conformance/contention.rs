@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use commerce::auction::AuctionStatus;
 use commerce::{LineId, ProductId};
 use engine::auction::BidStatus;
-use engine::ports::{Opened, Reader, Touch};
+use engine::ports::{Cursors, Opened, Reader, Touch};
 use engine::{Kind, OrderStatus};
 use messaging::Message;
 
@@ -72,7 +72,7 @@ fn write(opened: &mut Opened, committed: &AtomicU64) -> Script {
             ..message(n, START + 1)
         };
         script.send(&mut line, [in_flight]);
-        script.changes.relay_cursor = Some(n);
+        script.changes.relayed = Some(Cursors { shop: n, orders: n });
         script.commit(opened);
         committed.store(n, Ordering::SeqCst);
     }
@@ -148,7 +148,9 @@ fn look(reader: &dyn Reader, at_least: u64) -> u64 {
             _ => assert!(bid.last_seq > bid.id.seq && bid.decided_at.is_some()),
         }
     }
-    later(reader.relay_cursor().unwrap(), "the cursor");
+    let relayed = reader.relayed().unwrap();
+    later(relayed.shop, "the cursor");
+    assert_eq!(relayed.orders, relayed.shop, "they were written together");
     seen
 }
 

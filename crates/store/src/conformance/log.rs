@@ -2,7 +2,7 @@
 
 use commerce::{Email, LineId, ProductId};
 use engine::Kind;
-use engine::ports::{TopicTouch, Touch};
+use engine::ports::{Cursors, TopicTouch, Touch};
 
 use super::script::{START, Script, customer, key, new_product, reference, sku, touch_queue};
 use super::{Harness, always, load};
@@ -60,7 +60,7 @@ pub(crate) fn an_empty_store_has_nothing(harness: &dyn Harness) {
             ),
             (0, 0, 0)
         );
-        assert_eq!(loaded.relay_cursor, 0);
+        assert_eq!(loaded.relayed, Cursors::default());
 
         let reader = &opened.reader;
         assert_eq!(reader.last_seq().unwrap(), 0);
@@ -93,7 +93,7 @@ pub(crate) fn an_empty_store_has_nothing(harness: &dyn Harness) {
         assert_eq!(reader.subscriptions(None, None, 10).unwrap(), []);
         assert_eq!(reader.subscriptions(Some("t"), Some("s"), 10).unwrap(), []);
         assert_eq!(reader.subscription("s").unwrap(), None);
-        assert_eq!(reader.relay_cursor().unwrap(), 0);
+        assert_eq!(reader.relayed().unwrap(), Cursors::default());
     });
 }
 

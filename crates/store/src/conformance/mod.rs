@@ -82,7 +82,7 @@ pub(crate) use topics::{
     a_probe_writes_and_changes_nothing,
     a_queue_that_is_named_and_subscribed_comes_with_its_messages,
     subscriptions_are_kept_and_listed_in_their_order, subscriptions_bring_their_queues,
-    the_relay_cursor_is_kept, topics_are_kept_and_listed_by_name,
+    the_relay_cursors_are_kept, topics_are_kept_and_listed_by_name,
 };
 
 /// How a store is opened.
@@ -150,7 +150,7 @@ macro_rules! suite {
             topics_are_kept_and_listed_by_name,
             subscriptions_are_kept_and_listed_in_their_order,
             a_queue_that_is_named_and_subscribed_comes_with_its_messages,
-            the_relay_cursor_is_kept,
+            the_relay_cursors_are_kept,
             a_probe_writes_and_changes_nothing,
             a_reader_never_sees_half_a_commit,
             many_readers_do_not_disturb_the_writer,

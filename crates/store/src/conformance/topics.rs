@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use engine::ports::{DELIVERIES_QUEUE, Opened, Subscription, Topic, TopicTouch, Touch};
+use engine::ports::{Cursors, DELIVERIES_QUEUE, Opened, Subscription, Topic, TopicTouch, Touch};
 use messaging::topic::{FilterPolicy, FilterScope, Protocol};
 
 use super::mail::{fifo_queue, subscription, topic};
@@ -249,15 +249,16 @@ pub(crate) fn a_queue_that_is_named_and_subscribed_comes_with_its_messages(harne
     });
 }
 
-pub(crate) fn the_relay_cursor_is_kept(harness: &dyn Harness) {
+pub(crate) fn the_relay_cursors_are_kept(harness: &dyn Harness) {
     let mut opened = harness.open();
-    for cursor in [5, 1 << 40, 3] {
+    for (shop, orders) in [(5, 0), (1 << 40, 7), (3, 1 << 41)] {
+        let relayed = Cursors { shop, orders };
         let mut script = Script::new();
-        script.changes.relay_cursor = Some(cursor);
+        script.changes.relayed = Some(relayed);
         script.commit(&mut opened);
         opened = always(harness, opened, |opened| {
-            assert_eq!(opened.reader.relay_cursor().unwrap(), cursor);
-            assert_eq!(load(opened, &Touch::default()).relay_cursor, cursor);
+            assert_eq!(opened.reader.relayed().unwrap(), relayed);
+            assert_eq!(load(opened, &Touch::default()).relayed, relayed);
         });
     }
 }
@@ -275,7 +276,7 @@ pub(crate) fn a_probe_writes_and_changes_nothing(harness: &dyn Harness) {
         let loaded = load(opened, &Touch::default());
         assert_eq!((loaded.last_seq, loaded.last_at), (1, START));
         assert_eq!(loaded.system, (0, None));
-        assert_eq!(loaded.relay_cursor, 0);
+        assert_eq!(loaded.relayed, Cursors::default());
         assert_eq!(opened.reader.entries(0, 10).unwrap(), script.log);
     });
 }

@@ -14,7 +14,7 @@ use commerce::{
     CustomerHash, DRAIN_MAX, Line, LineId, Millis, Product, ProductId, Reference, Replenishment,
     Sku, Waiting, WhenSoldOut,
 };
-use engine::ports::{Changes, Loaded, Opened, OrderChange, Store, StoreError, Touch};
+use engine::ports::{Changes, Cursors, Loaded, Opened, OrderChange, Store, StoreError, Touch};
 use engine::{Entry, KeyHash, OrderRecord, OrderStatus};
 
 use self::auctions::Auctions;
@@ -30,7 +30,7 @@ struct State {
     replenishments: BTreeMap<u64, Replenishment>,
     auctions: Auctions,
     mailbox: Mailbox,
-    relay_cursor: u64,
+    relayed: Cursors,
 }
 
 /// Both sides of a store in memory.
@@ -134,7 +134,7 @@ impl Store for Memory {
             last_at: state.log.last().map_or(0, |entry| entry.at),
             system: system.map_or((0, None), |entry| (entry.seq, Some(entry.hash))),
             next_product: u32::try_from(state.products.len()).expect("bounded") + 1,
-            relay_cursor: state.relay_cursor,
+            relayed: state.relayed,
             ..Loaded::default()
         };
         for sku in &touch.products {
@@ -236,8 +236,8 @@ impl Store for Memory {
         }
         state.auctions.commit(changes);
         state.mailbox.commit(changes);
-        if let Some(cursor) = changes.relay_cursor {
-            state.relay_cursor = cursor;
+        if let Some(relayed) = changes.relayed {
+            state.relayed = relayed;
         }
         Ok(())
     }

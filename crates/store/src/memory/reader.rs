@@ -4,7 +4,7 @@ use commerce::auction::AuctionStatus;
 use commerce::{AuctionId, Millis, Product, ProductId, Replenishment, Sku, Waiting};
 use engine::auction::{BidChange, BidRecord, StoredAuction};
 use engine::ports::{
-    MoveStatus, MoveTask, OrderChange, QueueDepth, Reader, StoreError, Subscription, Topic,
+    Cursors, MoveStatus, MoveTask, OrderChange, QueueDepth, Reader, StoreError, Subscription, Topic,
 };
 use engine::{Entry, OrderRecord};
 use messaging::Message;
@@ -234,8 +234,8 @@ impl Reader for Memory {
         Ok(self.read().mailbox.has_dropped())
     }
 
-    fn relay_cursor(&self) -> Result<u64, StoreError> {
-        Ok(self.read().relay_cursor)
+    fn relayed(&self) -> Result<Cursors, StoreError> {
+        Ok(self.read().relayed)
     }
 
     fn order_change(&self, order: u64) -> Result<Option<OrderChange>, StoreError> {

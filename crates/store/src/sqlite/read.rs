@@ -4,7 +4,7 @@ use commerce::{
     Hash, LineId, Millis, Product, ProductId, Quantity, Reference, Replenishment, Secret, Sku,
     Waiting,
 };
-use engine::ports::{OrderChange, StoreError};
+use engine::ports::{Cursors, OrderChange, StoreError};
 use engine::{BodyHash, Buyer, Entry, KeyHash, Kind, OrderRecord, OrderStatus};
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -238,8 +238,24 @@ pub(super) fn duplicates(
     )
 }
 
-pub(super) fn relay_cursor(connection: &Connection) -> Result<u64, StoreError> {
-    Ok(meta(connection, "relay_cursor")?.unwrap_or(0))
+/// A store that knows one cursor only is of a version whose relay told of orders too.
+pub(super) fn relayed(connection: &Connection) -> Result<Cursors, StoreError> {
+    // One statement: they are of the same moment.
+    let found = one(
+        connection,
+        "a relay's cursor",
+        "SELECT shop.value, coalesce(orders.value, shop.value)
+         FROM meta AS shop LEFT JOIN meta AS orders ON orders.name = 'orders_cursor'
+         WHERE shop.name = 'relay_cursor'",
+        [],
+        |row| {
+            Ok(Cursors {
+                shop: u64_at(row, 0)?,
+                orders: u64_at(row, 1)?,
+            })
+        },
+    )?;
+    Ok(found.unwrap_or_default())
 }
 
 pub(super) fn product(connection: &Connection, sku: &Sku) -> Result<Option<Product>, StoreError> {

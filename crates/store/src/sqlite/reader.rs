@@ -7,7 +7,7 @@ use commerce::auction::AuctionStatus;
 use commerce::{AuctionId, Millis, Product, ProductId, Replenishment, Sku, Waiting};
 use engine::auction::{BidChange, BidRecord, StoredAuction};
 use engine::ports::{
-    MoveTask, OrderChange, Queue, QueueDepth, Reader, StoreError, Subscription, Topic,
+    Cursors, MoveTask, OrderChange, Queue, QueueDepth, Reader, StoreError, Subscription, Topic,
 };
 use engine::{Entry, OrderRecord};
 use messaging::Message;
@@ -15,7 +15,7 @@ use rusqlite::{Connection, params};
 
 use super::read::{
     entries, entry, json_at, last_entry, many, one, order, order_change, product, products,
-    relay_cursor, replenishment, rows, sought, u64_at, waiting,
+    relayed, replenishment, rows, sought, u64_at, waiting,
 };
 use super::{auctions, mailbox};
 
@@ -280,8 +280,8 @@ impl Reader for SqliteReader {
         self.with(mailbox::has_dropped)
     }
 
-    fn relay_cursor(&self) -> Result<u64, StoreError> {
-        self.with(relay_cursor)
+    fn relayed(&self) -> Result<Cursors, StoreError> {
+        self.with(relayed)
     }
 
     fn order_change(&self, order: u64) -> Result<Option<OrderChange>, StoreError> {

@@ -10,7 +10,7 @@ use commerce::{
     DRAIN_MAX, Email, Hash, Line, LineId, Millis, Product, ProductId, Sku, WhenSoldOut,
 };
 use engine::Entry;
-use engine::ports::{Changes, Durability, Loaded, Store, StoreError, Touch};
+use engine::ports::{Changes, Cursors, Durability, Loaded, Store, StoreError, Touch};
 use rusqlite::{Connection, params};
 
 use super::checkpoint::{Checkpointer, restart_log};
@@ -36,7 +36,7 @@ pub(super) struct SqliteStore {
     last_seq: u64,
     last_at: Millis,
     system: (u64, Option<Hash>),
-    relay_cursor: u64,
+    relayed: Cursors,
     products: HashMap<Sku, Product>,
     skus: HashMap<ProductId, Sku>,
     auctions: Auctions,
@@ -66,7 +66,7 @@ impl SqliteStore {
             last_seq: 0,
             last_at: 0,
             system: (0, None),
-            relay_cursor: 0,
+            relayed: Cursors::default(),
             products: HashMap::new(),
             skus: HashMap::new(),
             auctions: Auctions::default(),
@@ -100,7 +100,7 @@ impl SqliteStore {
             self.last_at = last.at;
         }
         self.system = read::newest_system_entry(connection)?;
-        self.relay_cursor = read::relay_cursor(connection)?;
+        self.relayed = read::relayed(connection)?;
         for product in read::products(connection, None, usize::MAX >> 1)? {
             self.skus.insert(product.id, product.sku.clone());
             if product.purchase_limit.is_some() {
@@ -241,8 +241,9 @@ impl SqliteStore {
         write_lines(connection, changes)?;
         self.auctions.write(connection, changes)?;
         self.mailbox.write(connection, changes)?;
-        if let Some(cursor) = changes.relay_cursor {
-            put_meta(connection, "relay_cursor", read::stored(cursor))?;
+        if let Some(relayed) = changes.relayed {
+            put_meta(connection, "relay_cursor", read::stored(relayed.shop))?;
+            put_meta(connection, "orders_cursor", read::stored(relayed.orders))?;
         }
         if let Some(system) = changes
             .entries
@@ -295,8 +296,8 @@ impl SqliteStore {
             self.skus.insert(product.id, product.sku.clone());
             self.products.insert(product.sku.clone(), product.clone());
         }
-        if let Some(cursor) = changes.relay_cursor {
-            self.relay_cursor = cursor;
+        if let Some(relayed) = changes.relayed {
+            self.relayed = relayed;
         }
     }
 }
@@ -308,7 +309,7 @@ impl Store for SqliteStore {
             last_at: self.last_at,
             system: self.system,
             next_product: u32::try_from(self.products.len()).expect("bounded by the engine") + 1,
-            relay_cursor: self.relay_cursor,
+            relayed: self.relayed,
             ..Loaded::default()
         };
         let mut with_head: HashSet<Sku> = touch.heads.iter().cloned().collect();

@@ -330,6 +330,7 @@ fn command(step: &Step, model: &Model, handles: &Handles) -> Command {
             max,
         },
         Step::Publish { count, in_step } => Command::Relay {
+            which: engine::Relay::Orders,
             from: model.cursor + u64::from(!in_step),
             to: model.cursor + count,
             publications: (0..count)
@@ -406,7 +407,7 @@ fn check_store(rig: &Rig, model: &Model, handles: &Handles) {
         assert_eq!(depth.delayed, count(MessageState::Delayed), "{name}");
         assert_eq!(depth.queue.next_seq, model.next_seq[number]);
     }
-    assert_eq!(reader.relay_cursor().unwrap(), model.cursor);
+    assert_eq!(reader.relayed().unwrap().orders, model.cursor);
     // Operations hears of every dead letter.
     let log = reader.entries(0, 10_000).unwrap();
     assert!(

@@ -5,7 +5,7 @@ use commerce::{CustomerHash, Money, ProductId, Reference, ReplenishmentStatus, W
 use engine::OrderStatus;
 use engine::auction::{BIDS_QUEUE, BidStatus};
 use engine::audit::audit;
-use engine::ports::{Duplicate, QueueTouch, TopicTouch, Touch};
+use engine::ports::{Cursors, Duplicate, QueueTouch, TopicTouch, Touch};
 use messaging::{DeduplicationScope, content_deduplication_id};
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -81,7 +81,7 @@ fn the_first_version_is_read() {
         [("orders", 2, 0, 1), ("orders-dead", 1, 0, 0)]
     );
     assert_eq!(reader.subscriptions(None, None, 10).unwrap().len(), 2);
-    assert_eq!(reader.relay_cursor().unwrap(), 5);
+    assert_eq!(reader.relayed().unwrap(), Cursors { shop: 5, orders: 5 });
 
     let order = |seq: u64| reader.order(seq).unwrap().unwrap();
     let people = [

@@ -10,7 +10,9 @@ use commerce::{
     chain, genesis,
 };
 use engine::auction::{BidChange, BidRecord, StoredAuction};
-use engine::ports::{MoveTask, OrderChange, QueueDepth, Reader, StoreError, Subscription, Topic};
+use engine::ports::{
+    Cursors, MoveTask, OrderChange, QueueDepth, Reader, StoreError, Subscription, Topic,
+};
 use engine::{Data, Entry, OrderRecord};
 use messaging::Message;
 
@@ -356,7 +358,7 @@ impl Reader for Forger {
         not_asked()
     }
 
-    fn relay_cursor(&self) -> Result<u64, StoreError> {
+    fn relayed(&self) -> Result<Cursors, StoreError> {
         not_asked()
     }
 }
