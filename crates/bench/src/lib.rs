@@ -15,12 +15,14 @@
 //! - [`rows`]: what is measured, as data; [`systems`]: the programs that are measured
 //! - [`suite`], [`memory`]: the two measurements; [`report`]: their tables
 //! - [`backlog`], [`polls`]: a queue that is very long, and one that many wait for; [`sqs`]: the
-//!   calls around them; [`closings`]: auctions that end together
+//!   calls around them; [`closings`]: auctions that end together;
+//!   [`followups`]: what consumers do with very many orders
 
 pub mod backlog;
 pub mod clock;
 pub mod closings;
 pub mod error;
+pub mod followups;
 pub mod http;
 pub mod load;
 pub mod memory;

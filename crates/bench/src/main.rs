@@ -11,7 +11,7 @@ use bench::load::{Expect, Outcome, Plan, Protocol};
 use bench::rows::{self, Row};
 use bench::systems::Programs;
 use bench::template::REQUESTS_MAX;
-use bench::{backlog, closings, http, load, memory, polls, report, suite};
+use bench::{backlog, closings, followups, http, load, memory, polls, report, suite};
 use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
 
@@ -39,6 +39,8 @@ enum Command {
     Polls(PollsArgs),
     /// Very many auctions that end in the same second.
     Closings(ClosingsArgs),
+    /// Very many orders, and everything that follows them.
+    Followups(FollowupsArgs),
 }
 
 #[derive(Args)]
@@ -211,6 +213,19 @@ struct ClosingsArgs {
     auctions: u64,
 }
 
+#[derive(Args)]
+struct FollowupsArgs {
+    #[command(flatten)]
+    programs: ProgramArgs,
+    #[arg(long, default_value_t = 100_000)]
+    orders: u64,
+    #[arg(long, default_value_t = 3)]
+    rounds: u32,
+    /// Those that hear of every accepted order.
+    #[arg(long, value_delimiter = ',', default_value = "mileage,tracking,vip")]
+    consumers: Vec<String>,
+}
+
 fn parse_row(name: &str) -> Result<&'static Row, String> {
     rows::find(name).ok_or_else(|| {
         let names: Vec<&str> = rows::all().map(|row| row.name).collect();
@@ -226,6 +241,7 @@ fn main() -> ExitCode {
         Command::Backlog(args) => run_backlog(&args),
         Command::Polls(args) => run_polls(&args),
         Command::Closings(args) => run_closings(&args),
+        Command::Followups(args) => run_followups(&args),
     };
     match done {
         Ok(problems) if problems.is_empty() => ExitCode::SUCCESS,
@@ -393,6 +409,19 @@ fn run_polls(args: &PollsArgs) -> Result<Vec<String>, BenchError> {
         dir: args.programs.dir.clone(),
     };
     let report = polls::run(&options, &mut note)?;
+    print(&report.table());
+    write_json(args.programs.json.as_ref(), &report)?;
+    Ok(report.problems())
+}
+
+fn run_followups(args: &FollowupsArgs) -> Result<Vec<String>, BenchError> {
+    let report = followups::run(&followups::Options {
+        orders: args.orders,
+        rounds: args.rounds,
+        consumers: args.consumers.clone(),
+        programs: args.programs.programs(),
+        dir: args.programs.dir.clone(),
+    })?;
     print(&report.table());
     write_json(args.programs.json.as_ref(), &report)?;
     Ok(report.problems())

@@ -87,6 +87,16 @@ pub struct Running {
 impl Running {
     /// Starts `system` on the store in `dir`, which is created.
     pub fn start(programs: &Programs, system: System, dir: &Path) -> Result<Self, BenchError> {
+        Self::start_with(programs, system, dir, &[])
+    }
+
+    /// As [`start`](Self::start), with these variables in its environment.
+    pub fn start_with(
+        programs: &Programs,
+        system: System,
+        dir: &Path,
+        variables: &[(&str, &str)],
+    ) -> Result<Self, BenchError> {
         fs::create_dir_all(dir).map_err(io_error(format!("creating {}", dir.display())))?;
         let program = programs.of(system);
         let ready_file = dir.join("ready.json");
@@ -153,6 +163,7 @@ impl Running {
         }
         let started_at = clock::now();
         let mut child = command
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(output)
             .stderr(errors)

@@ -357,9 +357,9 @@ fn decide_and_append(
     if let (Some(started), Some(decided_in)) = (started, decided_in) {
         // What it costs to write is about as what it costs to decide.
         let share = behind.as_secs_f64() / decided_in.as_secs_f64().max(1e-9);
-        let spent = started.elapsed().as_secs_f64() * share.min(1.0) * 1e6;
-        let shared = &parts.shared.behind_us;
-        shared.fetch_add(spent as u64, Ordering::Relaxed);
+        let spent = started.elapsed().mul_f64(share.min(1.0)).as_micros();
+        let spent = u64::try_from(spent).unwrap_or(u64::MAX);
+        parts.shared.behind_us.fetch_add(spent, Ordering::Relaxed);
     }
     parts.unsettled.extend(decided.unsettled);
     parts.unsettled.append(&mut parts.put_off);
