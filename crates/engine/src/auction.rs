@@ -14,7 +14,7 @@ use commerce::{AuctionId, BidId, Hash, Millis, Money, Secret};
 use serde::{Deserialize, Serialize};
 
 use crate::command::{BodyHash, KeyHash};
-use crate::entry::{Entry, Kind};
+use crate::entry::{BidStep, Entry, Kind};
 
 /// The queue through which deferred bids go, one message group an auction.
 pub const BIDS_QUEUE: &str = "bids.fifo";
@@ -284,11 +284,11 @@ pub struct BidRecord {
 impl BidRecord {
     /// A bid as its first entry left it; none for an entry that made no bid.
     pub fn from_entry(entry: &Entry) -> Option<Self> {
-        let makes_a_bid = matches!(
-            entry.kind,
-            Kind::BidPlaced | Kind::BidAccepted | Kind::BidRefused
-        );
-        if !makes_a_bid || entry.subject != entry.seq {
+        match entry.kind.bid_step()? {
+            BidStep::Placed | BidStep::Accepted | BidStep::Refused => {}
+            BidStep::Retracted => return None,
+        }
+        if entry.subject != entry.seq {
             return None;
         }
         let buyer = entry.buyer.as_ref()?;
@@ -326,13 +326,13 @@ impl BidRecord {
     /// What the entry says of this bid, if it is a verdict.
     pub fn apply_verdict(&mut self, entry: &Entry) {
         let data = entry.auction_data();
-        match entry.kind {
-            Kind::BidAccepted => self.status = BidStatus::Accepted,
-            Kind::BidRefused => {
+        match entry.kind.bid_step() {
+            Some(BidStep::Accepted) => self.status = BidStatus::Accepted,
+            Some(BidStep::Refused) => {
                 self.status = BidStatus::Refused;
                 self.reason = data.reason.as_deref().map(Arc::from);
             }
-            _ => return,
+            Some(BidStep::Placed | BidStep::Retracted) | None => return,
         }
         self.no = data.no;
         self.price = data.price;

@@ -14,7 +14,7 @@ use commerce::auction::{AuctionStatus, Bidder, MaskKey};
 
 use super::{Audit, Violation};
 use crate::auction::StoredAuction;
-use crate::entry::{Buyer, Entry, Kind};
+use crate::entry::{BidStep, Buyer, Entry, Kind};
 use crate::ports::StoreError;
 
 /// Rule 7 is about who wins.
@@ -74,20 +74,20 @@ impl Audit<'_> {
         if first && let Some(buyer) = &entry.buyer {
             self.bid_key(entry, buyer);
         }
-        match entry.kind {
-            Kind::BidPlaced => {
+        match entry.kind.bid_step() {
+            Some(BidStep::Placed) => {
                 self.report.bids += 1;
                 self.bidder(auction, entry);
                 if let Some(model) = self.auctions.get_mut(&auction) {
                     model.waiting.insert(entry.seq);
                 }
             }
-            Kind::BidAccepted | Kind::BidRefused => {
+            Some(step @ (BidStep::Accepted | BidStep::Refused)) => {
                 self.report.bids += u64::from(first);
                 self.bidder(auction, entry);
                 if let Some(model) = self.auctions.get_mut(&auction) {
                     model.waiting.remove(&entry.subject);
-                    if entry.kind == Kind::BidAccepted {
+                    if step == BidStep::Accepted {
                         model.last_bid = entry.seq;
                     }
                 }
@@ -99,14 +99,14 @@ impl Audit<'_> {
                     self.broken(5, entry, "is a verdict that the bid does not show");
                 }
             }
-            Kind::BidRetracted => {
+            Some(BidStep::Retracted) => {
                 let change = self.reader.bid_change(entry.subject)?;
                 let shown = change.is_some_and(|change| change.retracted_at == Some(entry.at));
                 if !shown {
                     self.broken(5, entry, "is a retraction that the bid does not show");
                 }
             }
-            _ => {
+            None => {
                 // What an entry says that may change it; the certificate's rules say what it must be.
                 let status = serde_json::from_str::<crate::auction::AuctionData<'_>>(&entry.data)
                     .ok()
@@ -115,7 +115,29 @@ impl Audit<'_> {
                     Kind::AuctionCreated => Some(AuctionStatus::Scheduled),
                     Kind::AuctionOpened => Some(AuctionStatus::Open),
                     Kind::AuctionCancelled => Some(AuctionStatus::Cancelled),
-                    _ => None,
+                    Kind::AuctionClosingSoon
+                    | Kind::AuctionClosed
+                    | Kind::AuctionSettled
+                    | Kind::AuctionForfeited
+                    | Kind::AuctionOffered
+                    | Kind::AuctionOfferAnswered => None,
+                    // No certificate has them, and so its rules have told of it.
+                    Kind::ProductCreated
+                    | Kind::ProductUpdated
+                    | Kind::OrderPlaced
+                    | Kind::OrderAccepted
+                    | Kind::OrderSoldOut
+                    | Kind::OrderCancelled
+                    | Kind::StockReceived
+                    | Kind::ReplenishmentRequested
+                    | Kind::ReplenishmentStarted
+                    | Kind::ReplenishmentReceived
+                    | Kind::ReplenishmentFailed
+                    | Kind::MessageDeadLettered
+                    | Kind::BidPlaced
+                    | Kind::BidAccepted
+                    | Kind::BidRefused
+                    | Kind::BidRetracted => None,
                 });
                 if let Some(model) = self.auctions.get_mut(&auction) {
                     model.status = status.or(model.status);

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use commerce::LineId;
 use engine::feed::Committed;
-use engine::{Engine, Entry, Family, Kind};
+use engine::{BidStep, Engine, Entry, Family};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -43,13 +43,13 @@ impl MaskedName {
 
 /// Whom an entry tells that they lead no more, or again.
 pub fn outbid_by(entry: &Entry) -> Vec<MaskedName> {
-    match entry.kind {
-        Kind::BidAccepted | Kind::BidRetracted => {
+    match entry.kind.bid_step() {
+        Some(BidStep::Accepted | BidStep::Retracted) => {
             let data = entry.auction_data();
             let names = data.outbid.iter().chain(&data.regained);
             names.filter_map(|name| MaskedName::parse(name)).collect()
         }
-        _ => Vec::new(),
+        Some(BidStep::Placed | BidStep::Refused) | None => Vec::new(),
     }
 }
 
