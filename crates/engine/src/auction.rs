@@ -281,7 +281,47 @@ pub struct BidRecord {
     pub last_seq: u64,
 }
 
+/// What is known of a bid from its admission on, whatever its verdict.
+#[derive(Debug, Clone)]
+pub struct AdmittedAs {
+    pub id: BidId,
+    pub auction: AuctionId,
+    pub bidder: Arc<str>,
+    pub masked: Arc<str>,
+    pub amount: Money,
+    pub maximum: Money,
+    pub admitted_at: Millis,
+    pub key: Option<KeyHash>,
+    pub body: BodyHash,
+}
+
 impl BidRecord {
+    /// A bid that waits for its verdict.
+    pub fn pending(bid: AdmittedAs) -> Self {
+        Self {
+            last_seq: bid.id.seq,
+            id: bid.id,
+            auction: bid.auction,
+            bidder: bid.bidder,
+            masked: bid.masked,
+            amount: bid.amount,
+            maximum: bid.maximum,
+            buy_now: false,
+            status: BidStatus::Pending,
+            reason: None,
+            no: None,
+            price: None,
+            leading: None,
+            least: None,
+            ends_at: None,
+            admitted_at: bid.admitted_at,
+            decided_at: None,
+            retracted_at: None,
+            key: bid.key,
+            body: bid.body,
+        }
+    }
+
     /// A bid as its first entry left it; none for an entry that made no bid.
     pub fn from_entry(entry: &Entry) -> Option<Self> {
         match entry.kind.bid_step()? {
@@ -294,7 +334,7 @@ impl BidRecord {
         let buyer = entry.buyer.as_ref()?;
         let data = entry.auction_data();
         let sealed = entry.sealed()?;
-        let mut bid = Self {
+        let mut bid = Self::pending(AdmittedAs {
             id: BidId {
                 seq: entry.seq,
                 secret: buyer.secret?,
@@ -304,21 +344,10 @@ impl BidRecord {
             masked: sealed.bidder.as_deref()?.into(),
             amount: sealed.amount?,
             maximum: sealed.maximum?,
-            buy_now: false,
-            status: BidStatus::Pending,
-            reason: None,
-            no: None,
-            price: None,
-            leading: None,
-            least: None,
-            ends_at: None,
             admitted_at: sealed.admitted_at.unwrap_or(entry.at),
-            decided_at: None,
-            retracted_at: None,
             key: buyer.key,
             body: buyer.body,
-            last_seq: entry.seq,
-        };
+        });
         bid.apply_verdict(entry);
         Some(bid)
     }

@@ -181,14 +181,12 @@ impl Auction {
     }
 
     fn was_closed(&self) -> Result<(), AuctionRefusal> {
-        match self.status {
-            AuctionStatus::Closed | AuctionStatus::Settled | AuctionStatus::Unsold => Ok(()),
-            AuctionStatus::Scheduled | AuctionStatus::Open | AuctionStatus::Cancelled => {
-                Err(AuctionRefusal::NotClosed {
-                    status: self.status,
-                })
-            }
+        if self.status.was_closed() {
+            return Ok(());
         }
+        Err(AuctionRefusal::NotClosed {
+            status: self.status,
+        })
     }
 
     fn follow_awards(&mut self, events: &mut Vec<AuctionEvent>) {

@@ -38,6 +38,23 @@ impl AuctionStatus {
         }
     }
 
+    /// Nothing more can be bid, and the clock has nothing more to do with it.
+    pub const fn is_over(self) -> bool {
+        match self {
+            Self::Scheduled | Self::Open => false,
+            Self::Closed | Self::Settled | Self::Unsold | Self::Cancelled => true,
+        }
+    }
+
+    /// It came to its end, sold or not: what was sealed may be shown. Never of one that was
+    /// cancelled.
+    pub const fn was_closed(self) -> bool {
+        match self {
+            Self::Closed | Self::Settled | Self::Unsold => true,
+            Self::Scheduled | Self::Open | Self::Cancelled => false,
+        }
+    }
+
     /// As stored: never reuse one.
     pub const fn number(self) -> u8 {
         match self {

@@ -10,7 +10,9 @@ use messaging::{Deletion, ReceiptHandle};
 use serde::Deserialize;
 
 use super::super::Batch;
-use crate::auction::{BIDS_QUEUE, BidChange, BidRecord, BidStatus, Sealed, refusal_reason};
+use crate::auction::{
+    AdmittedAs, BIDS_QUEUE, BidChange, BidRecord, BidStatus, Sealed, refusal_reason,
+};
 use crate::command::{BidMessage, BodyHash, KeyHash, Offer, PlaceBid, Refusal, Reply};
 use crate::entry::{Buyer, Kind};
 
@@ -82,7 +84,7 @@ impl Batch {
             return Err(Refusal::BidsWaiting);
         }
         if bid.defer || bid.message.is_some() {
-            let is_over = self.stored(id.seq).due_at().is_none();
+            let is_over = self.stored(id.seq).auction.status.is_over();
             // Of a message nobody else would be told: once the auction is over it goes to the dead
             // letters with its reason, before that it gets a verdict.
             if let Err(refusal) = self.check_admission(id.seq, &bid, admitted_at)
@@ -197,28 +199,17 @@ impl Batch {
         let data = crate::auction::AuctionData::default();
         let kind = Kind::BidPlaced;
         self.record_auction(id.seq, kind, seq, seq, data, Some(sealed), Some(buyer));
-        let record = BidRecord {
+        let record = BidRecord::pending(AdmittedAs {
             id: bid,
             auction: id,
             bidder,
             masked: masked.into(),
             amount,
             maximum,
-            buy_now: false,
-            status: BidStatus::Pending,
-            reason: None,
-            no: None,
-            price: None,
-            leading: None,
-            least: None,
-            ends_at: None,
             admitted_at: self.now,
-            decided_at: None,
-            retracted_at: None,
             key: decision.key,
             body: decision.body,
-            last_seq: seq,
-        };
+        });
         self.changes.bids_waiting_added.push((id.seq, seq));
         let loaded = self.loaded_auction(id.seq);
         // Only a head that is loaded whole may be appended to; otherwise the store has the bids
@@ -449,26 +440,19 @@ impl Batch {
         seq: u64,
     ) -> BidRecord {
         BidRecord {
-            id,
-            auction,
-            bidder: decision.bidder.as_str().into(),
-            masked: masked.into(),
-            amount,
-            maximum,
-            buy_now: false,
-            status: BidStatus::Pending,
-            reason: None,
-            no: None,
-            price: None,
-            leading: None,
-            least: None,
-            ends_at: None,
-            admitted_at: decision.admitted_at,
             decided_at: Some(self.now),
-            retracted_at: None,
-            key: decision.key,
-            body: decision.body,
             last_seq: seq,
+            ..BidRecord::pending(AdmittedAs {
+                id,
+                auction,
+                bidder: decision.bidder.as_str().into(),
+                masked: masked.into(),
+                amount,
+                maximum,
+                admitted_at: decision.admitted_at,
+                key: decision.key,
+                body: decision.body,
+            })
         }
     }
 
