@@ -9,7 +9,9 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use commerce::auction::{AdmittedBid, Auction, AuctionRefusal, AuctionStatus, Bidder, Terms};
+use commerce::auction::{
+    AdmittedBid, Auction, AuctionRefusal, AuctionStatus, Bidder, Format, Terms,
+};
 use commerce::{AuctionId, BidId, Hash, Millis, Money, Secret};
 use serde::{Deserialize, Serialize};
 
@@ -92,6 +94,9 @@ pub struct AuctionData<'a> {
     /// The hash of the sealed text; see [`seal`].
     #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
     pub seal: Option<Cow<'a, str>>,
+    /// The bid took the lot of a Dutch auction.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub won: Option<bool>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -194,8 +199,9 @@ impl StoredAuction {
         self.standing(no.unwrap_or(0), &bid.bidder)
     }
 
-    /// The same of a bid that was taken and not retracted. A bid that somebody bid over oneself
-    /// is not the one that leads.
+    /// The same of a bid that was taken and not retracted. Whoever leads does so by the bid with
+    /// the own highest maximum, and by those that came after it below that; what a higher maximum
+    /// of the own came after does not lead.
     pub fn standing(&self, no: u64, bidder: &str) -> BidStanding {
         let auction = &self.auction;
         match auction.status {
@@ -206,7 +212,7 @@ impl StoredAuction {
                 let leaders = auction.contest.leaders(&auction.terms);
                 let leads = leaders
                     .iter()
-                    .any(|leader| leader.no == no && leader.bidder.as_str() == bidder);
+                    .any(|leader| self.rests_on(no, leader.no) && leader.bidder.as_str() == bidder);
                 if leads {
                     BidStanding::Leading
                 } else {
@@ -214,10 +220,11 @@ impl StoredAuction {
                 }
             }
             AuctionStatus::Closed | AuctionStatus::Settled | AuctionStatus::Unsold => {
-                let won = auction
-                    .awards
-                    .iter()
-                    .any(|award| award.no == no && award.is_live());
+                let won = auction.awards.iter().any(|award| {
+                    award.is_live()
+                        && self.rests_on(no, award.no)
+                        && award.bidder.as_str() == bidder
+                });
                 if won {
                     BidStanding::Winning
                 } else {
@@ -225,6 +232,14 @@ impl StoredAuction {
                 }
             }
             AuctionStatus::Cancelled => BidStanding::Lost,
+        }
+    }
+
+    /// Whether a bid stands with the best one of the same bidder.
+    fn rests_on(&self, no: u64, best: u64) -> bool {
+        match self.auction.terms.format {
+            Format::English => no >= best,
+            Format::SealedFirst | Format::SealedSecond | Format::Dutch { .. } => no == best,
         }
     }
 }
@@ -261,6 +276,8 @@ pub struct BidRecord {
     pub amount: Money,
     pub maximum: Money,
     pub buy_now: bool,
+    /// It took the lot, and nobody can bid after it: a buy-now, or the bid of a Dutch auction.
+    pub won: bool,
     pub status: BidStatus,
     /// Why it was refused; see [`refusal_reason`].
     pub reason: Option<Arc<str>>,
@@ -307,6 +324,7 @@ impl BidRecord {
             amount: bid.amount,
             maximum: bid.maximum,
             buy_now: false,
+            won: false,
             status: BidStatus::Pending,
             reason: None,
             no: None,
@@ -369,6 +387,7 @@ impl BidRecord {
         self.least = data.least;
         self.ends_at = data.ends_at;
         self.buy_now = data.buy_now.unwrap_or(false);
+        self.won = self.buy_now || data.won.unwrap_or(false);
         self.decided_at = Some(entry.at);
         self.last_seq = entry.seq;
     }

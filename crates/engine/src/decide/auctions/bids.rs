@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use commerce::auction::{
-    AuctionEvent, AuctionRefusal, BidCommand, Bidder, BuyNowCommand, RetractCommand,
+    AuctionEvent, AuctionRefusal, BidCommand, Bidder, BuyNowCommand, Format, RetractCommand,
 };
 use commerce::{AuctionId, BidId, CustomerHash, Millis, Money, ProductId};
 use messaging::{Deletion, ReceiptHandle};
@@ -352,6 +352,8 @@ impl Batch {
         let ends_at = stored.auction.ends_at;
         let no = stored.auction.bids;
         let prev_bid = stored.last_bid;
+        // There is no reserve in this format: whoever takes the lot has it.
+        let won = matches!(stored.auction.terms.format, Format::Dutch { .. });
         if !stored.auction.terms.format.is_sealed() {
             data.amount = Some(amount);
         }
@@ -359,6 +361,7 @@ impl Batch {
         data.placed = decision.placed.map(|placed| placed.seq);
         data.buy_now = matches!(decision.offer, Offer::BuyNow).then_some(true);
         data.prev_bid = (prev_bid > 0).then_some(prev_bid);
+        data.won = won.then_some(true);
         let sealed = self.sealed(Sealed {
             no: Some(no),
             bidder: Some((&*masked).into()),
@@ -376,8 +379,10 @@ impl Batch {
         for event in events {
             self.tell_close(id.seq, event, events);
         }
+        let buy_now = matches!(decision.offer, Offer::BuyNow);
         BidRecord {
-            buy_now: matches!(decision.offer, Offer::BuyNow),
+            buy_now,
+            won: won || buy_now,
             status: BidStatus::Accepted,
             no: Some(no),
             price,
