@@ -9,11 +9,11 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use commerce::Millis;
-use commerce::auction::certificate::{Checker, EntryText, Verified};
+use commerce::auction::certificate::{Checker, Claimed, EntryText, Verified};
 use commerce::auction::{AuctionStatus, Bidder, MaskKey};
 
 use super::{Audit, Violation};
-use crate::auction::StoredAuction;
+use crate::auction::{BidChange, StoredAuction};
 use crate::entry::{BidStep, Buyer, Entry, Kind};
 use crate::ports::StoreError;
 
@@ -98,6 +98,9 @@ impl Audit<'_> {
                 if !(leads_here || is_its_own) {
                     self.broken(5, entry, "is a verdict that the bid does not show");
                 }
+                if let Some(change) = verdict.filter(|_| leads_here) {
+                    self.later_change(entry, change)?;
+                }
             }
             Some(BidStep::Retracted) => {
                 let change = self.reader.bid_change(entry.subject)?;
@@ -143,6 +146,31 @@ impl Audit<'_> {
                     model.status = status.or(model.status);
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Rule 5: after its verdict nothing but a retraction changes a bid, and that is an entry.
+    fn later_change(&mut self, verdict: &Entry, change: BidChange) -> Result<(), StoreError> {
+        let retracted_at = if change.last_seq == verdict.seq {
+            None
+        } else {
+            let made_by = self.reader.entry(change.last_seq)?;
+            let made_by = made_by.filter(|made_by| {
+                made_by.kind == Kind::BidRetracted && made_by.subject == verdict.subject
+            });
+            let Some(made_by) = made_by else {
+                self.broken(5, verdict, "is of a bid that was changed without an entry");
+                return Ok(());
+            };
+            Some(made_by.at)
+        };
+        if change.retracted_at != retracted_at {
+            self.broken(
+                5,
+                verdict,
+                "is of a bid that was retracted without an entry",
+            );
         }
         Ok(())
     }
@@ -218,6 +246,15 @@ impl Audit<'_> {
                     self.tell_auction(auction, None, what);
                 }
             }
+            for bid in waiting {
+                let has_verdict = self.reader.bid_change(bid)?.is_some();
+                // It may have come to a live server meanwhile.
+                let again = self.reader.auction(auction)?;
+                if has_verdict && again.as_ref().is_some_and(stands_here) {
+                    let what = "is of a bid that was decided without an entry".to_owned();
+                    self.tell_auction(auction, Some(bid), what);
+                }
+            }
             if stored.last_bid != last_bid {
                 let what = format!(
                     "lists its bids from {}, the newest is {last_bid}",
@@ -269,6 +306,22 @@ impl Audit<'_> {
                 seq,
                 None,
                 "is stored with other winners or prices".to_owned(),
+            );
+        }
+        let awards = auction.awards.iter();
+        let mut awards: Vec<Claimed> = awards
+            .map(|award| Claimed {
+                bidder: Bidder::new(&stored.mask(&award.bidder)).expect("a masked name is a name"),
+                price: award.price,
+                status: award.status,
+            })
+            .collect();
+        awards.sort_by(|a, b| a.bidder.cmp(&b.bidder));
+        if awards != verified.awards {
+            self.tell_auction(
+                seq,
+                None,
+                "is stored with other awards than its history gives".to_owned(),
             );
         }
         self.report.auctions_closed += u64::from(verified.is_final);
