@@ -9,12 +9,14 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use commerce::auction::{AdmittedBid, Auction, AuctionRefusal, AuctionStatus, Bidder, Terms};
+use commerce::auction::{
+    AdmittedBid, Auction, AuctionRefusal, AuctionStatus, Bidder, Format, Terms,
+};
 use commerce::{AuctionId, BidId, Hash, Millis, Money, Secret};
 use serde::{Deserialize, Serialize};
 
 use crate::command::{BodyHash, KeyHash};
-use crate::entry::{Entry, Kind};
+use crate::entry::{BidStep, Entry, Kind};
 
 /// The queue through which deferred bids go, one message group an auction.
 pub const BIDS_QUEUE: &str = "bids.fifo";
@@ -92,6 +94,9 @@ pub struct AuctionData<'a> {
     /// The hash of the sealed text; see [`seal`].
     #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
     pub seal: Option<Cow<'a, str>>,
+    /// The bid took the lot of a Dutch auction.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub won: Option<bool>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -194,8 +199,9 @@ impl StoredAuction {
         self.standing(no.unwrap_or(0), &bid.bidder)
     }
 
-    /// The same of a bid that was taken and not retracted. A bid that somebody bid over oneself
-    /// is not the one that leads.
+    /// The same of a bid that was taken and not retracted. Whoever leads does so by the bid with
+    /// the own highest maximum, and by those that came after it below that; what a higher maximum
+    /// of the own came after does not lead.
     pub fn standing(&self, no: u64, bidder: &str) -> BidStanding {
         let auction = &self.auction;
         match auction.status {
@@ -206,7 +212,7 @@ impl StoredAuction {
                 let leaders = auction.contest.leaders(&auction.terms);
                 let leads = leaders
                     .iter()
-                    .any(|leader| leader.no == no && leader.bidder.as_str() == bidder);
+                    .any(|leader| self.rests_on(no, leader.no) && leader.bidder.as_str() == bidder);
                 if leads {
                     BidStanding::Leading
                 } else {
@@ -214,10 +220,11 @@ impl StoredAuction {
                 }
             }
             AuctionStatus::Closed | AuctionStatus::Settled | AuctionStatus::Unsold => {
-                let won = auction
-                    .awards
-                    .iter()
-                    .any(|award| award.no == no && award.is_live());
+                let won = auction.awards.iter().any(|award| {
+                    award.is_live()
+                        && self.rests_on(no, award.no)
+                        && award.bidder.as_str() == bidder
+                });
                 if won {
                     BidStanding::Winning
                 } else {
@@ -225,6 +232,14 @@ impl StoredAuction {
                 }
             }
             AuctionStatus::Cancelled => BidStanding::Lost,
+        }
+    }
+
+    /// Whether a bid stands with the best one of the same bidder.
+    fn rests_on(&self, no: u64, best: u64) -> bool {
+        match self.auction.terms.format {
+            Format::English => no >= best,
+            Format::SealedFirst | Format::SealedSecond | Format::Dutch { .. } => no == best,
         }
     }
 }
@@ -261,6 +276,8 @@ pub struct BidRecord {
     pub amount: Money,
     pub maximum: Money,
     pub buy_now: bool,
+    /// It took the lot, and nobody can bid after it: a buy-now, or the bid of a Dutch auction.
+    pub won: bool,
     pub status: BidStatus,
     /// Why it was refused; see [`refusal_reason`].
     pub reason: Option<Arc<str>>,
@@ -281,20 +298,61 @@ pub struct BidRecord {
     pub last_seq: u64,
 }
 
+/// What is known of a bid from its admission on, whatever its verdict.
+#[derive(Debug, Clone)]
+pub struct AdmittedAs {
+    pub id: BidId,
+    pub auction: AuctionId,
+    pub bidder: Arc<str>,
+    pub masked: Arc<str>,
+    pub amount: Money,
+    pub maximum: Money,
+    pub admitted_at: Millis,
+    pub key: Option<KeyHash>,
+    pub body: BodyHash,
+}
+
 impl BidRecord {
+    /// A bid that waits for its verdict.
+    pub fn pending(bid: AdmittedAs) -> Self {
+        Self {
+            last_seq: bid.id.seq,
+            id: bid.id,
+            auction: bid.auction,
+            bidder: bid.bidder,
+            masked: bid.masked,
+            amount: bid.amount,
+            maximum: bid.maximum,
+            buy_now: false,
+            won: false,
+            status: BidStatus::Pending,
+            reason: None,
+            no: None,
+            price: None,
+            leading: None,
+            least: None,
+            ends_at: None,
+            admitted_at: bid.admitted_at,
+            decided_at: None,
+            retracted_at: None,
+            key: bid.key,
+            body: bid.body,
+        }
+    }
+
     /// A bid as its first entry left it; none for an entry that made no bid.
     pub fn from_entry(entry: &Entry) -> Option<Self> {
-        let makes_a_bid = matches!(
-            entry.kind,
-            Kind::BidPlaced | Kind::BidAccepted | Kind::BidRefused
-        );
-        if !makes_a_bid || entry.subject != entry.seq {
+        match entry.kind.bid_step()? {
+            BidStep::Placed | BidStep::Accepted | BidStep::Refused => {}
+            BidStep::Retracted => return None,
+        }
+        if entry.subject != entry.seq {
             return None;
         }
         let buyer = entry.buyer.as_ref()?;
         let data = entry.auction_data();
         let sealed = entry.sealed()?;
-        let mut bid = Self {
+        let mut bid = Self::pending(AdmittedAs {
             id: BidId {
                 seq: entry.seq,
                 secret: buyer.secret?,
@@ -304,21 +362,10 @@ impl BidRecord {
             masked: sealed.bidder.as_deref()?.into(),
             amount: sealed.amount?,
             maximum: sealed.maximum?,
-            buy_now: false,
-            status: BidStatus::Pending,
-            reason: None,
-            no: None,
-            price: None,
-            leading: None,
-            least: None,
-            ends_at: None,
             admitted_at: sealed.admitted_at.unwrap_or(entry.at),
-            decided_at: None,
-            retracted_at: None,
             key: buyer.key,
             body: buyer.body,
-            last_seq: entry.seq,
-        };
+        });
         bid.apply_verdict(entry);
         Some(bid)
     }
@@ -326,13 +373,13 @@ impl BidRecord {
     /// What the entry says of this bid, if it is a verdict.
     pub fn apply_verdict(&mut self, entry: &Entry) {
         let data = entry.auction_data();
-        match entry.kind {
-            Kind::BidAccepted => self.status = BidStatus::Accepted,
-            Kind::BidRefused => {
+        match entry.kind.bid_step() {
+            Some(BidStep::Accepted) => self.status = BidStatus::Accepted,
+            Some(BidStep::Refused) => {
                 self.status = BidStatus::Refused;
                 self.reason = data.reason.as_deref().map(Arc::from);
             }
-            _ => return,
+            Some(BidStep::Placed | BidStep::Retracted) | None => return,
         }
         self.no = data.no;
         self.price = data.price;
@@ -340,6 +387,7 @@ impl BidRecord {
         self.least = data.least;
         self.ends_at = data.ends_at;
         self.buy_now = data.buy_now.unwrap_or(false);
+        self.won = self.buy_now || data.won.unwrap_or(false);
         self.decided_at = Some(entry.at);
         self.last_seq = entry.seq;
     }

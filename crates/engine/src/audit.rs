@@ -260,21 +260,45 @@ impl Audit<'_> {
             Kind::OrderPlaced | Kind::OrderAccepted | Kind::OrderSoldOut
                 if entry.subject == entry.seq =>
             {
-                self.admission(entry, data, units);
+                let status = entry.kind.order_status().expect("a kind of an order");
+                self.admission(entry, data, status, units);
             }
             Kind::OrderAccepted | Kind::OrderSoldOut => self.later_verdict(entry, units),
             Kind::OrderPlaced => self.broken(5, entry, "places an order that was there before"),
             Kind::OrderCancelled => self.cancellation(entry, units),
-            Kind::ReplenishmentRequested
-            | Kind::ReplenishmentStarted
-            | Kind::ReplenishmentReceived
-            | Kind::ReplenishmentFailed => self.replenishment(entry),
+            Kind::ReplenishmentRequested => self.requested(entry),
+            Kind::ReplenishmentStarted => {
+                if !self.is_open_replenishment(entry) {
+                    self.broken(8, entry, "starts a replenishment that is not open");
+                }
+            }
+            Kind::ReplenishmentReceived => self.counted(entry),
+            Kind::ReplenishmentFailed => {
+                if !self.end_replenishment(entry) {
+                    self.broken(8, entry, "fails a replenishment that is not open");
+                }
+            }
             Kind::ProductUpdated => {}
-            _ => self.broken(11, entry, "does not belong into a product's line"),
+            Kind::MessageDeadLettered
+            | Kind::AuctionCreated
+            | Kind::AuctionOpened
+            | Kind::AuctionClosingSoon
+            | Kind::AuctionClosed
+            | Kind::AuctionCancelled
+            | Kind::AuctionSettled
+            | Kind::AuctionForfeited
+            | Kind::AuctionOffered
+            | Kind::AuctionOfferAnswered
+            | Kind::BidPlaced
+            | Kind::BidAccepted
+            | Kind::BidRefused
+            | Kind::BidRetracted => {
+                self.broken(11, entry, "does not belong into a product's line");
+            }
         }
     }
 
-    fn admission(&mut self, entry: &Entry, data: &Data<'_>, units: u64) {
+    fn admission(&mut self, entry: &Entry, data: &Data<'_>, status: OrderStatus, units: u64) {
         self.report.orders += 1;
         let place = data.place.unwrap_or(0);
         let Some(line) = self.lines.get_mut(&entry.line) else {
@@ -293,12 +317,10 @@ impl Audit<'_> {
             Some(buyer) if buyer.secret.is_some() => self.buyer(entry, data, buyer),
             Some(_) | None => self.broken(5, entry, "is an order that nobody placed"),
         }
-        match entry.kind {
-            Kind::OrderAccepted => {
-                let waits = self
-                    .lines
-                    .get(&entry.line)
-                    .is_some_and(|l| !l.pending.is_empty());
+        let line = self.lines.get(&entry.line);
+        let waits = line.is_some_and(|line| !line.pending.is_empty());
+        match status {
+            OrderStatus::Accepted => {
                 if waits {
                     self.broken(4, entry, "was accepted while others waited before it");
                 }
@@ -306,17 +328,20 @@ impl Audit<'_> {
                 self.orders
                     .insert(entry.seq, (OrderStatus::Accepted, units));
             }
-            Kind::OrderSoldOut => {
-                let waits = self
-                    .lines
-                    .get(&entry.line)
-                    .is_some_and(|l| !l.pending.is_empty());
+            OrderStatus::SoldOut => {
                 if waits {
                     self.broken(4, entry, "was refused while others waited before it");
                 }
                 self.refuse(entry, units);
             }
-            _ => {
+            OrderStatus::Rejected | OrderStatus::Expired | OrderStatus::Cancelled => {
+                self.broken(
+                    5,
+                    entry,
+                    "admits an order with a verdict that none begins with",
+                );
+            }
+            OrderStatus::Pending => {
                 if let Some(line) = self.lines.get_mut(&entry.line) {
                     line.pending
                         .insert(place, (entry.seq, Pending { place, units }));
@@ -444,48 +469,48 @@ impl Audit<'_> {
         }
     }
 
-    /// Rule 8: one open request a product, and goods counted once.
-    fn replenishment(&mut self, entry: &Entry) {
+    /// Rule 8: one open request a product.
+    fn requested(&mut self, entry: &Entry) {
         let id = entry.subject;
         let Some(line) = self.lines.get_mut(&entry.line) else {
             return;
         };
-        let is_open = line.open_replenishment == Some(id);
-        match entry.kind {
-            Kind::ReplenishmentRequested => {
-                let other = line.open_replenishment.replace(id);
-                if other.is_some() {
-                    self.broken(8, entry, "is a second open replenishment");
-                }
-                if entry.seq == id {
-                    self.report.replenishments += 1;
-                    self.replenishments.insert(id, false);
-                } else if self.replenishments.get(&id) != Some(&false) {
-                    self.broken(8, entry, "reopens a replenishment that cannot be reopened");
-                }
-            }
-            Kind::ReplenishmentReceived => {
-                if is_open {
-                    line.open_replenishment = None;
-                }
-                match self.replenishments.insert(id, true) {
-                    Some(false) => {}
-                    Some(true) => {
-                        self.broken(8, entry, "counts the goods of a replenishment twice");
-                    }
-                    None => self.broken(8, entry, "counts goods that nobody asked for"),
-                }
-            }
-            Kind::ReplenishmentFailed => {
-                if is_open {
-                    line.open_replenishment = None;
-                } else {
-                    self.broken(8, entry, "fails a replenishment that is not open");
-                }
-            }
-            _ if is_open => {}
-            _ => self.broken(8, entry, "starts a replenishment that is not open"),
+        let other = line.open_replenishment.replace(id);
+        if other.is_some() {
+            self.broken(8, entry, "is a second open replenishment");
         }
+        if entry.seq == id {
+            self.report.replenishments += 1;
+            self.replenishments.insert(id, false);
+        } else if self.replenishments.get(&id) != Some(&false) {
+            self.broken(8, entry, "reopens a replenishment that cannot be reopened");
+        }
+    }
+
+    /// Rule 8: goods are counted once.
+    fn counted(&mut self, entry: &Entry) {
+        self.end_replenishment(entry);
+        match self.replenishments.insert(entry.subject, true) {
+            Some(false) => {}
+            Some(true) => {
+                self.broken(8, entry, "counts the goods of a replenishment twice");
+            }
+            None => self.broken(8, entry, "counts goods that nobody asked for"),
+        }
+    }
+
+    fn is_open_replenishment(&self, entry: &Entry) -> bool {
+        let line = self.lines.get(&entry.line);
+        line.is_none_or(|line| line.open_replenishment == Some(entry.subject))
+    }
+
+    /// Nothing is open any more, if this was. Says whether it was.
+    fn end_replenishment(&mut self, entry: &Entry) -> bool {
+        let was_open = self.is_open_replenishment(entry);
+        if was_open && let Some(line) = self.lines.get_mut(&entry.line) {
+            line.open_replenishment = None;
+        }
+        was_open
     }
 
     /// Rule 1: the sums that every entry carries are the sums of what happened.

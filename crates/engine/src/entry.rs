@@ -80,6 +80,16 @@ kinds! {
     BidRetracted = 63, "bid.retracted";
 }
 
+/// What an entry says of a bid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum BidStep {
+    /// Admitted: the verdict follows.
+    Placed,
+    Accepted,
+    Refused,
+    Retracted,
+}
+
 /// What entries of one kind are about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Family {
@@ -97,6 +107,68 @@ impl Kind {
         match self.family() {
             Family::Order => true,
             Family::Goods | Family::Operations | Family::Auction | Family::Bid => false,
+        }
+    }
+
+    /// What an order is after it; none for what says nothing of an order.
+    pub const fn order_status(self) -> Option<OrderStatus> {
+        match self {
+            Self::OrderPlaced => Some(OrderStatus::Pending),
+            Self::OrderAccepted => Some(OrderStatus::Accepted),
+            Self::OrderSoldOut => Some(OrderStatus::SoldOut),
+            Self::OrderCancelled => Some(OrderStatus::Cancelled),
+            Self::ProductCreated
+            | Self::ProductUpdated
+            | Self::StockReceived
+            | Self::ReplenishmentRequested
+            | Self::ReplenishmentStarted
+            | Self::ReplenishmentReceived
+            | Self::ReplenishmentFailed
+            | Self::MessageDeadLettered
+            | Self::AuctionCreated
+            | Self::AuctionOpened
+            | Self::AuctionClosingSoon
+            | Self::AuctionClosed
+            | Self::AuctionCancelled
+            | Self::AuctionSettled
+            | Self::AuctionForfeited
+            | Self::AuctionOffered
+            | Self::AuctionOfferAnswered
+            | Self::BidPlaced
+            | Self::BidAccepted
+            | Self::BidRefused
+            | Self::BidRetracted => None,
+        }
+    }
+
+    /// What it says of a bid; none for what says nothing of a bid.
+    pub const fn bid_step(self) -> Option<BidStep> {
+        match self {
+            Self::BidPlaced => Some(BidStep::Placed),
+            Self::BidAccepted => Some(BidStep::Accepted),
+            Self::BidRefused => Some(BidStep::Refused),
+            Self::BidRetracted => Some(BidStep::Retracted),
+            Self::ProductCreated
+            | Self::ProductUpdated
+            | Self::OrderPlaced
+            | Self::OrderAccepted
+            | Self::OrderSoldOut
+            | Self::OrderCancelled
+            | Self::StockReceived
+            | Self::ReplenishmentRequested
+            | Self::ReplenishmentStarted
+            | Self::ReplenishmentReceived
+            | Self::ReplenishmentFailed
+            | Self::MessageDeadLettered
+            | Self::AuctionCreated
+            | Self::AuctionOpened
+            | Self::AuctionClosingSoon
+            | Self::AuctionClosed
+            | Self::AuctionCancelled
+            | Self::AuctionSettled
+            | Self::AuctionForfeited
+            | Self::AuctionOffered
+            | Self::AuctionOfferAnswered => None,
         }
     }
 
@@ -302,15 +374,11 @@ pub struct OrderRecord {
 impl OrderRecord {
     /// An order as its first entry left it; none for an entry that made no order.
     pub fn from_entry(entry: &Entry) -> Option<Self> {
-        let status = match entry.kind {
-            Kind::OrderPlaced => OrderStatus::Pending,
-            Kind::OrderAccepted => OrderStatus::Accepted,
-            Kind::OrderSoldOut => OrderStatus::SoldOut,
-            _ => return None,
-        };
+        // A later entry about an order points back to the one that made it.
         if entry.subject != entry.seq {
             return None;
         }
+        let status = entry.kind.order_status()?;
         let buyer = entry.buyer.as_ref()?;
         let data = entry.data();
         Some(Self {

@@ -36,7 +36,7 @@ pub use command::{
     ReplenishmentChange, ReplenishmentReply, Reply, SubscriptionChange, TopicSettings,
 };
 pub use engine::{Engine, EngineError, Limits};
-pub use entry::{Buyer, Data, Entry, Family, Kind, OrderRecord, OrderStatus};
+pub use entry::{BidStep, Buyer, Data, Entry, Family, Kind, OrderRecord, OrderStatus};
 pub use flow::{Counts, Flow, Flows};
 pub use relay::{
     TOPIC_AUCTIONS, TOPIC_CUSTOMERS, TOPIC_OPERATIONS, TOPIC_ORDERS, TOPIC_STOCK, run_relay,

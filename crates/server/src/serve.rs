@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::adapters::{OsIds, SystemClock};
+use crate::cli::say;
 use crate::config::{Config, ConfigError};
 use crate::realtime::{Hub, socketio};
 use crate::state::{App, Inner};
@@ -284,14 +285,6 @@ fn write_ready_file(file: Option<&Path>, text: &str) -> Result<(), ServeError> {
     std::fs::write(&beside, text)
         .and_then(|()| std::fs::rename(&beside, file))
         .map_err(|error| ServeError::Start(format!("cannot write {}: {error}", file.display())))
-}
-
-#[expect(
-    clippy::print_stdout,
-    reason = "the command line speaks to a person here"
-)]
-fn say(line: &str) {
-    println!("{line}");
 }
 
 /// The first signal stops in order, the second at once.

@@ -154,6 +154,26 @@ impl Auction {
         Ok(events)
     }
 
+    /// Whether this bidder's lot is paid, given up ... already: to say so again changes nothing.
+    pub fn has_award(&self, bidder: &Bidder, status: AwardStatus) -> bool {
+        let mut awards = self.awards.iter();
+        awards.any(|award| award.bidder == *bidder && award.status == status)
+    }
+
+    /// Whether the offer that rests on this bid was answered so already.
+    pub fn has_answered(&self, bid: u64, accept: bool) -> bool {
+        let offered = &self.awards[self.won_at_close()..];
+        offered.iter().any(|award| {
+            let answer = match award.status {
+                AwardStatus::Won | AwardStatus::Settled => Some(true),
+                AwardStatus::Declined => Some(false),
+                // Who took it and then gave it up is not asked any more.
+                AwardStatus::Forfeited | AwardStatus::Offered { .. } => None,
+            };
+            award.bid == bid && answer == Some(accept)
+        })
+    }
+
     fn decline(&mut self, at: usize, events: &mut Vec<AuctionEvent>) {
         self.awards[at].status = AwardStatus::Declined;
         events.push(AuctionEvent::OfferDeclined {
@@ -181,14 +201,12 @@ impl Auction {
     }
 
     fn was_closed(&self) -> Result<(), AuctionRefusal> {
-        match self.status {
-            AuctionStatus::Closed | AuctionStatus::Settled | AuctionStatus::Unsold => Ok(()),
-            AuctionStatus::Scheduled | AuctionStatus::Open | AuctionStatus::Cancelled => {
-                Err(AuctionRefusal::NotClosed {
-                    status: self.status,
-                })
-            }
+        if self.status.was_closed() {
+            return Ok(());
         }
+        Err(AuctionRefusal::NotClosed {
+            status: self.status,
+        })
     }
 
     fn follow_awards(&mut self, events: &mut Vec<AuctionEvent>) {

@@ -91,19 +91,12 @@ impl Auction {
     /// The buy-now price, while somebody may take it.
     pub fn open_buy_now(&self) -> Option<Money> {
         let price = self.terms.buy_now_price?;
-        let over = match self.status {
-            AuctionStatus::Scheduled | AuctionStatus::Open => false,
-            AuctionStatus::Closed
-            | AuctionStatus::Settled
-            | AuctionStatus::Unsold
-            | AuctionStatus::Cancelled => true,
-        };
         let reached = self
             .contest
             .standing
             .first()
             .is_some_and(|first| first.maximum >= price);
-        (!over && !reached && !self.contest.reserve_met).then_some(price)
+        (!self.status.is_over() && !reached && !self.contest.reserve_met).then_some(price)
     }
 
     /// The least bid that is not too low; none if no amount is that high. A leader's is one

@@ -38,6 +38,23 @@ impl AuctionStatus {
         }
     }
 
+    /// Nothing more can be bid, and the clock has nothing more to do with it.
+    pub const fn is_over(self) -> bool {
+        match self {
+            Self::Scheduled | Self::Open => false,
+            Self::Closed | Self::Settled | Self::Unsold | Self::Cancelled => true,
+        }
+    }
+
+    /// It came to its end, sold or not: what was sealed may be shown. Never of one that was
+    /// cancelled.
+    pub const fn was_closed(self) -> bool {
+        match self {
+            Self::Closed | Self::Settled | Self::Unsold => true,
+            Self::Scheduled | Self::Open | Self::Cancelled => false,
+        }
+    }
+
     /// As stored: never reuse one.
     pub const fn number(self) -> u8 {
         match self {
@@ -222,8 +239,7 @@ impl Auction {
     }
 
     pub(super) fn end(&mut self, reason: CloseReason, at: Millis, events: &mut Vec<AuctionEvent>) {
-        let sold = self.terms.reserve_price.is_none() || self.contest.reserve_met;
-        if sold {
+        if self.is_sold() {
             let price = self.contest.price;
             let leaders = self.contest.leaders(&self.terms).iter();
             self.awards = leaders
@@ -246,6 +262,18 @@ impl Auction {
             };
             events.push(AuctionEvent::Unsold { reason });
         }
+    }
+
+    /// Whether the leaders have won once it ends.
+    fn is_sold(&self) -> bool {
+        self.terms.reserve_price.is_none() || self.contest.reserve_met
+    }
+
+    /// How many of the awards are of the close. The others were offered afterwards.
+    pub(super) fn won_at_close(&self) -> usize {
+        let leaders = self.contest.leaders(&self.terms).len();
+        let won = if self.is_sold() { leaders } else { 0 };
+        won.min(self.awards.len())
     }
 
     pub(super) fn not_over(&self) -> Result<(), AuctionRefusal> {

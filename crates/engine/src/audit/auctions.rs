@@ -9,12 +9,12 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use commerce::Millis;
-use commerce::auction::certificate::{Checker, EntryText, Verified};
+use commerce::auction::certificate::{Checker, Claimed, EntryText, Verified};
 use commerce::auction::{AuctionStatus, Bidder, MaskKey};
 
 use super::{Audit, Violation};
-use crate::auction::StoredAuction;
-use crate::entry::{Buyer, Entry, Kind};
+use crate::auction::{BidChange, StoredAuction};
+use crate::entry::{BidStep, Buyer, Entry, Kind};
 use crate::ports::StoreError;
 
 /// Rule 7 is about who wins.
@@ -74,20 +74,20 @@ impl Audit<'_> {
         if first && let Some(buyer) = &entry.buyer {
             self.bid_key(entry, buyer);
         }
-        match entry.kind {
-            Kind::BidPlaced => {
+        match entry.kind.bid_step() {
+            Some(BidStep::Placed) => {
                 self.report.bids += 1;
                 self.bidder(auction, entry);
                 if let Some(model) = self.auctions.get_mut(&auction) {
                     model.waiting.insert(entry.seq);
                 }
             }
-            Kind::BidAccepted | Kind::BidRefused => {
+            Some(step @ (BidStep::Accepted | BidStep::Refused)) => {
                 self.report.bids += u64::from(first);
                 self.bidder(auction, entry);
                 if let Some(model) = self.auctions.get_mut(&auction) {
                     model.waiting.remove(&entry.subject);
-                    if entry.kind == Kind::BidAccepted {
+                    if step == BidStep::Accepted {
                         model.last_bid = entry.seq;
                     }
                 }
@@ -98,15 +98,18 @@ impl Audit<'_> {
                 if !(leads_here || is_its_own) {
                     self.broken(5, entry, "is a verdict that the bid does not show");
                 }
+                if let Some(change) = verdict.filter(|_| leads_here) {
+                    self.later_change(entry, change)?;
+                }
             }
-            Kind::BidRetracted => {
+            Some(BidStep::Retracted) => {
                 let change = self.reader.bid_change(entry.subject)?;
                 let shown = change.is_some_and(|change| change.retracted_at == Some(entry.at));
                 if !shown {
                     self.broken(5, entry, "is a retraction that the bid does not show");
                 }
             }
-            _ => {
+            None => {
                 // What an entry says that may change it; the certificate's rules say what it must be.
                 let status = serde_json::from_str::<crate::auction::AuctionData<'_>>(&entry.data)
                     .ok()
@@ -115,12 +118,59 @@ impl Audit<'_> {
                     Kind::AuctionCreated => Some(AuctionStatus::Scheduled),
                     Kind::AuctionOpened => Some(AuctionStatus::Open),
                     Kind::AuctionCancelled => Some(AuctionStatus::Cancelled),
-                    _ => None,
+                    Kind::AuctionClosingSoon
+                    | Kind::AuctionClosed
+                    | Kind::AuctionSettled
+                    | Kind::AuctionForfeited
+                    | Kind::AuctionOffered
+                    | Kind::AuctionOfferAnswered => None,
+                    // No certificate has them, and so its rules have told of it.
+                    Kind::ProductCreated
+                    | Kind::ProductUpdated
+                    | Kind::OrderPlaced
+                    | Kind::OrderAccepted
+                    | Kind::OrderSoldOut
+                    | Kind::OrderCancelled
+                    | Kind::StockReceived
+                    | Kind::ReplenishmentRequested
+                    | Kind::ReplenishmentStarted
+                    | Kind::ReplenishmentReceived
+                    | Kind::ReplenishmentFailed
+                    | Kind::MessageDeadLettered
+                    | Kind::BidPlaced
+                    | Kind::BidAccepted
+                    | Kind::BidRefused
+                    | Kind::BidRetracted => None,
                 });
                 if let Some(model) = self.auctions.get_mut(&auction) {
                     model.status = status.or(model.status);
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Rule 5: after its verdict nothing but a retraction changes a bid, and that is an entry.
+    fn later_change(&mut self, verdict: &Entry, change: BidChange) -> Result<(), StoreError> {
+        let retracted_at = if change.last_seq == verdict.seq {
+            None
+        } else {
+            let made_by = self.reader.entry(change.last_seq)?;
+            let made_by = made_by.filter(|made_by| {
+                made_by.kind == Kind::BidRetracted && made_by.subject == verdict.subject
+            });
+            let Some(made_by) = made_by else {
+                self.broken(5, verdict, "is of a bid that was changed without an entry");
+                return Ok(());
+            };
+            Some(made_by.at)
+        };
+        if change.retracted_at != retracted_at {
+            self.broken(
+                5,
+                verdict,
+                "is of a bid that was retracted without an entry",
+            );
         }
         Ok(())
     }
@@ -196,6 +246,15 @@ impl Audit<'_> {
                     self.tell_auction(auction, None, what);
                 }
             }
+            for bid in waiting {
+                let has_verdict = self.reader.bid_change(bid)?.is_some();
+                // It may have come to a live server meanwhile.
+                let again = self.reader.auction(auction)?;
+                if has_verdict && again.as_ref().is_some_and(stands_here) {
+                    let what = "is of a bid that was decided without an entry".to_owned();
+                    self.tell_auction(auction, Some(bid), what);
+                }
+            }
             if stored.last_bid != last_bid {
                 let what = format!(
                     "lists its bids from {}, the newest is {last_bid}",
@@ -247,6 +306,22 @@ impl Audit<'_> {
                 seq,
                 None,
                 "is stored with other winners or prices".to_owned(),
+            );
+        }
+        let awards = auction.awards.iter();
+        let mut awards: Vec<Claimed> = awards
+            .map(|award| Claimed {
+                bidder: Bidder::new(&stored.mask(&award.bidder)).expect("a masked name is a name"),
+                price: award.price,
+                status: award.status,
+            })
+            .collect();
+        awards.sort_by(|a, b| a.bidder.cmp(&b.bidder));
+        if awards != verified.awards {
+            self.tell_auction(
+                seq,
+                None,
+                "is stored with other awards than its history gives".to_owned(),
             );
         }
         self.report.auctions_closed += u64::from(verified.is_final);

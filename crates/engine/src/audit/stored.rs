@@ -10,7 +10,7 @@ use std::time::Duration;
 use commerce::{LineId, Sku, WhenSoldOut};
 
 use super::{Audit, Violation};
-use crate::entry::{Entry, Kind, OrderStatus};
+use crate::entry::Entry;
 use crate::ports::StoreError;
 
 /// How often a product that changes while it is compared is looked at again.
@@ -22,12 +22,8 @@ impl Audit<'_> {
     /// Rule 5: what is stored of an order is its newest verdict, and nothing but an entry
     /// changes it.
     pub(super) fn stored_status(&mut self, entry: &Entry) -> Result<(), StoreError> {
-        let expected = match entry.kind {
-            Kind::OrderPlaced => OrderStatus::Pending,
-            Kind::OrderAccepted => OrderStatus::Accepted,
-            Kind::OrderSoldOut => OrderStatus::SoldOut,
-            Kind::OrderCancelled => OrderStatus::Cancelled,
-            _ => return Ok(()),
+        let Some(expected) = entry.kind.order_status() else {
+            return Ok(());
         };
         let first = entry.subject == entry.seq;
         match self.reader.order_change(entry.subject)? {

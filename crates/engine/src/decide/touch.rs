@@ -56,14 +56,7 @@ pub(crate) fn touch<'a>(
                 touch.replenishments.push(id.seq);
             }
             Command::Probe | Command::Sweep { .. } => {}
-            Command::CreateAuction(_)
-            | Command::PlaceBid(_)
-            | Command::DecideBids { .. }
-            | Command::RetractBid { .. }
-            | Command::CancelAuction { .. }
-            | Command::AuctionDue { .. }
-            | Command::AfterClose { .. } => touch_auction(&mut touch, command),
-            command => touch_messaging(&mut touch, command),
+            command => touch_auction(&mut touch, command),
         }
     }
     touch
@@ -71,6 +64,7 @@ pub(crate) fn touch<'a>(
 
 fn touch_auction(touch: &mut Touch, command: &Command) {
     match command {
+        Command::CreateAuction(_) => {}
         Command::PlaceBid(bid) => {
             auction(touch, bid.auction);
             if let Some(key) = bid.key {
@@ -115,7 +109,7 @@ fn touch_auction(touch: &mut Touch, command: &Command) {
                 | Aftermath::SecondChance { .. } => {}
             }
         }
-        _ => {}
+        command => touch_messaging(touch, command),
     }
 }
 
@@ -126,6 +120,7 @@ fn auction(touch: &mut Touch, id: AuctionId) {
     }
 }
 
+/// What is left. The others are named, so that a new command is looked at.
 fn touch_messaging(touch: &mut Touch, command: &Command) {
     match command {
         Command::EnsureQueues {

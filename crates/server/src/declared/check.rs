@@ -48,7 +48,7 @@ fn attribute((name, what): Wrong) -> (String, String) {
 fn check_queue(queue: &DeclaredQueue) -> Result<(), (String, String)> {
     let named = |what: String| ("name".to_owned(), what);
     let name = QueueName::new(queue.name.as_str()).map_err(|error| named(error.to_string()))?;
-    if workers::OWN_QUEUES.contains(&queue.name.as_str()) {
+    if workers::is_own(&queue.name) {
         return Err(named("this is one of the shop's own queues".to_owned()));
     }
     let settings = queue.settings().map_err(attribute)?;

@@ -14,6 +14,7 @@ mod products;
 mod queues;
 mod replenishments;
 mod router;
+mod verdict;
 pub mod views;
 
 pub use router::{openapi, router};

@@ -19,6 +19,7 @@ use wire::{Code, Problem};
 use crate::http::args::{AcceptsKorean, OrderRequest};
 use crate::http::error::{HttpError, HttpResult};
 use crate::http::products::check_email;
+use crate::http::verdict::wait_for_verdict;
 use crate::http::views::{OrderView, ProblemView, Standing};
 use crate::realtime::Subject;
 use crate::state::App;
@@ -113,31 +114,21 @@ async fn view(app: &App, order: &OrderRecord) -> Result<OrderView, EngineError> 
 }
 
 /// Waits until the order has a verdict, at most so long. Returns it as it then stands.
-async fn wait_for_verdict(
+async fn wait_for_order(
     app: &App,
     order: OrderRecord,
     wait: Duration,
 ) -> Result<OrderRecord, EngineError> {
     let seq = order.id.seq;
-    let Some(mut listener) = app.hub.listen(&[Subject::Order(seq)]) else {
-        return Ok(order);
-    };
-    let deadline = tokio::time::Instant::now() + wait;
-    loop {
-        // Listening came first, so a verdict is either read here or heard below.
-        let now = app.engine.read(move |reader| reader.order(seq)).await?;
-        let now = now.unwrap_or_else(|| order.clone());
-        if now.status != OrderStatus::Pending {
-            return Ok(now);
-        }
-        let heard = tokio::select! {
-            () = app.cancel.cancelled() => None,
-            heard = tokio::time::timeout_at(deadline, listener.next()) => heard.ok().flatten(),
-        };
-        if heard.is_none() {
-            return Ok(now);
-        }
-    }
+    wait_for_verdict(
+        app,
+        Subject::Order(seq),
+        order,
+        wait,
+        move |reader| reader.order(seq),
+        |order| order.status == OrderStatus::Pending,
+    )
+    .await
 }
 
 /// Buy. Answered when the decision is durable.
@@ -187,7 +178,7 @@ async fn place_order(
                 .then_some(VERDICT_WAIT),
         };
         if let Some(wait) = wait {
-            reply.order = wait_for_verdict(&app, reply.order, wait).await?;
+            reply.order = wait_for_order(&app, reply.order, wait).await?;
         }
     }
     answer(&app, &reply).await

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use commerce::LineId;
 use engine::feed::Committed;
-use engine::{Engine, Entry, Family, Kind};
+use engine::{BidStep, Engine, Entry, Family};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -43,13 +43,13 @@ impl MaskedName {
 
 /// Whom an entry tells that they lead no more, or again.
 pub fn outbid_by(entry: &Entry) -> Vec<MaskedName> {
-    match entry.kind {
-        Kind::BidAccepted | Kind::BidRetracted => {
+    match entry.kind.bid_step() {
+        Some(BidStep::Accepted | BidStep::Retracted) => {
             let data = entry.auction_data();
             let names = data.outbid.iter().chain(&data.regained);
             names.filter_map(|name| MaskedName::parse(name)).collect()
         }
-        _ => Vec::new(),
+        Some(BidStep::Placed | BidStep::Refused) | None => Vec::new(),
     }
 }
 
@@ -211,6 +211,7 @@ impl Hub {
         let mut map = self.subjects();
         if !map.is_empty() {
             let mut groups: HashMap<Subject, Vec<Arc<Rendered>>> = HashMap::new();
+            let mut parcels = Parcels::default();
             let everything = map.contains_key(&Subject::Everything);
             for entry in batch.iter() {
                 let mut rendered: Option<Arc<Rendered>> = None;
@@ -229,28 +230,30 @@ impl Hub {
                     }
                 }
                 if entry.kind.family() == Family::Bid {
-                    self.tell_of_bid(&mut map, entry, rendered);
+                    self.tell_of_bid(&map, &mut parcels, entry, rendered);
                 }
             }
             for (subject, group) in groups {
                 tell(&mut map, subject, &group.into());
             }
+            parcels.send();
         }
         drop(map);
         self.inner.dispatched.store(newest, Ordering::Relaxed);
     }
 
-    /// At once, and not with the rest of the commit: who listens to a bid has two subjects, and
-    /// hears both in the log's order.
+    /// Not with the others of its subject: who listens to a bid has two subjects, and hears both in
+    /// the log's order.
     fn tell_of_bid(
         &self,
-        map: &mut HashMap<Subject, Vec<Sender>>,
+        map: &HashMap<Subject, Vec<Sender>>,
+        parcels: &mut Parcels,
         entry: &Entry,
         mut rendered: impl FnMut() -> Arc<Rendered>,
     ) {
         let mut tell_if_heard = |subject| {
-            if map.contains_key(&subject) {
-                tell(map, subject, &[rendered()].into());
+            for sender in map.get(&subject).into_iter().flatten() {
+                parcels.add(sender, rendered());
             }
         };
         tell_if_heard(Subject::Bid(entry.subject));
@@ -260,6 +263,40 @@ impl Hub {
             for name in outbid_by(entry) {
                 tell_if_heard(Subject::Outbid(auction, name));
             }
+        }
+    }
+}
+
+/// What one commit holds for each listener to bids: one group, however many events it is. Only
+/// who does not take what it is handed is slow.
+#[derive(Default)]
+struct Parcels {
+    /// By the listener's own flag, which none other has.
+    of: HashMap<*const AtomicBool, usize>,
+    groups: Vec<(Sender, Vec<Arc<Rendered>>)>,
+}
+
+impl Parcels {
+    fn add(&mut self, sender: &Sender, event: Arc<Rendered>) {
+        let groups = &mut self.groups;
+        let at = *self
+            .of
+            .entry(Arc::as_ptr(&sender.dropped))
+            .or_insert_with(|| {
+                groups.push((sender.clone(), Vec::new()));
+                groups.len() - 1
+            });
+        let events = &mut groups[at].1;
+        // One entry may concern it by both of its subjects.
+        if !events.last().is_some_and(|last| Arc::ptr_eq(last, &event)) {
+            events.push(event);
+        }
+    }
+
+    fn send(self) {
+        for (sender, events) in self.groups {
+            // Who was dropped goes from the map when its listener does.
+            send(&sender, &events.into());
         }
     }
 }
@@ -291,6 +328,8 @@ fn send(sender: &Sender, group: &Group) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use engine::Kind;
+
     use super::*;
 
     fn group() -> Group {
@@ -319,6 +358,54 @@ mod tests {
         drop(listener);
         assert_eq!(hub.listeners(), 0);
         assert!(hub.subjects().is_empty(), "nothing is left of who has gone");
+    }
+
+    fn outbid_entry(seq: u64, auction: u64, name: &str) -> Arc<Entry> {
+        let data = format!(r#"{{"auction":"auc_1","outbid":["{name}"]}}"#);
+        Arc::new(Entry {
+            seq,
+            line: LineId::Auction(auction),
+            prev: seq - 1,
+            kind: Kind::BidAccepted,
+            at: 0,
+            subject: 7,
+            data: data.into(),
+            hash: [0; 32],
+            buyer: None,
+            sealed: None,
+        })
+    }
+
+    #[tokio::test]
+    async fn one_commit_does_not_make_a_listener_slow_however_much_it_holds() {
+        const NAME: &str = "bidder-0123456789ab";
+        let hub = Hub::new(10, 0);
+        let name = MaskedName::parse(NAME).unwrap();
+        let subjects = [Subject::Bid(7), Subject::Outbid(1, name)];
+        let mut listener = hub.listen(&subjects).unwrap();
+        let commit = |from: u64, entries: u64| -> Committed {
+            let entries = from..from + entries;
+            entries.map(|seq| outbid_entry(seq, 1, NAME)).collect()
+        };
+        let many = 10 * BUFFER as u64;
+        hub.dispatch(&commit(8, many));
+        let group = listener.next().await.unwrap();
+        let heard: Vec<u64> = group.iter().map(|event| event.entry.seq).collect();
+        let all: Vec<u64> = (8..8 + many).collect();
+        assert_eq!(heard, all, "each once, in the log's order");
+
+        // Who takes nothing is slow.
+        for commits in 0..BUFFER as u64 {
+            hub.dispatch(&commit(10_000 + commits, 1));
+        }
+        assert!(!listener.dropped.load(Ordering::Acquire));
+        hub.dispatch(&commit(20_000, 1));
+        for _ in 0..BUFFER {
+            assert!(listener.next().await.is_some());
+        }
+        assert!(listener.next().await.is_none());
+        drop(listener);
+        assert!(hub.subjects().is_empty());
     }
 
     #[test]

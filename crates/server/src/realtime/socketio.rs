@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use commerce::{AuctionId, BidId, OrderId, Sku};
-use engine::Kind;
+use engine::OrderStatus;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use socketioxide::extract::{AckSender, SocketRef, State, TryData};
@@ -262,10 +262,16 @@ pub async fn run_email_send(app: App, io: SocketIo) {
                 break;
             };
             for event in group.iter() {
-                let text = match event.entry.kind {
-                    Kind::OrderAccepted => "accepted",
-                    Kind::OrderSoldOut => "sold out",
-                    _ => continue,
+                let text = match event.entry.kind.order_status() {
+                    Some(OrderStatus::Accepted) => "accepted",
+                    Some(OrderStatus::SoldOut) => "sold out",
+                    Some(
+                        OrderStatus::Pending
+                        | OrderStatus::Rejected
+                        | OrderStatus::Expired
+                        | OrderStatus::Cancelled,
+                    )
+                    | None => continue,
                 };
                 if let Some(buyer) = &event.entry.buyer {
                     // Some sockets may be gone or full; theirs is lost, as it always was.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use commerce::{AuctionId, LineId, Millis, ProductId, Sku};
 use engine::auction::BidRecord;
 use engine::ports::{Reader, StoreError, line_entries};
-use engine::{EngineError, Entry, Family, Kind, OrderRecord, OrderStatus};
+use engine::{EngineError, Entry, Family, OrderRecord, OrderStatus};
 use serde::Serialize;
 use tokio::time::Instant;
 
@@ -341,19 +341,25 @@ impl OrderWatch {
             if data.place.is_none_or(|place| place >= self.order.place) {
                 continue;
             }
-            match entry.kind {
-                // Somebody before this order got a verdict, or left the line.
-                Kind::OrderAccepted | Kind::OrderSoldOut | Kind::OrderCancelled
-                    if entry.subject != entry.seq && data.was.as_deref() != Some("accepted") =>
-                {
-                    self.standing.ahead = self.standing.ahead.saturating_sub(1);
-                    self.standing.ahead_units = self
-                        .standing
-                        .ahead_units
-                        .saturating_sub(data.quantity.unwrap_or(0));
-                    self.changed = true;
-                }
-                _ => {}
+            // Somebody before this order got a verdict, or left the line.
+            let waited = entry.subject != entry.seq && data.was.as_deref() != Some("accepted");
+            let leaves = match entry.kind.order_status() {
+                Some(
+                    OrderStatus::Accepted
+                    | OrderStatus::SoldOut
+                    | OrderStatus::Rejected
+                    | OrderStatus::Expired
+                    | OrderStatus::Cancelled,
+                ) => waited,
+                Some(OrderStatus::Pending) | None => false,
+            };
+            if leaves {
+                self.standing.ahead = self.standing.ahead.saturating_sub(1);
+                self.standing.ahead_units = self
+                    .standing
+                    .ahead_units
+                    .saturating_sub(data.quantity.unwrap_or(0));
+                self.changed = true;
             }
         }
         if own {

@@ -33,8 +33,8 @@ pub const REPLENISHMENT_QUEUE: &str = "replenishment";
 const REPLENISHMENT_DLQ: &str = "replenishment-dlq";
 /// Where notifications end up that no endpoint took and no other queue is named for.
 const DELIVERIES_DLQ: &str = "sns-deliveries-dlq";
-/// Nobody else may make these otherwise than they are made here.
-pub const OWN_QUEUES: [&str; 6] = [
+/// Nobody else may make these otherwise than they are made here, change or delete them.
+const OWN_QUEUES: [&str; 6] = [
     REPLENISHMENT_QUEUE,
     REPLENISHMENT_DLQ,
     BIDS_QUEUE,
@@ -50,6 +50,11 @@ const DELIVERIES_RECEIVES_MAX: u32 = 1_000;
 const BIDS_RECEIVES_MAX: u32 = 5;
 /// Dead letters are kept for 14 days, the longest there is.
 const DLQ_RETENTION_S: u32 = 1_209_600;
+
+/// Whether the shop itself needs the queue of this name.
+pub fn is_own(queue: &str) -> bool {
+    OWN_QUEUES.contains(&queue)
+}
 
 /// A worker that has not gone round for so long stands still.
 const STANDS_STILL_MS: Millis = 60_000;

@@ -2,7 +2,7 @@
 
 use commerce::{CustomerHash, ProductId};
 use engine::ports::Counted;
-use engine::{Entry, Kind};
+use engine::{Entry, OrderStatus};
 
 use crate::lookups::{Bought, Keys, half};
 
@@ -52,12 +52,20 @@ impl Row {
             let quantity = entry.data().quantity.unwrap_or(0);
             i32::try_from(quantity).expect("an order is for a million units at most")
         };
-        let delta = match entry.kind {
-            Kind::OrderPlaced => units(),
-            Kind::OrderAccepted if first => units(),
-            Kind::OrderSoldOut if !first => -units(),
-            Kind::OrderCancelled => -units(),
-            _ => 0,
+        let delta = match entry.kind.order_status() {
+            Some(OrderStatus::Pending | OrderStatus::Accepted) if first => units(),
+            Some(OrderStatus::SoldOut | OrderStatus::Rejected | OrderStatus::Expired) if !first => {
+                -units()
+            }
+            Some(OrderStatus::Cancelled) => -units(),
+            Some(
+                OrderStatus::Pending
+                | OrderStatus::Accepted
+                | OrderStatus::SoldOut
+                | OrderStatus::Rejected
+                | OrderStatus::Expired,
+            )
+            | None => 0,
         };
         let key = buyer.key.map_or(0, half);
         (key != 0 || delta != 0).then(|| Self {

@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 
 use commerce::Millis;
-use commerce::auction::{AdmittedBid, AuctionStatus};
+use commerce::auction::AdmittedBid;
 use engine::auction::{BidRecord, StoredAuction, admitted_bid};
 use engine::ports::{Changes, Loaded, LoadedAuction, StoreError, Touch, WAITING_BIDS_MAX};
 use rusqlite::{Connection, params};
@@ -108,7 +108,8 @@ impl Auctions {
     /// Those that are over go first. If nearly all still run some of them go, enough for this to
     /// be seldom.
     fn make_room(&mut self) {
-        self.cached.retain(|_, cached| is_running(cached));
+        self.cached
+            .retain(|_, cached| !cached.auction.status.is_over());
         let mut kept = 0;
         self.cached.retain(|_, _| {
             kept += 1;
@@ -184,17 +185,6 @@ impl Auctions {
         }
         self.keep(auction.clone());
         Ok(())
-    }
-}
-
-/// Whether somebody may still want something of it soon.
-fn is_running(stored: &StoredAuction) -> bool {
-    match stored.auction.status {
-        AuctionStatus::Scheduled | AuctionStatus::Open => true,
-        AuctionStatus::Closed
-        | AuctionStatus::Settled
-        | AuctionStatus::Unsold
-        | AuctionStatus::Cancelled => false,
     }
 }
 

@@ -2,6 +2,7 @@
 //! does; what is refused; and all of it at random.
 
 mod chances;
+mod damage;
 mod due;
 mod keys;
 mod lines;

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::super::aftermath::AwardStatus;
 use super::super::bidder::Bidder;
 use super::super::state::AuctionStatus;
 use super::data::{Answered, Forfeited, Masked, Offered, Settled, Winner};
-use super::report::Findings;
+use super::report::{Claimed, Findings};
 use crate::Millis;
 use crate::money::Money;
 
@@ -53,6 +54,22 @@ impl Awards {
     /// What the first who was to have a lot was to pay.
     pub(super) fn first_price(&self) -> Option<Money> {
         self.first_price
+    }
+
+    pub(super) fn claimed(&self) -> Vec<Claimed> {
+        let until = self.offered.as_ref().map_or(0, |(_, until)| *until);
+        let claims = self.claims.iter().map(|(bidder, (claim, price))| Claimed {
+            bidder: bidder.clone(),
+            price: *price,
+            status: match claim {
+                Claim::Won => AwardStatus::Won,
+                Claim::Paid => AwardStatus::Settled,
+                Claim::Forfeited => AwardStatus::Forfeited,
+                Claim::Offered => AwardStatus::Offered { until },
+                Claim::Declined => AwardStatus::Declined,
+            },
+        });
+        claims.collect()
     }
 
     pub(super) fn settle(&mut self, said: &Settled, findings: &mut Findings) {

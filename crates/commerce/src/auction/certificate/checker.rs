@@ -110,6 +110,7 @@ impl Checker {
             undecided: decisions.verdicts.waiting(),
             on_trust: decisions.on_trust,
             winners: won.collect(),
+            awards: decisions.claimed(),
             ends_at: decisions.ends_at,
             head_seq: self.links.seq,
             head: self.links.head,

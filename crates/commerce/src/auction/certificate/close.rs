@@ -5,7 +5,7 @@ use super::super::state::AuctionStatus;
 use super::awards::Awards;
 use super::data::{Closed, Fact};
 use super::decisions::{Decisions, View};
-use super::report::Findings;
+use super::report::{Claimed, Findings};
 use crate::Millis;
 
 impl Decisions {
@@ -56,6 +56,10 @@ impl Decisions {
             | Fact::Closed(_)
             | Fact::Cancelled(_) => {}
         }
+    }
+
+    pub(super) fn claimed(&self) -> Vec<Claimed> {
+        self.awards.as_ref().map_or_else(Vec::new, Awards::claimed)
     }
 
     fn check_status(&self, said: &Closed, findings: &mut Findings) {

@@ -106,6 +106,9 @@ said!(Accepted {
     pub(super) prev_bid: Option<u64>,
     #[serde(deserialize_with = "hash")]
     pub(super) seal: Hash,
+    /// It took the lot of a Dutch auction. Older entries do not say it.
+    #[serde(default)]
+    pub(super) won: bool,
 });
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

@@ -121,6 +121,8 @@ impl Decisions {
         if said.buy_now && said.placed.is_some() {
             findings.tell("buys a deferred bid now");
         }
+        let is_dutch = matches!(self.terms.format, Format::Dutch { .. });
+        findings.expect(is_dutch || !said.won, "wins before the close");
         let sealed = self.verdict(sealed, waiting.as_ref(), place.at, findings);
         match &mut self.view {
             View::Opened(opened) => opened.accepted(said, sealed.as_ref(), findings),

@@ -40,4 +40,4 @@ mod verdicts;
 pub use chain::EntryText;
 pub use checker::{Checker, ENTRIES_MAX};
 pub use file::verify;
-pub use report::{TOLD_MAX, Verified, Violation, Violations, Won};
+pub use report::{Claimed, TOLD_MAX, Verified, Violation, Violations, Won};

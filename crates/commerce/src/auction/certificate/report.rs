@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::super::aftermath::AwardStatus;
 use super::super::bidder::Bidder;
 use crate::Millis;
 use crate::money::Money;
@@ -19,6 +20,14 @@ pub struct Won {
     /// The number of the bid it rests on.
     pub no: u64,
     pub price: Money,
+}
+
+/// What became of whoever won a lot or was offered one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claimed {
+    pub bidder: Bidder,
+    pub price: Money,
+    pub status: AwardStatus,
 }
 
 /// A line of an auction in which nothing is wrong.
@@ -41,6 +50,8 @@ pub struct Verified {
     pub on_trust: u64,
     /// As of the close, in rank order.
     pub winners: Vec<Won>,
+    /// Those and whoever was offered a lot since, as it is now, by the name.
+    pub awards: Vec<Claimed>,
     /// The end after all extensions so far.
     pub ends_at: Millis,
     pub head_seq: u64,

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use commerce::auction::{
-    AuctionEvent, AuctionRefusal, BidCommand, Bidder, BuyNowCommand, RetractCommand,
+    AuctionEvent, AuctionRefusal, BidCommand, Bidder, BuyNowCommand, Format, RetractCommand,
 };
 use commerce::{AuctionId, BidId, CustomerHash, Millis, Money, ProductId};
 use messaging::{Deletion, ReceiptHandle};
 use serde::Deserialize;
 
 use super::super::Batch;
-use crate::auction::{BIDS_QUEUE, BidChange, BidRecord, BidStatus, Sealed, refusal_reason};
+use crate::auction::{
+    AdmittedAs, BIDS_QUEUE, BidChange, BidRecord, BidStatus, Sealed, refusal_reason,
+};
 use crate::command::{BidMessage, BodyHash, KeyHash, Offer, PlaceBid, Refusal, Reply};
 use crate::entry::{Buyer, Kind};
 
@@ -82,7 +84,7 @@ impl Batch {
             return Err(Refusal::BidsWaiting);
         }
         if bid.defer || bid.message.is_some() {
-            let is_over = self.stored(id.seq).due_at().is_none();
+            let is_over = self.stored(id.seq).auction.status.is_over();
             // Of a message nobody else would be told: once the auction is over it goes to the dead
             // letters with its reason, before that it gets a verdict.
             if let Err(refusal) = self.check_admission(id.seq, &bid, admitted_at)
@@ -197,28 +199,17 @@ impl Batch {
         let data = crate::auction::AuctionData::default();
         let kind = Kind::BidPlaced;
         self.record_auction(id.seq, kind, seq, seq, data, Some(sealed), Some(buyer));
-        let record = BidRecord {
+        let record = BidRecord::pending(AdmittedAs {
             id: bid,
             auction: id,
             bidder,
             masked: masked.into(),
             amount,
             maximum,
-            buy_now: false,
-            status: BidStatus::Pending,
-            reason: None,
-            no: None,
-            price: None,
-            leading: None,
-            least: None,
-            ends_at: None,
             admitted_at: self.now,
-            decided_at: None,
-            retracted_at: None,
             key: decision.key,
             body: decision.body,
-            last_seq: seq,
-        };
+        });
         self.changes.bids_waiting_added.push((id.seq, seq));
         let loaded = self.loaded_auction(id.seq);
         // Only a head that is loaded whole may be appended to; otherwise the store has the bids
@@ -361,6 +352,8 @@ impl Batch {
         let ends_at = stored.auction.ends_at;
         let no = stored.auction.bids;
         let prev_bid = stored.last_bid;
+        // There is no reserve in this format: whoever takes the lot has it.
+        let won = matches!(stored.auction.terms.format, Format::Dutch { .. });
         if !stored.auction.terms.format.is_sealed() {
             data.amount = Some(amount);
         }
@@ -368,6 +361,7 @@ impl Batch {
         data.placed = decision.placed.map(|placed| placed.seq);
         data.buy_now = matches!(decision.offer, Offer::BuyNow).then_some(true);
         data.prev_bid = (prev_bid > 0).then_some(prev_bid);
+        data.won = won.then_some(true);
         let sealed = self.sealed(Sealed {
             no: Some(no),
             bidder: Some((&*masked).into()),
@@ -385,8 +379,10 @@ impl Batch {
         for event in events {
             self.tell_close(id.seq, event, events);
         }
+        let buy_now = matches!(decision.offer, Offer::BuyNow);
         BidRecord {
-            buy_now: matches!(decision.offer, Offer::BuyNow),
+            buy_now,
+            won: won || buy_now,
             status: BidStatus::Accepted,
             no: Some(no),
             price,
@@ -449,26 +445,19 @@ impl Batch {
         seq: u64,
     ) -> BidRecord {
         BidRecord {
-            id,
-            auction,
-            bidder: decision.bidder.as_str().into(),
-            masked: masked.into(),
-            amount,
-            maximum,
-            buy_now: false,
-            status: BidStatus::Pending,
-            reason: None,
-            no: None,
-            price: None,
-            leading: None,
-            least: None,
-            ends_at: None,
-            admitted_at: decision.admitted_at,
             decided_at: Some(self.now),
-            retracted_at: None,
-            key: decision.key,
-            body: decision.body,
             last_seq: seq,
+            ..BidRecord::pending(AdmittedAs {
+                id,
+                auction,
+                bidder: decision.bidder.as_str().into(),
+                masked: masked.into(),
+                amount,
+                maximum,
+                admitted_at: decision.admitted_at,
+                key: decision.key,
+                body: decision.body,
+            })
         }
     }
 

@@ -188,6 +188,9 @@ impl Batch {
     pub(super) fn after_close(&mut self, id: AuctionId, what: Aftermath) -> Result<Reply, Refusal> {
         self.find_auction(id)?;
         let now = self.now;
+        if self.is_done(id, &what)? {
+            return Ok(self.auction_reply(id.seq));
+        }
         let bidder = match &what {
             Aftermath::Answer { bid, .. } => {
                 let bid = self.find_bid_of(id, *bid)?;
@@ -217,6 +220,20 @@ impl Batch {
         let events = events.map_err(Refusal::Auction)?;
         self.tell_aftermath(id.seq, &events);
         Ok(self.auction_reply(id.seq))
+    }
+
+    /// Whether this was said before, and is so: whoever says it again gets the same answer.
+    fn is_done(&self, id: AuctionId, what: &Aftermath) -> Result<bool, Refusal> {
+        let auction = &self.stored(id.seq).auction;
+        Ok(match what {
+            Aftermath::Settle { bidder } => auction.has_award(bidder, AwardStatus::Settled),
+            Aftermath::Forfeit { bidder } => auction.has_award(bidder, AwardStatus::Forfeited),
+            Aftermath::Answer { bid, accept } => {
+                let bid = self.find_bid_of(id, *bid)?;
+                auction.has_answered(bid.id.seq, *accept)
+            }
+            Aftermath::SecondChance { .. } => false,
+        })
     }
 
     /// Opens it if its start has come: whoever opens by the clock may be late.

@@ -61,7 +61,30 @@ pub(super) fn refusal_data<'a>(
             (*price, *least)
         }
         AuctionRefusal::Late { price, .. } | AuctionRefusal::Closed { price } => (*price, None),
-        _ => (None, None),
+        AuctionRefusal::WrongCurrency { .. }
+        | AuctionRefusal::NoMaximum
+        | AuctionRefusal::MaximumBelowBid
+        | AuctionRefusal::Cancelled
+        | AuctionRefusal::NotOpenYet { .. }
+        | AuctionRefusal::OwnLot
+        | AuctionRefusal::AlreadyOpen
+        | AuctionRefusal::TooEarly { .. }
+        | AuctionRefusal::BidsUndecided { .. }
+        | AuctionRefusal::NotTheSeller
+        | AuctionRefusal::TooManyBids { .. }
+        | AuctionRefusal::NoRetraction
+        | AuctionRefusal::NoSuchBid
+        | AuctionRefusal::NotTheBidder
+        | AuctionRefusal::AlreadyRetracted
+        | AuctionRefusal::RetractionTooLate { .. }
+        | AuctionRefusal::NotClosed { .. }
+        | AuctionRefusal::NotAWinner
+        | AuctionRefusal::OfferRuns { .. }
+        | AuctionRefusal::OfferEndsInPast
+        | AuctionRefusal::NothingLeft
+        | AuctionRefusal::NobodyLeft
+        | AuctionRefusal::NoOffer
+        | AuctionRefusal::OfferExpired { .. } => (None, None),
     };
     AuctionData {
         price,
@@ -144,9 +167,11 @@ impl Batch {
         else {
             return;
         };
-        let unsold = all.iter().find_map(|event| match event {
-            AuctionEvent::Unsold { reason } => Some(unsold_reason(*reason).into()),
-            _ => None,
+        let unsold = all.iter().find_map(|event| {
+            let AuctionEvent::Unsold { reason } = event else {
+                return None;
+            };
+            Some(unsold_reason(*reason).into())
         });
         let stored = self.stored(seq);
         let winners = winners

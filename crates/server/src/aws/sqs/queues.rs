@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use engine::ports::{Queue, QueueDepth};
 use engine::{Command, Reply};
-use messaging::QueueName;
+use messaging::{QueueName, QueueSettings, RedrivePolicy};
 use wire::aws::sqs::{
     CreateQueue, DeleteQueue, GetQueueAttributes, GetQueueUrl, ListQueueTags, PurgeQueue, Response,
     SetQueueAttributes, TagQueue, UntagQueue,
@@ -16,6 +16,7 @@ use super::call::Call;
 use super::description;
 use super::error::{from_engine, from_queue, invalid_value, short};
 use crate::aws::context::Named;
+use crate::workers;
 
 pub(super) async fn create(call: &Call<'_>, request: CreateQueue) -> Result<Response, AwsError> {
     let sent = attributes::read(request.attributes)?;
@@ -76,6 +77,9 @@ fn queue_of(reply: Reply) -> Box<Queue> {
 
 pub(super) async fn delete(call: &Call<'_>, request: DeleteQueue) -> Result<Response, AwsError> {
     let queue = call.queue(&request.queue_url).await?;
+    if workers::is_own(&queue.name) {
+        return Err(refuse_own(&queue, "cannot be deleted"));
+    }
     change(
         call,
         &queue,
@@ -85,6 +89,71 @@ pub(super) async fn delete(call: &Call<'_>, request: DeleteQueue) -> Result<Resp
     )
     .await?;
     Ok(Response::DeleteQueue)
+}
+
+/// How long the shop's own work may take and how often it is tried is the operator's to say, and
+/// whom else a queue lets in; the rest is as its workers need it.
+fn check_own(queue: &Queue, settings: &QueueSettings) -> Result<(), AwsError> {
+    if !workers::is_own(&queue.name) {
+        return Ok(());
+    }
+    let QueueSettings {
+        visibility_timeout_s: _,
+        retention_s: _,
+        policy: _,
+        redrive,
+        delay_s,
+        message_bytes_max,
+        receive_wait_s,
+        redrive_allow,
+        fifo,
+        content_based_deduplication,
+        deduplication_scope,
+        throughput_limit,
+        encryption,
+    } = settings;
+    let name_of = |policy: &RedrivePolicy| policy.dead_letter_queue.clone();
+    let dead_letters = queue.config.redrive.as_ref().map(name_of);
+    let moves_dead_letters = redrive
+        .as_ref()
+        .is_some_and(|policy| policy.as_ref().map(name_of) != dead_letters);
+    let others = [
+        ("DelaySeconds", delay_s.is_some()),
+        ("MaximumMessageSize", message_bytes_max.is_some()),
+        ("ReceiveMessageWaitTimeSeconds", receive_wait_s.is_some()),
+        (
+            "the deadLetterTargetArn of RedrivePolicy",
+            moves_dead_letters,
+        ),
+        ("RedriveAllowPolicy", redrive_allow.is_some()),
+        ("FifoQueue", fifo.is_some()),
+        (
+            "ContentBasedDeduplication",
+            content_based_deduplication.is_some(),
+        ),
+        ("DeduplicationScope", deduplication_scope.is_some()),
+        ("FifoThroughputLimit", throughput_limit.is_some()),
+        ("its encryption", !encryption.is_empty()),
+    ];
+    match others.iter().find(|(_, is_set)| *is_set) {
+        Some((what, _)) => Err(refuse_own(
+            queue,
+            &format!(
+                "{what} cannot be changed, only VisibilityTimeout, MessageRetentionPeriod, Policy \
+                 and the maxReceiveCount of RedrivePolicy"
+            ),
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Whoever has the keys may do it with any queue but one on which the shop stands.
+fn refuse_own(queue: &Queue, why: &str) -> AwsError {
+    let name = &queue.name;
+    AwsError::new(
+        ErrorCode::AccessDenied,
+        format!("The queue {name} is one of the shop's own, and its workers need it: {why}."),
+    )
 }
 
 /// Has a command decided after which the queue is not what it was.
@@ -146,6 +215,7 @@ pub(super) async fn set_attributes(
     if sent.settings.fifo.is_some() && !queue.config.is_fifo() {
         return Err(attributes::unknown("FifoQueue"));
     }
+    check_own(&queue, &sent.settings)?;
     check_dead_letters(call, &sent, queue.more.owner.as_deref()).await?;
     // Permissions are edited by reading the policy first.
     let _turn = call.directory.edit_policies().await;

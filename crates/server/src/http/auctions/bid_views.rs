@@ -94,7 +94,7 @@ fn verdict(bid: &BidRecord) -> &'static str {
         (BidStatus::Refused, _) => refused(bid),
         (BidStatus::Accepted, _) if bid.retracted_at.is_some() => "retracted",
         // Nobody can bid after it.
-        (BidStatus::Accepted, _) if bid.buy_now => "winning",
+        (BidStatus::Accepted, _) if bid.won => "winning",
         (BidStatus::Accepted, Some(true)) => "leading",
         (BidStatus::Accepted, Some(false)) => "outbid",
         (BidStatus::Accepted, None) => "accepted",

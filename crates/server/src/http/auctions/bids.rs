@@ -22,6 +22,7 @@ use super::find::auction_id;
 use super::refusals;
 use crate::http::args::{AcceptsKorean, OrderRequest};
 use crate::http::error::{HttpError, HttpResult};
+use crate::http::verdict::wait_for_verdict;
 use crate::http::views::ProblemView;
 use crate::realtime::Subject;
 use crate::state::App;
@@ -133,31 +134,21 @@ async fn decide_body(app: &App, bid: PlaceBid) -> HttpResult<Placed> {
 }
 
 /// Waits until the bid has a verdict, at most so long. Returns it as it then stands.
-async fn wait_for_verdict(
+async fn wait_for_bid(
     app: &App,
     bid: Box<BidRecord>,
     wait: Duration,
 ) -> Result<Box<BidRecord>, EngineError> {
     let seq = bid.id.seq;
-    let Some(mut listener) = app.hub.listen(&[Subject::Bid(seq)]) else {
-        return Ok(bid);
-    };
-    let deadline = tokio::time::Instant::now() + wait;
-    loop {
-        // Listening came first, so a verdict is either read here or heard below.
-        let now = app.engine.read(move |reader| reader.bid(seq)).await?;
-        let now = now.map_or_else(|| bid.clone(), Box::new);
-        if now.status != BidStatus::Pending {
-            return Ok(now);
-        }
-        let heard = tokio::select! {
-            () = app.cancel.cancelled() => None,
-            heard = tokio::time::timeout_at(deadline, listener.next()) => heard.ok().flatten(),
-        };
-        if heard.is_none() {
-            return Ok(now);
-        }
-    }
+    wait_for_verdict(
+        app,
+        Subject::Bid(seq),
+        bid,
+        wait,
+        move |reader| Ok(reader.bid(seq)?.map(Box::new)),
+        |bid| bid.status == BidStatus::Pending,
+    )
+    .await
 }
 
 fn answer(placed: &Placed, korean: bool) -> Response {
@@ -242,7 +233,7 @@ async fn place_bid(
     let mut placed = decide_body(&app, body.check(key, prefer.respond_async)?).await?;
     if let (BidStatus::Pending, Some(seconds)) = (placed.bid.status, prefer.wait_s) {
         let wait = Duration::from_secs(seconds);
-        placed.bid = wait_for_verdict(&app, placed.bid, wait).await?;
+        placed.bid = wait_for_bid(&app, placed.bid, wait).await?;
     }
     Ok(answer(&placed, korean))
 }

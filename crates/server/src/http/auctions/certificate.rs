@@ -22,7 +22,6 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::find::find_or_refuse;
-use super::views::is_opened;
 use crate::http::error::HttpResult;
 use crate::http::views::ProblemView;
 use crate::state::App;
@@ -87,7 +86,7 @@ struct CertificateView {
 )]
 async fn certificate(State(app): State<App>, Path(id): Path<String>) -> HttpResult<Response> {
     let stored = find_or_refuse(&app, &id).await?;
-    let opened = is_opened(stored.auction.status);
+    let opened = stored.auction.status.was_closed();
     let ends = piece_ends(&app.engine, stored.last_seq).await?;
     let head = format!(
         r#"{{"format":"firstcome.certificate.v1","auction":"{id}","final":{opened},"entries":["#

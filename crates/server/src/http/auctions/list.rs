@@ -22,7 +22,6 @@ use super::bid_views::{BidList, ListedBidView, standing_text};
 use super::find::auction_id;
 use super::numbers::{self, Numbered, PIECE};
 use super::refusals::no_auction;
-use super::views::is_opened;
 use crate::adapters::Time;
 use crate::http::args::{QueryArgs, cursor, limit_within};
 use crate::http::error::{HttpError, HttpResult};
@@ -166,7 +165,7 @@ fn listed(
         }
     };
     let opened = || {
-        let over = is_opened(stored.auction.status);
+        let over = stored.auction.status.was_closed();
         entry.sealed().filter(|_| over)?.amount
     };
     Ok(ListedBidView {

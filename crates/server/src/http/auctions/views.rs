@@ -201,7 +201,7 @@ impl AuctionView {
     pub fn new(stored: &StoredAuction, now: Millis) -> Self {
         let auction = &stored.auction;
         let terms = &auction.terms;
-        let over = is_over(auction.status);
+        let over = auction.status.is_over();
         let leaders = shown_leaders(stored);
         let least = auction.least_valid(None, now).filter(|_| !over);
         Self {
@@ -243,24 +243,6 @@ impl AuctionView {
     }
 }
 
-pub fn is_over(status: AuctionStatus) -> bool {
-    match status {
-        AuctionStatus::Scheduled | AuctionStatus::Open => false,
-        AuctionStatus::Closed
-        | AuctionStatus::Settled
-        | AuctionStatus::Unsold
-        | AuctionStatus::Cancelled => true,
-    }
-}
-
-/// Whether what was sealed may be shown: after the close, and never of one that was cancelled.
-pub fn is_opened(status: AuctionStatus) -> bool {
-    match status {
-        AuctionStatus::Closed | AuctionStatus::Settled | AuctionStatus::Unsold => true,
-        AuctionStatus::Scheduled | AuctionStatus::Open | AuctionStatus::Cancelled => false,
-    }
-}
-
 /// The current price, once there is a bid that it comes from.
 pub fn highest_bid(auction: &Auction, now: Millis) -> Option<Money> {
     let stands = !auction.contest.standing.is_empty();
@@ -270,7 +252,7 @@ pub fn highest_bid(auction: &Auction, now: Millis) -> Option<Money> {
 /// Who leads, or led when it was closed. In a sealed format that is as secret as the amounts.
 fn shown_leaders(stored: &StoredAuction) -> Vec<String> {
     let auction = &stored.auction;
-    if auction.terms.format.is_sealed() && !is_opened(auction.status) {
+    if auction.terms.format.is_sealed() && !auction.status.was_closed() {
         return Vec::new();
     }
     let leaders = auction.contest.leaders(&auction.terms).iter();

@@ -16,6 +16,13 @@ async fn closed(shop: &Shop) -> (Value, Value, Value) {
     (guitar, ada, bob)
 }
 
+/// But for the clock, which is in every answer.
+fn assert_same(first: &Value, again: &Value) {
+    let mut again = again.clone();
+    again["serverTime"] = first["serverTime"].clone();
+    assert_eq!(*first, again);
+}
+
 async fn result(shop: &Shop, of: &Value) -> Value {
     let path = format!("/auctions/{}/result", id(of));
     shop.get(&path).await.expect(200)
@@ -42,8 +49,10 @@ async fn a_winner_pays() {
         .expect(200);
     assert_eq!(paid["status"], "settled");
     assert_eq!(paid["winners"][0]["status"], "settled");
-    let again = act(&shop, &guitar, "settle", right).await;
-    again.problem(409, "not_a_winner");
+    let again = act(&shop, &guitar, "settle", right.clone()).await;
+    assert_same(&paid, &again.expect(200));
+    let refused = act(&shop, &guitar, "forfeit", right).await;
+    refused.problem(409, "not_a_winner");
     let until = json!({"until": after_ms(&shop, 60_000).await});
     let nothing = act(&shop, &guitar, "second-chance", until).await;
     nothing.problem(409, "nothing_to_offer");
@@ -57,8 +66,14 @@ async fn the_next_bidder_is_asked_when_a_winner_gives_up() {
     let yes = json!({"accept": true});
     shop.post(&offer, &yes).await.problem(409, "no_offer");
     let bob_gone = json!({"bidderId": "bob@example.com"});
-    let given_up = act(&shop, &guitar, "forfeit", bob_gone).await.expect(200);
+    let given_up = act(&shop, &guitar, "forfeit", bob_gone.clone())
+        .await
+        .expect(200);
     assert_eq!(given_up["status"], "unsold");
+    let again = act(&shop, &guitar, "forfeit", bob_gone.clone()).await;
+    assert_same(&given_up, &again.expect(200));
+    let refused = act(&shop, &guitar, "settle", bob_gone.clone()).await;
+    refused.problem(409, "not_a_winner");
     assert_eq!(given_up["unsoldReason"], "forfeited");
     assert_eq!(own(&shop, &bob).await["status"], "lost");
 
@@ -77,6 +92,9 @@ async fn the_next_bidder_is_asked_when_a_winner_gives_up() {
 
     let taken = shop.post(&offer, &yes).await.expect(200);
     assert_eq!(taken["status"], "winning");
+    assert_eq!(shop.post(&offer, &yes).await.expect(200), taken);
+    let no = json!({"accept": false});
+    shop.post(&offer, &no).await.problem(409, "no_offer");
     assert_eq!(auction(&shop, &guitar).await["status"], "closed");
     assert_eq!(result(&shop, &guitar).await["winners"][1]["status"], "won");
     let paid = act(
@@ -87,6 +105,7 @@ async fn the_next_bidder_is_asked_when_a_winner_gives_up() {
     )
     .await;
     assert_eq!(paid.expect(200)["status"], "settled");
+    assert_eq!(shop.post(&offer, &yes).await.expect(200), taken);
 }
 
 #[tokio::test]
@@ -107,6 +126,10 @@ async fn an_offer_is_declined_or_runs_out() {
         .await
         .expect(200);
     assert_eq!(declined["status"], "lost");
+    let again = shop.post(&offer, &json!({"accept": false})).await;
+    assert_eq!(again.expect(200), declined);
+    let changed = shop.post(&offer, &json!({"accept": true})).await;
+    changed.problem(409, "no_offer");
     let nobody = act(&shop, &guitar, "second-chance", until).await;
     nobody.problem(409, "nothing_to_offer");
 

@@ -182,11 +182,50 @@ async fn a_dutch_lot_goes_to_the_first_who_takes_it() {
     assert_eq!(guitar["leastValidBid"], 100);
     let low = bid(&shop, &guitar, "ada", 99).await;
     assert_eq!(low.problem(409, "bid_too_low")["leastValidBid"], 100);
-    let bob = taken(&shop, &guitar, "bob", 100).await;
+    let key = [("idempotency-key", "take-it")];
+    let body = bid_body(&guitar, "bob", 100);
+    let taken = async || shop.send("POST", "/bids", &key, Some(&body)).await;
+    let bob = taken().await.expect(201);
+    assert_eq!(bob["status"], "winning");
     let over = auction(&shop, &guitar).await;
     assert_eq!(over["status"], "closed");
     assert_eq!(over["winners"][0]["price"], 100);
     assert_eq!(own(&shop, &bob).await["status"], "winning");
+    assert_eq!(taken().await.expect(201), bob, "a repeat says the same");
+}
+
+#[tokio::test]
+async fn a_leader_who_bids_below_the_own_maximum_goes_on_to_lead_with_both_bids() {
+    let shop = Shop::start(Settings::new()).await;
+    let fields = json!({"endTime": after_ms(&shop, 2_500).await});
+    let guitar = open(&shop, fields).await;
+    let status = async |bid: &Value| own(&shop, bid).await["status"].clone();
+    let first = up_to(&shop, &guitar, "ada", 100, 500).await;
+    let second = taken(&shop, &guitar, "ada", 200).await;
+    assert_eq!(second["status"], "leading");
+    assert_eq!(status(&second).await, "leading");
+    assert_eq!(status(&first).await, "leading");
+    let listed = bids(&shop, &guitar).await;
+    assert_eq!(listed[0]["status"], "leading", "{listed:?}");
+
+    // A higher maximum takes the place of both.
+    let third = up_to(&shop, &guitar, "ada", 210, 800).await;
+    assert_eq!(status(&third).await, third["status"]);
+    assert_eq!(third["status"], "leading");
+    let fourth = taken(&shop, &guitar, "ada", 300).await;
+    assert_eq!(fourth["status"], "leading");
+    for overbid in [&first, &second] {
+        assert_eq!(status(overbid).await, "outbid");
+    }
+    becomes(&shop, &guitar, "closed").await;
+    for (bid, expected) in [
+        (&first, "lost"),
+        (&second, "lost"),
+        (&third, "winning"),
+        (&fourth, "winning"),
+    ] {
+        assert_eq!(status(bid).await, expected);
+    }
 }
 
 #[tokio::test]

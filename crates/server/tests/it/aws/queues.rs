@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::client::{Client, WIRES};
+use super::client::{Client, WIRES, Wire};
 use crate::harness::{Settings, Shop};
 
 #[tokio::test]
@@ -286,4 +286,65 @@ async fn a_queue_is_purged_once_a_minute() {
             "{refused:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn the_shops_own_queues_cannot_be_broken() {
+    let shop = Shop::start(Settings::new()).await;
+    let client = Client::new(&shop, Wire::Json);
+    let redrive = |dead: &str, count: u32| {
+        let arn = format!("arn:aws:sqs:eu-central-1:000000000000:{dead}");
+        json!({"deadLetterTargetArn": arn, "maxReceiveCount": count}).to_string()
+    };
+    for (name, dead) in [
+        ("replenishment", "replenishment-dlq"),
+        ("bids.fifo", "bids-dlq.fifo"),
+        ("sns-deliveries", "sns-deliveries-dlq"),
+    ] {
+        for queue in [name, dead] {
+            let url = json!({"QueueUrl": format!("/000000000000/{queue}")});
+            let refused = client
+                .refused("DeleteQueue", url.clone(), "AccessDenied")
+                .await;
+            assert_eq!(refused.status, 403);
+            assert!(refused.message.contains(queue), "{}", refused.message);
+            // What is in it is the operator's.
+            client.ok("PurgeQueue", url.clone()).await;
+            let set =
+                |attributes: Value| json!({"QueueUrl": url["QueueUrl"], "Attributes": attributes});
+            for (attribute, value) in [
+                ("DelaySeconds", "900"),
+                ("MaximumMessageSize", "1024"),
+                ("ReceiveMessageWaitTimeSeconds", "1"),
+                ("RedriveAllowPolicy", r#"{"redrivePermission":"denyAll"}"#),
+                (
+                    "RedrivePolicy",
+                    &redrive(if queue == name { queue } else { name }, 3),
+                ),
+                ("KmsMasterKeyId", "key"),
+            ] {
+                let attributes = json!({"VisibilityTimeout": "40", attribute: value});
+                let refused = client
+                    .refused("SetQueueAttributes", set(attributes), "AccessDenied")
+                    .await;
+                assert!(refused.message.contains(attribute) || attribute == "KmsMasterKeyId");
+            }
+            let allowed = json!({"VisibilityTimeout": "45", "MessageRetentionPeriod": "86400"});
+            client.ok("SetQueueAttributes", set(allowed)).await;
+            let now = client.attribute(url["QueueUrl"].as_str().unwrap(), "VisibilityTimeout");
+            assert_eq!(now.await, "45", "and nothing of what was refused");
+        }
+        let url = format!("/000000000000/{name}");
+        let set =
+            |policy: String| json!({"QueueUrl": url, "Attributes": {"RedrivePolicy": policy}});
+        client
+            .refused("SetQueueAttributes", set(String::new()), "AccessDenied")
+            .await;
+        client.ok("SetQueueAttributes", set(redrive(dead, 7))).await;
+    }
+    // Anybody else's are as they were.
+    let made = client.ok("CreateQueue", json!({"QueueName": "jobs"})).await;
+    client
+        .ok("DeleteQueue", json!({"QueueUrl": made["QueueUrl"]}))
+        .await;
 }

@@ -1,6 +1,6 @@
 //! What is taken back: bids, auctions, lots that were won.
 
-use commerce::auction::{AuctionRefusal, Award, AwardStatus};
+use commerce::auction::{AuctionRefusal, Award, AwardStatus, SoftClose};
 use engine::Aftermath;
 
 use super::refusals::{after, auction_refusal};
@@ -54,6 +54,47 @@ fn a_bid_is_taken_back_once_and_in_time() {
         let refused = auction_refusal(rig, retract(&newest)).await;
         assert!(matches!(refused, AuctionRefusal::Closed { .. }));
         assert_eq!(winners(rig, auction), [("bob".to_owned(), 110)]);
+    });
+}
+
+#[test]
+fn a_bid_that_waits_moves_the_end_for_a_retraction() {
+    on_both(async |rig| {
+        let soft = SoftClose {
+            window_ms: 5_000,
+            extend_ms: 5_000,
+            hard_end: END + 60_000,
+        };
+        let auction = put_up(
+            rig,
+            Terms {
+                soft_close: Some(soft),
+                ..terms()
+            },
+        )
+        .await;
+        rig.clock.advance(54_000);
+        let ada = placed(rig, bid(auction, "ada", 100)).await;
+        assert_eq!(stored(rig, auction).auction.ends_at, END);
+        rig.clock.advance(5_999);
+        let bob = placed(rig, deferred(bid(auction, "bob", 200))).await;
+        rig.clock.advance(1);
+        // By what is stored the auction has ended, until the bid that waits has its verdict.
+        assert_eq!(stored(rig, auction).auction.ends_at, END);
+        let gone = record(rig.done(retract(&ada)).await);
+        assert_eq!(gone.retracted_at, Some(END));
+        assert_eq!(now(rig, bob.id).status, BidStatus::Accepted);
+        let found = stored(rig, auction).auction;
+        assert_eq!(found.ends_at, END - 1 + 5_000);
+        assert_eq!(found.bids_standing, 1);
+
+        // Once the end has come for good, that is the reason.
+        rig.clock.advance(5_000);
+        let refused = auction_refusal(rig, retract(&bob)).await;
+        assert!(
+            matches!(refused, AuctionRefusal::Late { .. }),
+            "{refused:?}"
+        );
     });
 }
 
@@ -192,16 +233,21 @@ fn a_lot_goes_on_to_the_next_bidder_until_somebody_pays() {
             .await;
         let ada = stored(rig, sold).auction.awards[1].bid;
         let bid = now_by_seq(rig, ada).id;
-        let yes = Aftermath::Answer { bid, accept: true };
-        rig.done(after(sold, yes)).await;
+        let accept = || after(sold, Aftermath::Answer { bid, accept: true });
+        rig.done(accept()).await;
         assert_eq!(winners(rig, sold), [("ada".to_owned(), 100)]);
         let settle = || after(sold, Aftermath::Settle { bidder: who("ada") });
         rig.done(settle()).await;
         assert_eq!(status(rig, sold), AuctionStatus::Settled);
-        assert_eq!(
-            auction_refusal(rig, settle()).await,
-            AuctionRefusal::NotAWinner
-        );
+        // What is so already is not told again.
+        let before = stored(rig, sold);
+        for again in [
+            settle(),
+            after(sold, Aftermath::Forfeit { bidder: who("bob") }),
+            accept(),
+        ] {
+            assert_eq!(made(rig.done(again).await), before);
+        }
         let told = kinds(rig, sold);
         let last = [
             Kind::AuctionClosed,

@@ -1,0 +1,163 @@
+//! The audit finds what somebody has changed beside the log of an auction.
+
+use engine::Aftermath;
+use engine::audit::audit;
+use rusqlite::Connection;
+use store::sqlite;
+
+use super::refusals::after;
+use super::*;
+
+/// An auction with something of everything, closed, and one that runs:
+///
+/// ```text
+/// 1 .. 2 created, opened        7 ada's deferred bid
+/// 3 ada 100                     8 its verdict
+/// 4 bob 200                     9 closed: ada has won
+/// 5 eve 300                    10 ada gives up, 11 the lot is offered to bob
+/// 6 eve's is retracted         12 .. 13 another auction, 14 a bid on it waits
+/// ```
+async fn history(rig: &Rig) -> AuctionId {
+    with_queues(rig).await;
+    let auction = put_up(rig, terms()).await;
+    placed(rig, bid(auction, "ada", 100)).await;
+    placed(rig, bid(auction, "bob", 200)).await;
+    let eve = placed(rig, bid(auction, "eve", 300)).await;
+    rig.done(Command::RetractBid {
+        auction,
+        bid: eve.id,
+    })
+    .await;
+    placed(rig, deferred(bid(auction, "ada", 400))).await;
+    rig.clock.advance(60_000);
+    rig.done(due(auction)).await;
+    let bidder = who("ada");
+    rig.done(after(auction, Aftermath::Forfeit { bidder }))
+        .await;
+    let until = END + 60_000;
+    rig.done(after(auction, Aftermath::SecondChance { until }))
+        .await;
+    let running = Terms {
+        ends_at: END + 60_000,
+        ..terms()
+    };
+    let other = put_up(rig, running).await;
+    placed(rig, deferred(bid(other, "ada", 100))).await;
+    use Kind::{
+        AuctionClosed, AuctionCreated, AuctionForfeited, AuctionOffered, AuctionOpened,
+        BidAccepted, BidPlaced, BidRetracted,
+    };
+    let log = rig.reader().entries(0, 100).unwrap();
+    let kinds: Vec<Kind> = log.iter().map(|entry| entry.kind).collect();
+    assert_eq!(
+        kinds,
+        [
+            AuctionCreated,
+            AuctionOpened,
+            BidAccepted,
+            BidAccepted,
+            BidAccepted,
+            BidRetracted,
+            BidPlaced,
+            BidAccepted,
+            AuctionClosed,
+            AuctionForfeited,
+            AuctionOffered,
+            AuctionCreated,
+            AuctionOpened,
+            BidPlaced,
+        ]
+    );
+    rig.audit_clean();
+    auction
+}
+
+#[test]
+fn what_is_changed_beside_the_log_is_told() {
+    /// What is done, and what must be told: rule, sequence, and a part of the text.
+    type Case<'a> = (&'a str, &'a str, (u8, u64, &'a str));
+    const AWARD: &str =
+        "SELECT json_extract(state, '$.auction.awards[1]') FROM auctions WHERE seq = 1";
+    let beyond = format!(
+        "UPDATE auctions SET state = json_insert(state, '$.auction.awards[#]', \
+         json_set(({AWARD}), '$.bidder', 'eve', '$.bid', 5, '$.no', 3, '$.status', 'won')) WHERE seq = 1"
+    );
+    let cases: [Case<'_>; 10] = [
+        (
+            "a retraction without an entry",
+            "INSERT INTO bid_changes VALUES (4, 4, 1, 4)",
+            (5, 4, "was retracted without an entry"),
+        ),
+        (
+            "a retraction that points to another bid's",
+            "INSERT INTO bid_changes SELECT 4, 4, retracted_at, last_seq FROM bid_changes WHERE bid = 5",
+            (5, 4, "was changed without an entry"),
+        ),
+        (
+            "a retraction of a deferred bid without an entry",
+            "UPDATE bid_changes SET retracted_at = 1 WHERE bid = 7",
+            (5, 8, "was retracted without an entry"),
+        ),
+        (
+            "a retraction that is forgotten",
+            "UPDATE bid_changes SET retracted_at = NULL WHERE bid = 5",
+            (5, 6, "is a retraction that the bid does not show"),
+        ),
+        (
+            "a verdict without an entry",
+            "INSERT INTO bid_changes VALUES (14, 8, NULL, 8)",
+            (7, 14, "was decided without an entry"),
+        ),
+        (
+            "an award that nobody gave",
+            &beyond,
+            (7, 1, "other awards than its history gives"),
+        ),
+        (
+            "an offer that was never made",
+            "UPDATE auctions SET state = json_set(state, '$.auction.awards[1].price', 100) WHERE seq = 1",
+            (7, 1, "other awards"),
+        ),
+        (
+            "an offer that runs on",
+            "UPDATE auctions SET state = json_set(state, '$.auction.awards[1].status.offered.until', 1) \
+             WHERE seq = 1",
+            (7, 1, "other awards"),
+        ),
+        (
+            "somebody who gave up and has won",
+            "UPDATE auctions SET state = json_set(state, '$.auction.awards[0].status', 'won') WHERE seq = 1",
+            (7, 1, "other awards"),
+        ),
+        (
+            "an offer that is gone",
+            "UPDATE auctions SET state = json_remove(state, '$.auction.awards[1]') WHERE seq = 1",
+            (7, 1, "other awards"),
+        ),
+    ];
+    runtime().block_on(async {
+        for (what, sql, (rule, seq, text)) in cases {
+            let rig = Rig::new(Place::disk());
+            history(&rig).await;
+            rig.engine().stop().await;
+            let Place::Disk(directory) = &rig.place else {
+                unreachable!("it was made on disk");
+            };
+            let shell = Connection::open(directory.path().join("firstcome.db")).unwrap();
+            shell.execute_batch(sql).unwrap();
+            assert_eq!(shell.changes(), 1, "{what}: nothing was damaged");
+            let reader = sqlite::open_reader(directory.path()).unwrap();
+            let report = audit(&*reader).unwrap();
+            let is_it = |violation: &engine::audit::Violation| {
+                violation.rule == rule
+                    && violation.seq == Some(seq)
+                    && violation.what.contains(text)
+            };
+            assert!(
+                report.violations.iter().any(is_it),
+                "{what}: {:#?}",
+                report.violations
+            );
+        }
+    });
+}
