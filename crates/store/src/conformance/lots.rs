@@ -152,6 +152,7 @@ impl Script {
             amount: money(1_000 + seq),
             maximum: money(2_000 + seq),
             buy_now: false,
+            won: false,
             status: BidStatus::Pending,
             reason: None,
             no: None,
@@ -234,6 +235,7 @@ impl Script {
             record.price = Some(record.amount);
             record.leading = Some(stored.auction.bids.is_multiple_of(2));
             record.buy_now = stored.auction.bids == 2;
+            record.won = record.buy_now;
             data.prev_bid = (last_bid > 0).then_some(last_bid);
         } else {
             let refusal = commerce::auction::AuctionRefusal::OwnLot;
