@@ -9,7 +9,7 @@ use commerce::auction::{
 };
 use commerce::{AuctionId, BidId, Currency, CustomerHash, LineId, Millis, Money, Name, ProductId};
 use engine::auction::{
-    AuctionData, BidChange, BidRecord, BidStatus, Sealed, StoredAuction, refusal_reason,
+    AdmittedAs, AuctionData, BidChange, BidRecord, BidStatus, Sealed, StoredAuction, refusal_reason,
 };
 use engine::ports::Counted;
 use engine::{BodyHash, Buyer, KeyHash, Kind};
@@ -141,7 +141,7 @@ impl Script {
         let seq = self.seq + 1;
         let stored = self.auctions.get_mut(&bade.auction).unwrap();
         let masked = format!("bidder-{}", bade.bidder.len());
-        let mut record = BidRecord {
+        let mut record = BidRecord::pending(AdmittedAs {
             id: BidId {
                 seq,
                 secret: secret(seq),
@@ -151,24 +151,13 @@ impl Script {
             masked: masked.into(),
             amount: money(1_000 + seq),
             maximum: money(2_000 + seq),
-            buy_now: false,
-            status: BidStatus::Pending,
-            reason: None,
-            no: None,
-            price: None,
-            leading: None,
-            least: None,
-            ends_at: None,
             admitted_at: match bade.kind {
                 Kind::BidPlaced => self.at,
                 _ => self.at - bade.admitted_before,
             },
-            decided_at: None,
-            retracted_at: None,
             key: bade.key,
             body: BodyHash(seq ^ u64::MAX),
-            last_seq: seq,
-        };
+        });
         let buyer = Buyer {
             customer: bade.bidder.into(),
             secret: Some(record.id.secret),
