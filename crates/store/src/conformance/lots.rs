@@ -223,6 +223,7 @@ impl Script {
             record.price = Some(record.amount);
             record.leading = Some(stored.auction.bids.is_multiple_of(2));
             record.buy_now = stored.auction.bids == 2;
+            record.won = (2..=3).contains(&stored.auction.bids);
             data.prev_bid = (last_bid > 0).then_some(last_bid);
         } else {
             let refusal = commerce::auction::AuctionRefusal::OwnLot;
@@ -234,6 +235,7 @@ impl Script {
         data.price = record.price;
         data.leading = record.leading;
         data.buy_now = record.buy_now.then_some(true);
+        data.won = (record.won && !record.buy_now).then_some(true);
         data.reason = record.reason.as_deref().map(|text| text.to_owned().into());
         data.least = record.least;
         data.ends_at = record.ends_at;
