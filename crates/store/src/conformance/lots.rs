@@ -9,7 +9,7 @@ use commerce::auction::{
 };
 use commerce::{AuctionId, BidId, Currency, CustomerHash, LineId, Millis, Money, Name, ProductId};
 use engine::auction::{
-    AuctionData, BidChange, BidRecord, BidStatus, Sealed, StoredAuction, refusal_reason,
+    AdmittedAs, AuctionData, BidChange, BidRecord, BidStatus, Sealed, StoredAuction, refusal_reason,
 };
 use engine::ports::Counted;
 use engine::{BodyHash, Buyer, KeyHash, Kind};
@@ -141,7 +141,7 @@ impl Script {
         let seq = self.seq + 1;
         let stored = self.auctions.get_mut(&bade.auction).unwrap();
         let masked = format!("bidder-{}", bade.bidder.len());
-        let mut record = BidRecord {
+        let mut record = BidRecord::pending(AdmittedAs {
             id: BidId {
                 seq,
                 secret: secret(seq),
@@ -151,25 +151,13 @@ impl Script {
             masked: masked.into(),
             amount: money(1_000 + seq),
             maximum: money(2_000 + seq),
-            buy_now: false,
-            won: false,
-            status: BidStatus::Pending,
-            reason: None,
-            no: None,
-            price: None,
-            leading: None,
-            least: None,
-            ends_at: None,
             admitted_at: match bade.kind {
                 Kind::BidPlaced => self.at,
                 _ => self.at - bade.admitted_before,
             },
-            decided_at: None,
-            retracted_at: None,
             key: bade.key,
             body: BodyHash(seq ^ u64::MAX),
-            last_seq: seq,
-        };
+        });
         let buyer = Buyer {
             customer: bade.bidder.into(),
             secret: Some(record.id.secret),
@@ -235,7 +223,7 @@ impl Script {
             record.price = Some(record.amount);
             record.leading = Some(stored.auction.bids.is_multiple_of(2));
             record.buy_now = stored.auction.bids == 2;
-            record.won = record.buy_now;
+            record.won = (2..=3).contains(&stored.auction.bids);
             data.prev_bid = (last_bid > 0).then_some(last_bid);
         } else {
             let refusal = commerce::auction::AuctionRefusal::OwnLot;
@@ -247,6 +235,7 @@ impl Script {
         data.price = record.price;
         data.leading = record.leading;
         data.buy_now = record.buy_now.then_some(true);
+        data.won = (record.won && !record.buy_now).then_some(true);
         data.reason = record.reason.as_deref().map(|text| text.to_owned().into());
         data.least = record.least;
         data.ends_at = record.ends_at;
