@@ -7,8 +7,9 @@ use effects::DatabaseError;
 
 use super::consumer::{Delivery, Outcome};
 
-/// The longest wait for a neighbour: after an outage it is found back so soon.
-const WAIT_MAX_S: u64 = 30;
+/// The longest wait for a neighbour: after a long outage it is found back so soon. A message may
+/// be received 1,000 times, so this outlasts three days.
+const WAIT_MAX_S: u64 = 300;
 
 /// Longer each time, so that an outage does not use up what a queue allows a message.
 pub(super) fn wait(delivery: &Delivery, reason: impl Into<String>) -> Outcome {
