@@ -154,6 +154,12 @@ const SUITES: [Suite; 25] = [
         file: "aws-consumer.test.mjs",
     },
     Suite {
+        name: "purchase",
+        what: "system C's consumers beside ours, system E's slow one",
+        needs: Needs::Node,
+        file: "purchase.test.mjs",
+    },
+    Suite {
         name: "aws-crash",
         what: "queues over both protocols with the server killed again and again",
         needs: Needs::Node,

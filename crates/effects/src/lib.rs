@@ -11,8 +11,10 @@
 //! It deliberately knows no queue, no HTTP and no clock: the moment comes with the call. The
 //! sale's own store is not touched from here, and never waits for what is here.
 
+pub mod customers;
 mod database;
 mod inbox;
 
+pub use customers::Customers;
 pub use database::{Database, DatabaseError, Effects};
 pub use inbox::is_first;

@@ -55,6 +55,9 @@ struct ServeArgs {
     /// The directory of the store [default: data]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// The customers database, an SQLite file [default: <data>/customers.db]
+    #[arg(long, value_name = "PATH")]
+    customers: Option<String>,
     /// What others call this server by [default: http://<listen>]
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
@@ -72,6 +75,7 @@ impl ServeArgs {
             listen: self.listen,
             aws_listen: self.aws_listen,
             data: self.data,
+            customers: self.customers,
             public_url: self.public_url,
             ready_file: self.ready_file,
             demo: self.demo.then_some(true),

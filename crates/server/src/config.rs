@@ -5,6 +5,8 @@
 //! is `lead_time_ms` of `[factory]`.
 
 mod client;
+mod consumers;
+mod customers;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -16,6 +18,8 @@ use figment::providers::{Env, Format, Serialized, Toml};
 use serde::{Deserialize, Serialize};
 
 pub use self::client::{ClientFlags, ClientSettings, load_client};
+pub use self::consumers::Consumers;
+pub use self::customers::{Marketing, MarketingSystem, Mileage, Vip};
 use crate::aws::context::{is_account, is_region};
 use crate::declared::{self, DeclaredQueue, DeclaredTopic};
 
@@ -47,6 +51,13 @@ pub struct Config {
     pub factories: BTreeMap<String, String>,
     pub factory: Factory,
     pub outgoing: Outgoing,
+    /// The customers database: a path, or `sqlite:PATH`; `<data>/customers.db` when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub customers: Option<String>,
+    pub mileage: Mileage,
+    pub vip: Vip,
+    pub marketing: Marketing,
+    pub consumers: Consumers,
     pub log: Log,
     /// Queues that are there from the start, with these attributes.
     pub queues: Vec<DeclaredQueue>,
@@ -219,6 +230,11 @@ impl Default for Config {
             outgoing: Outgoing {
                 allowed_hosts: Vec::new(),
             },
+            customers: None,
+            mileage: Mileage::default(),
+            vip: Vip::default(),
+            marketing: Marketing::default(),
+            consumers: Consumers::default(),
             log: Log {
                 format: LogFormat::Auto,
                 level: "info".to_owned(),
@@ -255,6 +271,8 @@ pub struct Flags {
     pub aws_listen: Option<SocketAddr>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub customers: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub public_url: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -316,6 +334,8 @@ pub fn load(file: Option<&PathBuf>, flags: &Flags) -> Result<Config, ConfigError
         // What was found instead may be half a secret: it is not repeated.
         let what = if name.starts_with("aws.keys") {
             format!("must be a list of {{access_key, secret, account}}{from}")
+        } else if name == "marketing.secret" {
+            format!("must be a text{from}")
         } else {
             format!("{}{from}", error.kind)
         };
@@ -405,6 +425,7 @@ fn check(config: &Config) -> Result<(), ConfigError> {
             "must be error, warn, info, debug or trace",
         ));
     }
+    customers::check(config)?;
     check_aws(config)?;
     declared::check(&config.queues, &config.topics, &config.aws)?;
     match &config.auth.operator_token {
@@ -528,6 +549,12 @@ mod tests {
                 "outgoing.allowed_hosts",
             ),
             ("[buy]\nsku = \"a b\"", "buy.sku"),
+            ("customers = \"postgres://h/c\"", "customers"),
+            ("[mileage]\nbasis_points = 10001", "mileage.basis_points"),
+            ("[mileage]\nbasis_points = -1", "mileage.basis_points"),
+            ("[vip]\nunits = 0", "vip.units"),
+            ("[marketing]\nsecret = 12345678", "marketing.secret"),
+            ("[consumers]\non = []", "consumers.on"),
         ] {
             let error = from_toml(text).unwrap_err();
             assert_eq!(error.name, name, "{text}: {error}");

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use effects::Effects;
+use effects::{Customers, Effects};
 use engine::ports::Clock;
 use engine::{Engine, run_relay, run_waits};
 use outgoing::{AllowedHosts, Client, Timeouts};
@@ -87,13 +87,22 @@ pub async fn serve(mut config: Config) -> Result<(), ServeError> {
     let clock = Arc::new(SystemClock);
     let engine = Engine::start(opened, clock, Arc::new(ids()?), config.engine_limits())?;
     let effects = Effects::new(&config.data.join("effects.db"));
-    let consumers = workers::consumers();
+    let customers = Customers::new(&config.customers_file());
+    let allowed = allowed_hosts(&config)?;
+    let client = Client::new(allowed.clone(), Timeouts::default())
+        .map_err(|error| ServeError::Start(error.to_string()))?;
+    let consumers = workers::consumers(&workers::Parts {
+        engine: &engine,
+        config: &config,
+        customers: &customers,
+        client: &client,
+    });
+    workers::check_off(&config.consumers.off, &consumers)?;
     workers::ensure_queues(&engine, &config.factory, &consumers).await?;
     declared::apply(&engine, &config).await?;
     if config.demo {
         demo::load(&engine).await?;
     }
-    let allowed = allowed_hosts(&config)?;
     let aws_url = format!("http://{}", callable(aws_address));
     let sns = aws::sns::Sns::new(&config, allowed.clone(), aws_url)
         .map_err(|error| ServeError::Start(error.to_string()))?;
@@ -117,6 +126,7 @@ pub async fn serve(mut config: Config) -> Result<(), ServeError> {
         workers: Health::default(),
         sns,
         effects,
+        customers,
         engine: engine.clone(),
         config,
     });

@@ -26,6 +26,8 @@ pub struct Inner {
     pub sns: crate::aws::sns::Sns,
     /// What follows an order, kept by its consumers.
     pub effects: effects::Effects,
+    /// The customers database: mileage, qualifying units, tiers.
+    pub customers: effects::Customers,
 }
 
 impl App {

@@ -14,6 +14,8 @@ pub enum Code {
     BidTooLow,
     BodyTooLarge,
     BuyNowGone,
+    CustomerNotFound,
+    CustomersUnavailable,
     IdempotencyKeyReused,
     InvalidField,
     InvalidHeader,
@@ -69,6 +71,8 @@ impl Code {
         Self::BidTooLow,
         Self::BodyTooLarge,
         Self::BuyNowGone,
+        Self::CustomerNotFound,
+        Self::CustomersUnavailable,
         Self::IdempotencyKeyReused,
         Self::InvalidField,
         Self::InvalidHeader,
@@ -125,6 +129,8 @@ impl Code {
             Self::BidTooLow => "bid_too_low",
             Self::BodyTooLarge => "body_too_large",
             Self::BuyNowGone => "buy_now_gone",
+            Self::CustomerNotFound => "customer_not_found",
+            Self::CustomersUnavailable => "customers_unavailable",
             Self::IdempotencyKeyReused => "idempotency_key_reused",
             Self::InvalidField => "invalid_field",
             Self::InvalidHeader => "invalid_header",
@@ -175,6 +181,7 @@ impl Code {
             Self::InvalidToken | Self::Unauthorized => 401,
             Self::AuctionNotFound
             | Self::BidNotFound
+            | Self::CustomerNotFound
             | Self::MoveNotFound
             | Self::NotFound
             | Self::OrderNotFound
@@ -217,7 +224,7 @@ impl Code {
             | Self::MissingField
             | Self::UnknownField => 422,
             Self::TooManyKeys => 429,
-            Self::OutcomeUnknown | Self::Overloaded => 503,
+            Self::CustomersUnavailable | Self::OutcomeUnknown | Self::Overloaded => 503,
         }
     }
 
@@ -234,6 +241,8 @@ impl Code {
             Self::BidTooLow => "The bid is too low",
             Self::BodyTooLarge => "The body is too large",
             Self::BuyNowGone => "There is no buy-now price to be had",
+            Self::CustomerNotFound => "There is no such customer",
+            Self::CustomersUnavailable => "The customers database cannot be read",
             Self::IdempotencyKeyReused => "The idempotency key was used for something else",
             Self::InvalidField => "A field has a value that is not allowed",
             Self::InvalidHeader => "A header has a value that is not allowed",
@@ -282,7 +291,8 @@ impl Code {
     pub const fn retry_may_help(self) -> bool {
         matches!(
             self,
-            Self::MoveRunning
+            Self::CustomersUnavailable
+                | Self::MoveRunning
                 | Self::NotOpenYet
                 | Self::OutcomeUnknown
                 | Self::Overloaded

@@ -57,7 +57,10 @@ impl IntoResponse for HttpError {
         );
         if matches!(
             problem.code,
-            Code::Overloaded | Code::OutcomeUnknown | Code::TooManyKeys
+            Code::CustomersUnavailable
+                | Code::Overloaded
+                | Code::OutcomeUnknown
+                | Code::TooManyKeys
         ) {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
         }

@@ -4,6 +4,7 @@
 pub mod args;
 pub mod auctions;
 mod callbacks;
+mod customers;
 pub mod error;
 mod health;
 mod live;
@@ -11,6 +12,7 @@ mod ops;
 pub mod orders;
 mod pages;
 mod products;
+mod purchase;
 mod queues;
 mod replenishments;
 mod router;

@@ -20,7 +20,8 @@ use wire::{Code, Problem};
 
 use crate::http::error::HttpError;
 use crate::http::{
-    auctions, callbacks, health, live, ops, orders, pages, products, queues, replenishments,
+    auctions, callbacks, customers, health, live, ops, orders, pages, products, purchase, queues,
+    replenishments,
 };
 use crate::state::App;
 
@@ -54,6 +55,8 @@ fn operator() -> OpenApiRouter<App> {
         .merge(live::operator())
         .merge(ops::operator())
         .merge(queues::operator())
+        .merge(customers::operator())
+        .merge(purchase::operator())
         .merge(health::operator())
 }
 

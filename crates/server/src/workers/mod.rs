@@ -10,21 +10,29 @@ mod consumers;
 mod deliveries;
 pub mod events;
 mod keeper;
+mod marketing;
+mod mileage;
+mod outage;
+pub mod purchases;
 mod replenisher;
 mod runtime;
 mod sweeper;
+#[cfg(test)]
+mod testing;
+mod vip;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use commerce::Millis;
+use effects::Customers;
 use engine::auction::{BIDS_DEAD_LETTER_QUEUE, BIDS_QUEUE};
 use engine::ports::DELIVERIES_QUEUE;
 use engine::{Command, Engine, EngineError, QueueSpec, TOPIC_STOCK};
 use messaging::{DeduplicationScope, FifoConfig, QueueConfig, RedrivePolicy, ThroughputLimit};
 use tokio_util::task::TaskTracker;
 
-use crate::config::Factory;
+use crate::config::{Config, ConfigError, Factory};
 use crate::state::App;
 use crate::workers::consumer::Consumer;
 
@@ -166,6 +174,7 @@ pub async fn ensure_queues(
     let mut queues = queues;
     let mut subscriptions = vec![(TOPIC_STOCK, REPLENISHMENT_QUEUE).into()];
     consumers::own(consumers, &mut queues, &mut subscriptions);
+    purchases::own(&mut queues, &mut subscriptions);
     let command = Command::EnsureQueues {
         queues,
         subscriptions,
@@ -178,10 +187,47 @@ pub async fn ensure_queues(
     }
 }
 
+/// What consumers are made of.
+pub struct Parts<'a> {
+    pub engine: &'a Engine,
+    pub config: &'a Config,
+    pub customers: &'a Customers,
+    pub client: &'a outgoing::Client,
+}
+
 /// Those who follow what the shop does, each with a queue of its own.
 #[must_use]
-pub fn consumers() -> Vec<Arc<dyn Consumer>> {
-    Vec::new()
+pub fn consumers(parts: &Parts<'_>) -> Vec<Arc<dyn Consumer>> {
+    let customers = || parts.customers.clone();
+    vec![
+        Arc::new(mileage::Mileage::new(
+            customers(),
+            parts.config.mileage.basis_points,
+        )),
+        Arc::new(vip::Vip::new(customers(), parts.config.vip.units)),
+        Arc::new(marketing::Marketing::new(parts)),
+    ]
+}
+
+/// A consumer that is off must be one that there is, by its name or its queue's.
+///
+/// # Errors
+/// Names the one that there is not.
+pub fn check_off(off: &[String], consumers: &[Arc<dyn Consumer>]) -> Result<(), ConfigError> {
+    let known = |name: &str| {
+        name == purchases::TRACKING_QUEUE || consumers.iter().any(|one| is_called(&**one, name))
+    };
+    match off.iter().find(|name| !known(name)) {
+        Some(name) => Err(ConfigError {
+            name: "consumers.off".to_owned(),
+            what: format!("there is no consumer {name}"),
+        }),
+        None => Ok(()),
+    }
+}
+
+fn is_called(consumer: &dyn Consumer, name: &str) -> bool {
+    consumer.name() == name || consumer.queue() == name
 }
 
 /// Starts every worker; they end with the server's token.
@@ -191,9 +237,13 @@ pub fn start(
     client: outgoing::Client,
     consumers: Vec<Arc<dyn Consumer>>,
 ) {
+    let off = &app.config.consumers.off;
     for consumer in consumers {
-        tracker.spawn(consumers::run(app.clone(), consumer));
+        if !off.iter().any(|name| is_called(&*consumer, name)) {
+            tracker.spawn(consumers::run(app.clone(), consumer));
+        }
     }
+    tracker.spawn(marketing::announce(app.clone()));
     let replenisher = replenisher::Replenisher::new(app.clone(), client);
     tracker.spawn(runtime::run(app.clone(), REPLENISHMENT_QUEUE, replenisher));
     tracker.spawn(keeper::run(app.clone()));

@@ -1,0 +1,167 @@
+//! Purchases made elsewhere, in the hand-made system's form: to both queues or to neither.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use engine::ports::Envelopes as _;
+use engine::{Command, Publish, Refusal, Reply};
+use messaging::topic::Publication;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use wire::Code;
+
+use crate::aws::context::uuid;
+use crate::aws::sns::LogEnvelopes;
+use crate::http::args::JsonBody;
+use crate::http::error::{HttpError, HttpResult};
+use crate::state::App;
+use crate::workers::purchases::{MILEAGE_QUEUE, PurchaseMessage, TOPIC_PURCHASES, TRACKING_QUEUE};
+
+/// Whoever may say that something was bought gives points: not for everybody.
+pub fn operator() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(purchase))
+        .routes(routes!(purchase_by_get))
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct PurchaseArgs {
+    /// A text of 1 to 128 characters or a whole number. The same id is the same purchase.
+    #[schema(value_type = String, max_length = 128, example = "p-1")]
+    id: Value,
+    /// Letters of either case are the same customer.
+    #[schema(max_length = 254, example = "ada@example.com")]
+    username: String,
+    /// 0 to 10^15, minor units; the text of such a number is taken too.
+    #[schema(value_type = i64, minimum = 0, example = 19900)]
+    price: Value,
+    /// Passed on as it is.
+    #[serde(default)]
+    #[schema(value_type = Option<i64>, minimum = 0)]
+    mileage_accumulated: Option<Value>,
+    /// A text of 1 to 128 characters or a whole number.
+    #[schema(value_type = String, max_length = 128, example = "T-1")]
+    tracking_id: Value,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct PurchaseView {
+    #[schema(example = "The purchase is in both queues.")]
+    message: &'static str,
+    /// As it was given.
+    #[schema(value_type = String)]
+    id: Value,
+    /// Of this publication: a repeat has another one.
+    message_id: String,
+    #[schema(example = json!(["mileage", "product-tracking"]))]
+    queues: [&'static str; 2],
+}
+
+/// System C's purchase: one message in both queues, durable before the answer. A repeat is sent
+/// again, and its id counts once.
+#[utoipa::path(
+    post, path = "/purchase", tag = "customers", request_body = PurchaseArgs,
+    responses((status = 202, description = "In both queues", body = PurchaseView))
+)]
+async fn purchase(
+    State(app): State<App>,
+    JsonBody(args): JsonBody<PurchaseArgs>,
+) -> HttpResult<(StatusCode, Json<PurchaseView>)> {
+    publish(&app, args).await
+}
+
+/// The same as system C's client sends it: a GET with a body.
+#[utoipa::path(
+    get, path = "/purchase", tag = "customers", request_body = PurchaseArgs,
+    responses((status = 202, description = "In both queues", body = PurchaseView))
+)]
+async fn purchase_by_get(
+    State(app): State<App>,
+    JsonBody(args): JsonBody<PurchaseArgs>,
+) -> HttpResult<(StatusCode, Json<PurchaseView>)> {
+    publish(&app, args).await
+}
+
+async fn publish(app: &App, args: PurchaseArgs) -> HttpResult<(StatusCode, Json<PurchaseView>)> {
+    let message = PurchaseMessage {
+        id: args.id,
+        username: args.username,
+        price: args.price,
+        mileage_accumulated: args.mileage_accumulated,
+        tracking_id: args.tracking_id,
+    };
+    message
+        .check()
+        .map_err(|(field, what)| HttpError::at(Code::InvalidField, field, what))?;
+    let publication = Publication {
+        message: text_of(&message),
+        ..Publication::default()
+    };
+    let message_id = send(app, publication).await?;
+    let view = PurchaseView {
+        message: "The purchase is in both queues.",
+        id: message.id,
+        message_id,
+        queues: [MILEAGE_QUEUE, TRACKING_QUEUE],
+    };
+    Ok((StatusCode::ACCEPTED, Json(view)))
+}
+
+/// Two characters that JSON may hold as they are and a message may not are escaped.
+fn text_of(message: &PurchaseMessage) -> String {
+    let text = serde_json::to_string(message).expect("texts and numbers have a JSON form");
+    text.replace('\u{fffe}', "\\ufffe")
+        .replace('\u{ffff}', "\\uffff")
+}
+
+/// One command, one commit: a copy for every queue that hears the topic.
+async fn send(app: &App, publication: Publication) -> HttpResult<String> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| {
+        tracing::error!(%error, "the system has no random bits to give");
+        HttpError::new(Code::Overloaded, "nothing was stored")
+    })?;
+    let mut publish = Publish {
+        id: uuid(bytes),
+        publication,
+        envelopes: Vec::new(),
+    };
+    let sent = match publish_once(app, publish.clone()).await? {
+        // Somebody subscribed who wants the message wrapped.
+        Err(Refusal::EnvelopeMissing) => {
+            let (now, envelopes) = (app.engine.now(), LogEnvelopes::new(app.clone()));
+            let wrapped = tokio::task::spawn_blocking(move || {
+                let Publish {
+                    id, publication, ..
+                } = &publish;
+                publish.envelopes = envelopes.wrap(TOPIC_PURCHASES, id, now, publication);
+                publish
+            });
+            let wrapped = wrapped
+                .await
+                .map_err(|_| HttpError::new(Code::Overloaded, "nothing was stored"))?;
+            publish_once(app, wrapped).await?
+        }
+        sent => sent,
+    };
+    match sent? {
+        Reply::Published { id, .. } => Ok(id),
+        _ => unreachable!("a publication is answered with its id"),
+    }
+}
+
+async fn publish_once(app: &App, publish: Publish) -> HttpResult<Result<Reply, Refusal>> {
+    let command = Command::Publish {
+        topic: TOPIC_PURCHASES.to_owned(),
+        publishes: vec![publish],
+    };
+    match app.engine.decide(command).await?? {
+        Reply::Batch(mut answers) => Ok(answers.pop().expect("one answer for one publication")),
+        _ => unreachable!("publications are answered one by one"),
+    }
+}
