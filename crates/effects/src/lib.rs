@@ -11,8 +11,10 @@
 //! It deliberately knows no queue, no HTTP and no clock: the moment comes with the call. The
 //! sale's own store is not touched from here, and never waits for what is here.
 
+pub mod alerts;
 mod database;
 mod inbox;
+pub mod webhooks;
 
 pub use database::{Database, DatabaseError, Effects};
 pub use inbox::is_first;
