@@ -37,5 +37,5 @@ pub use command::{
 pub use engine::{Engine, EngineError, Limits};
 pub use entry::{Buyer, Data, Entry, Family, Kind, OrderRecord, OrderStatus};
 pub use flow::{Counts, Flow, Flows};
-pub use relay::{TOPIC_AUCTIONS, TOPIC_OPERATIONS, TOPIC_ORDERS, TOPIC_STOCK, run_relay};
+pub use relay::{TOPIC_AUCTIONS, TOPIC_OPERATIONS, TOPIC_ORDERS, TOPIC_STOCK, run_relay, told};
 pub use waits::{Waiter, Waits, run_waits};

@@ -66,14 +66,23 @@ fn topic(kind: Kind) -> Option<&'static str> {
     }
 }
 
-fn publish(entry: &Entry, topic: &'static str, envelopes: &dyn Envelopes) -> Publish {
-    let message = format!(
+/// An entry's topic, if it has one, and what is published there: the same whenever it is asked.
+pub fn told(entry: &Entry) -> Option<(&'static str, String)> {
+    topic(entry.kind).map(|topic| (topic, message(entry)))
+}
+
+fn message(entry: &Entry) -> String {
+    format!(
         r#"{{"type":"{}","seq":{},"at":{},"data":{}}}"#,
         entry.kind.as_str(),
         entry.seq,
         entry.at,
         message_text(&entry.data)
-    );
+    )
+}
+
+fn publish(entry: &Entry, topic: &'static str, envelopes: &dyn Envelopes) -> Publish {
+    let message = message(entry);
     let kind = Attribute::string(entry.kind.as_str());
     let publication = topic::Publication {
         message,

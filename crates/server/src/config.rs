@@ -4,7 +4,9 @@
 //! In the environment two underscores step into a section: `FIRSTCOME_FACTORY__LEAD_TIME_MS`
 //! is `lead_time_ms` of `[factory]`.
 
+mod alerts;
 mod client;
+mod webhooks;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -15,7 +17,9 @@ use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use serde::{Deserialize, Serialize};
 
+pub use self::alerts::Alerts;
 pub use self::client::{ClientFlags, ClientSettings, load_client};
+pub use self::webhooks::Webhooks;
 use crate::aws::context::{is_account, is_region};
 use crate::declared::{self, DeclaredQueue, DeclaredTopic};
 
@@ -47,6 +51,8 @@ pub struct Config {
     pub factories: BTreeMap<String, String>,
     pub factory: Factory,
     pub outgoing: Outgoing,
+    pub webhooks: Webhooks,
+    pub alerts: Alerts,
     pub log: Log,
     /// Queues that are there from the start, with these attributes.
     pub queues: Vec<DeclaredQueue>,
@@ -219,6 +225,8 @@ impl Default for Config {
             outgoing: Outgoing {
                 allowed_hosts: Vec::new(),
             },
+            webhooks: Webhooks::default(),
+            alerts: Alerts::default(),
             log: Log {
                 format: LogFormat::Auto,
                 level: "info".to_owned(),
@@ -405,6 +413,8 @@ fn check(config: &Config) -> Result<(), ConfigError> {
             "must be error, warn, info, debug or trace",
         ));
     }
+    config.webhooks.check()?;
+    config.alerts.check()?;
     check_aws(config)?;
     declared::check(&config.queues, &config.topics, &config.aws)?;
     match &config.auth.operator_token {

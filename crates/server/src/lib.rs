@@ -27,4 +27,5 @@ pub mod realtime;
 pub mod serve;
 mod state;
 mod telemetry;
+mod webhook;
 mod workers;

@@ -86,13 +86,19 @@ pub async fn serve(mut config: Config) -> Result<(), ServeError> {
     let clock = Arc::new(SystemClock);
     let engine = Engine::start(opened, clock, Arc::new(ids()?), config.engine_limits())?;
     let effects = Effects::new(&config.data.join("effects.db"));
-    let consumers = workers::consumers();
+    let allowed = allowed_hosts(&config)?;
+    let consumers = workers::consumers(&workers::Parts {
+        engine: &engine,
+        effects: &effects,
+        allowed: &allowed,
+        config: &config,
+    })
+    .map_err(|error| ServeError::Start(error.to_string()))?;
     workers::ensure_queues(&engine, &config.factory, &consumers).await?;
     declared::apply(&engine, &config).await?;
     if config.demo {
         demo::load(&engine).await?;
     }
-    let allowed = allowed_hosts(&config)?;
     let aws_url = format!("http://{}", callable(aws_address));
     let sns = aws::sns::Sns::new(&config, allowed.clone(), aws_url)
         .map_err(|error| ServeError::Start(error.to_string()))?;

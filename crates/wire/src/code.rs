@@ -55,6 +55,8 @@ pub enum Code {
     Unauthorized,
     UnknownField,
     UnsupportedMediaType,
+    WebhookDisabled,
+    WebhookNotFound,
 }
 
 impl Code {
@@ -110,6 +112,8 @@ impl Code {
         Self::Unauthorized,
         Self::UnknownField,
         Self::UnsupportedMediaType,
+        Self::WebhookDisabled,
+        Self::WebhookNotFound,
     ];
 
     /// The stable name.
@@ -166,6 +170,8 @@ impl Code {
             Self::Unauthorized => "unauthorized",
             Self::UnknownField => "unknown_field",
             Self::UnsupportedMediaType => "unsupported_media_type",
+            Self::WebhookDisabled => "webhook_disabled",
+            Self::WebhookNotFound => "webhook_not_found",
         }
     }
 
@@ -180,7 +186,8 @@ impl Code {
             | Self::OrderNotFound
             | Self::ProductNotFound
             | Self::QueueNotFound
-            | Self::ReplenishmentNotFound => 404,
+            | Self::ReplenishmentNotFound
+            | Self::WebhookNotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::RequestTimeout => 408,
             Self::AnotherReplenishmentOpen
@@ -209,7 +216,8 @@ impl Code {
             | Self::ReplenishmentClosed
             | Self::RetractionTooLate
             | Self::SoldOut
-            | Self::TooMany => 409,
+            | Self::TooMany
+            | Self::WebhookDisabled => 409,
             Self::BodyTooLarge => 413,
             Self::UnsupportedMediaType => 415,
             Self::IdempotencyKeyReused
@@ -275,6 +283,8 @@ impl Code {
             Self::Unauthorized => "Credentials are missing or wrong",
             Self::UnknownField => "A field is not known",
             Self::UnsupportedMediaType => "The body must be application/json",
+            Self::WebhookDisabled => "The webhook endpoint is disabled",
+            Self::WebhookNotFound => "There is no such webhook endpoint",
         }
     }
 

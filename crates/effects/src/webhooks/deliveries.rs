@@ -166,8 +166,8 @@ impl Webhooks {
             .await
     }
 
-    /// The same events again for one endpoint, those of them that it wants. Their ids stay: a
-    /// receiver that has them does nothing.
+    /// The same events again for one endpoint: all of them, or those that it wants. Their ids
+    /// stay: a receiver that has them does nothing.
     ///
     /// # Errors
     /// When the database fails: then there are none.
@@ -175,10 +175,11 @@ impl Webhooks {
         &self,
         id: String,
         events: Vec<Event>,
+        only_wanted: bool,
         now: Millis,
     ) -> Result<Result<Vec<Queued>, Refused>, DatabaseError> {
         self.database
-            .write(move |transaction| replay(transaction, &id, &events, now))
+            .write(move |transaction| replay(transaction, &id, &events, only_wanted, now))
             .await
     }
 
@@ -416,6 +417,7 @@ fn replay(
     transaction: &Transaction<'_>,
     id: &str,
     events: &[Event],
+    only_wanted: bool,
     now: Millis,
 ) -> rusqlite::Result<Result<Vec<Queued>, Refused>> {
     let Some(endpoint) = rows::endpoint(transaction, "id = ?1", [id], now)? else {
@@ -426,7 +428,7 @@ fn replay(
     }
     let wanted = events
         .iter()
-        .filter(|event| endpoint.types.want(&event.kind));
+        .filter(|event| !only_wanted || endpoint.types.want(&event.kind));
     let room = PENDING_MAX - endpoint.pending;
     if i64::try_from(wanted.clone().count()).unwrap_or(i64::MAX) > room {
         return Ok(Err(Refused::TooFarBehind));

@@ -259,7 +259,9 @@ async fn an_endpoint_that_is_gone_gets_no_more_until_it_is_enabled() {
         Some((DisabledReason::Gone, 1_000))
     );
     assert_eq!(rig.tell(2).await, []);
-    let replayed = rig.webhooks.replay("whk_a".into(), vec![event(1)], 2_000);
+    let replayed = rig
+        .webhooks
+        .replay("whk_a".into(), vec![event(1)], true, 2_000);
     assert_eq!(replayed.await.unwrap(), Err(Refused::Disabled));
     let enable = Change {
         enabled: Some(true),
@@ -297,7 +299,7 @@ async fn a_replay_makes_another_delivery_with_the_same_id() {
     };
     for replay in [1, 2] {
         let events = vec![event(1), other.clone()];
-        let queued = rig.webhooks.replay("whk_a".into(), events, 20).await;
+        let queued = rig.webhooks.replay("whk_a".into(), events, true, 20).await;
         assert_eq!(queued.unwrap().unwrap().len(), 1, "only what it wants");
         let newest = rig.webhooks.deliveries("whk_a".into(), None, 1).await;
         let newest = newest.unwrap().remove(0);

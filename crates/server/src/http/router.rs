@@ -20,7 +20,8 @@ use wire::{Code, Problem};
 
 use crate::http::error::HttpError;
 use crate::http::{
-    auctions, callbacks, health, live, ops, orders, pages, products, queues, replenishments,
+    alerts, auctions, callbacks, health, live, ops, orders, pages, products, queues,
+    replenishments, webhooks,
 };
 use crate::state::App;
 
@@ -54,6 +55,8 @@ fn operator() -> OpenApiRouter<App> {
         .merge(live::operator())
         .merge(ops::operator())
         .merge(queues::operator())
+        .merge(webhooks::operator())
+        .merge(alerts::operator())
         .merge(health::operator())
 }
 

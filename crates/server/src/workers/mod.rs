@@ -3,6 +3,8 @@
 //! A worker proposes commands, it never writes. Its work is safe to repeat: it may die between
 //! any two steps and a message is then received again.
 
+pub mod alert_mail;
+mod alerter;
 mod auctioneer;
 mod bids;
 pub mod consumer;
@@ -13,9 +15,11 @@ mod keeper;
 mod replenisher;
 mod runtime;
 mod sweeper;
+pub mod webhooks;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use commerce::Millis;
 use engine::auction::{BIDS_DEAD_LETTER_QUEUE, BIDS_QUEUE};
@@ -24,7 +28,7 @@ use engine::{Command, Engine, EngineError, QueueSpec, TOPIC_STOCK};
 use messaging::{DeduplicationScope, FifoConfig, QueueConfig, RedrivePolicy, ThroughputLimit};
 use tokio_util::task::TaskTracker;
 
-use crate::config::Factory;
+use crate::config::{Config, Factory};
 use crate::state::App;
 use crate::workers::consumer::Consumer;
 
@@ -173,10 +177,43 @@ pub async fn ensure_queues(
     }
 }
 
+/// What consumers are made of.
+pub struct Parts<'a> {
+    pub engine: &'a Engine,
+    pub effects: &'a effects::Effects,
+    pub allowed: &'a outgoing::AllowedHosts,
+    pub config: &'a Config,
+}
+
 /// Those who follow what the shop does, each with a queue of its own.
-#[must_use]
-pub fn consumers() -> Vec<Arc<dyn Consumer>> {
-    Vec::new()
+///
+/// # Errors
+/// When a client for calls to others cannot be made.
+pub fn consumers(parts: &Parts<'_>) -> Result<Vec<Arc<dyn Consumer>>, outgoing::BuildError> {
+    Ok(vec![
+        Arc::new(webhooks::Teller {
+            engine: parts.engine.clone(),
+            webhooks: effects::webhooks::Webhooks::new(parts.effects),
+        }),
+        Arc::new(webhook_caller(parts)?),
+    ])
+}
+
+fn webhook_caller(parts: &Parts<'_>) -> Result<webhooks::Caller, outgoing::BuildError> {
+    let settings = &parts.config.webhooks;
+    let total = Duration::from_millis(settings.timeout_ms);
+    let timeouts = outgoing::Timeouts {
+        connect: total.min(outgoing::Timeouts::default().connect),
+        total,
+    };
+    Ok(webhooks::Caller {
+        engine: parts.engine.clone(),
+        webhooks: effects::webhooks::Webhooks::new(parts.effects),
+        client: outgoing::Client::new(parts.allowed.clone(), timeouts)?,
+        schedule: settings.schedule(),
+        disable_after_ms: Millis::from(settings.disable_after_s) * 1_000,
+        calls: webhooks::Calls::default(),
+    })
 }
 
 /// Starts every worker; they end with the server's token.
@@ -186,6 +223,12 @@ pub fn start(
     client: outgoing::Client,
     consumers: Vec<Arc<dyn Consumer>>,
 ) {
+    let mut worked_on: BTreeSet<String> = [REPLENISHMENT_QUEUE, BIDS_QUEUE, DELIVERIES_QUEUE]
+        .map(str::to_owned)
+        .into();
+    worked_on.extend(consumers.iter().map(|one| one.queue().to_owned()));
+    tracker.spawn(alerter::run(app.clone(), worked_on));
+    tracker.spawn(webhooks::keep(app.clone()));
     for consumer in consumers {
         tracker.spawn(consumers::run(app.clone(), consumer));
     }
