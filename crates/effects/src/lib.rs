@@ -11,9 +11,11 @@
 //! It deliberately knows no queue, no HTTP and no clock: the moment comes with the call. The
 //! sale's own store is not touched from here, and never waits for what is here.
 
+pub mod alerts;
 pub mod customers;
 mod database;
 mod inbox;
+pub mod webhooks;
 
 pub use customers::Customers;
 pub use database::{Database, DatabaseError, Effects};

@@ -39,6 +39,6 @@ pub use engine::{Engine, EngineError, Limits};
 pub use entry::{BidStep, Buyer, Data, Entry, Family, Kind, OrderRecord, OrderStatus};
 pub use flow::{Counts, Flow, Flows};
 pub use relay::{
-    TOPIC_AUCTIONS, TOPIC_CUSTOMERS, TOPIC_OPERATIONS, TOPIC_ORDERS, TOPIC_STOCK, run_relay,
+    TOPIC_AUCTIONS, TOPIC_CUSTOMERS, TOPIC_OPERATIONS, TOPIC_ORDERS, TOPIC_STOCK, run_relay, told,
 };
 pub use waits::{Waiter, Waits, run_waits};

@@ -120,20 +120,30 @@ fn order_text(order: Option<&OrderRecord>) -> String {
     format!(r#","order":{facts}"#)
 }
 
-fn publish(
-    entry: &Entry,
-    order: Option<&OrderRecord>,
-    topic: &'static str,
-    envelopes: &dyn Envelopes,
-) -> Publish {
-    let message = format!(
+/// What is published of an entry, if anything is: the same whenever it is asked.
+pub fn told(entry: &Entry, order: Option<&OrderRecord>) -> Option<(&'static str, String)> {
+    let topic = topics(entry.kind).first()?;
+    Some((topic, message(entry, order)))
+}
+
+fn message(entry: &Entry, order: Option<&OrderRecord>) -> String {
+    format!(
         r#"{{"type":"{}","seq":{},"at":{},"data":{}{}}}"#,
         entry.kind.as_str(),
         entry.seq,
         entry.at,
         message_text(&entry.data),
         order_text(order),
-    );
+    )
+}
+
+fn publish(
+    entry: &Entry,
+    order: Option<&OrderRecord>,
+    topic: &'static str,
+    envelopes: &dyn Envelopes,
+) -> Publish {
+    let message = message(entry, order);
     let kind = Attribute::string(entry.kind.as_str());
     let mut publication = topic::Publication {
         message,
@@ -244,7 +254,7 @@ async fn publications(
     subscribed: &[&'static str],
     envelopes: &dyn Envelopes,
 ) -> Result<Vec<(&'static str, Publish)>, EngineError> {
-    let told = |entry: &Entry| {
+    let where_to = |entry: &Entry| {
         let heard = |topic: &&'static str| subscribed.contains(topic);
         topics(entry.kind)
             .iter()
@@ -254,7 +264,7 @@ async fn publications(
     };
     let told: Vec<(&Entry, Vec<&'static str>)> = entries
         .iter()
-        .map(|entry| (&**entry, told(entry)))
+        .map(|entry| (&**entry, where_to(entry)))
         .filter(|(_, topics)| !topics.is_empty())
         .collect();
     // What an entry about an order does not say itself is in the order.

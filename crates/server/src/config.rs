@@ -4,9 +4,11 @@
 //! In the environment two underscores step into a section: `FIRSTCOME_FACTORY__LEAD_TIME_MS`
 //! is `lead_time_ms` of `[factory]`.
 
+mod alerts;
 mod client;
 mod consumers;
 mod customers;
+mod webhooks;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -17,9 +19,11 @@ use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use serde::{Deserialize, Serialize};
 
+pub use self::alerts::Alerts;
 pub use self::client::{ClientFlags, ClientSettings, load_client};
 pub use self::consumers::Consumers;
 pub use self::customers::{Marketing, MarketingSystem, Mileage, Vip};
+pub use self::webhooks::Webhooks;
 use crate::aws::context::{is_account, is_region};
 use crate::declared::{self, DeclaredQueue, DeclaredTopic};
 
@@ -58,6 +62,8 @@ pub struct Config {
     pub vip: Vip,
     pub marketing: Marketing,
     pub consumers: Consumers,
+    pub webhooks: Webhooks,
+    pub alerts: Alerts,
     pub log: Log,
     /// Queues that are there from the start, with these attributes.
     pub queues: Vec<DeclaredQueue>,
@@ -235,6 +241,8 @@ impl Default for Config {
             vip: Vip::default(),
             marketing: Marketing::default(),
             consumers: Consumers::default(),
+            webhooks: Webhooks::default(),
+            alerts: Alerts::default(),
             log: Log {
                 format: LogFormat::Auto,
                 level: "info".to_owned(),
@@ -426,6 +434,8 @@ fn check(config: &Config) -> Result<(), ConfigError> {
         ));
     }
     customers::check(config)?;
+    config.webhooks.check()?;
+    config.alerts.check()?;
     check_aws(config)?;
     declared::check(&config.queues, &config.topics, &config.aws)?;
     match &config.auth.operator_token {

@@ -95,8 +95,11 @@ pub async fn serve(mut config: Config) -> Result<(), ServeError> {
         engine: &engine,
         config: &config,
         customers: &customers,
+        effects: &effects,
         client: &client,
-    });
+        allowed: &allowed,
+    })
+    .map_err(|error| ServeError::Start(error.to_string()))?;
     workers::check_off(&config.consumers.off, &consumers)?;
     workers::ensure_queues(&engine, &config.factory, &consumers).await?;
     declared::apply(&engine, &config).await?;

@@ -57,6 +57,8 @@ pub enum Code {
     Unauthorized,
     UnknownField,
     UnsupportedMediaType,
+    WebhookDisabled,
+    WebhookNotFound,
 }
 
 impl Code {
@@ -114,6 +116,8 @@ impl Code {
         Self::Unauthorized,
         Self::UnknownField,
         Self::UnsupportedMediaType,
+        Self::WebhookDisabled,
+        Self::WebhookNotFound,
     ];
 
     /// The stable name.
@@ -172,6 +176,8 @@ impl Code {
             Self::Unauthorized => "unauthorized",
             Self::UnknownField => "unknown_field",
             Self::UnsupportedMediaType => "unsupported_media_type",
+            Self::WebhookDisabled => "webhook_disabled",
+            Self::WebhookNotFound => "webhook_not_found",
         }
     }
 
@@ -187,7 +193,8 @@ impl Code {
             | Self::OrderNotFound
             | Self::ProductNotFound
             | Self::QueueNotFound
-            | Self::ReplenishmentNotFound => 404,
+            | Self::ReplenishmentNotFound
+            | Self::WebhookNotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::RequestTimeout => 408,
             Self::AnotherReplenishmentOpen
@@ -216,7 +223,8 @@ impl Code {
             | Self::ReplenishmentClosed
             | Self::RetractionTooLate
             | Self::SoldOut
-            | Self::TooMany => 409,
+            | Self::TooMany
+            | Self::WebhookDisabled => 409,
             Self::BodyTooLarge => 413,
             Self::UnsupportedMediaType => 415,
             Self::IdempotencyKeyReused
@@ -284,6 +292,8 @@ impl Code {
             Self::Unauthorized => "Credentials are missing or wrong",
             Self::UnknownField => "A field is not known",
             Self::UnsupportedMediaType => "The body must be application/json",
+            Self::WebhookDisabled => "The webhook endpoint is disabled",
+            Self::WebhookNotFound => "There is no such webhook endpoint",
         }
     }
 

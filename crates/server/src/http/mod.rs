@@ -1,6 +1,7 @@
 //! The routes. A handler is an extractor, one call of the engine, one conversion; a new
 //! resource is one file here, or one folder.
 
+mod alerts;
 pub mod args;
 pub mod auctions;
 mod callbacks;
@@ -18,5 +19,6 @@ mod replenishments;
 mod router;
 mod verdict;
 pub mod views;
+mod webhooks;
 
 pub use router::{openapi, router};

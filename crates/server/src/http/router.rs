@@ -20,8 +20,8 @@ use wire::{Code, Problem};
 
 use crate::http::error::HttpError;
 use crate::http::{
-    auctions, callbacks, customers, health, live, ops, orders, pages, products, purchase, queues,
-    replenishments,
+    alerts, auctions, callbacks, customers, health, live, ops, orders, pages, products, purchase,
+    queues, replenishments, webhooks,
 };
 use crate::state::App;
 
@@ -57,6 +57,8 @@ fn operator() -> OpenApiRouter<App> {
         .merge(queues::operator())
         .merge(customers::operator())
         .merge(purchase::operator())
+        .merge(webhooks::operator())
+        .merge(alerts::operator())
         .merge(health::operator())
 }
 

@@ -3,6 +3,8 @@
 //! A worker proposes commands, it never writes. Its work is safe to repeat: it may die between
 //! any two steps and a message is then received again.
 
+pub mod alert_mail;
+mod alerter;
 mod auctioneer;
 mod bids;
 pub mod consumer;
@@ -20,9 +22,11 @@ mod sweeper;
 #[cfg(test)]
 mod testing;
 mod vip;
+pub mod webhooks;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use commerce::Millis;
 use effects::Customers;
@@ -192,21 +196,47 @@ pub struct Parts<'a> {
     pub engine: &'a Engine,
     pub config: &'a Config,
     pub customers: &'a Customers,
+    pub effects: &'a effects::Effects,
     pub client: &'a outgoing::Client,
+    pub allowed: &'a outgoing::AllowedHosts,
 }
 
 /// Those who follow what the shop does, each with a queue of its own.
-#[must_use]
-pub fn consumers(parts: &Parts<'_>) -> Vec<Arc<dyn Consumer>> {
+///
+/// # Errors
+/// When a client for calls to others cannot be made.
+pub fn consumers(parts: &Parts<'_>) -> Result<Vec<Arc<dyn Consumer>>, outgoing::BuildError> {
     let customers = || parts.customers.clone();
-    vec![
+    Ok(vec![
         Arc::new(mileage::Mileage::new(
             customers(),
             parts.config.mileage.basis_points,
         )),
         Arc::new(vip::Vip::new(customers(), parts.config.vip.units)),
         Arc::new(marketing::Marketing::new(parts)),
-    ]
+        Arc::new(webhooks::Teller {
+            engine: parts.engine.clone(),
+            webhooks: effects::webhooks::Webhooks::new(parts.effects),
+        }),
+        Arc::new(webhook_caller(parts)?),
+    ])
+}
+
+fn webhook_caller(parts: &Parts<'_>) -> Result<webhooks::Caller, outgoing::BuildError> {
+    let settings = &parts.config.webhooks;
+    let total = Duration::from_millis(settings.timeout_ms);
+    let timeouts = outgoing::Timeouts {
+        connect: total.min(outgoing::Timeouts::default().connect),
+        total,
+    };
+    Ok(webhooks::Caller {
+        engine: parts.engine.clone(),
+        webhooks: effects::webhooks::Webhooks::new(parts.effects),
+        client: outgoing::Client::new(parts.allowed.clone(), timeouts)?,
+        schedule: settings.schedule(),
+        disable_after_ms: Millis::from(settings.disable_after_s) * 1_000,
+        calls: webhooks::Calls::default(),
+    })
 }
 
 /// A consumer that is off must be one that there is, by its name or its queue's.
@@ -238,10 +268,19 @@ pub fn start(
     consumers: Vec<Arc<dyn Consumer>>,
 ) {
     let off = &app.config.consumers.off;
+    let is_off = |one: &dyn Consumer| off.iter().any(|name| is_called(one, name));
+    let consumers: Vec<_> = consumers
+        .into_iter()
+        .filter(|one| !is_off(&**one))
+        .collect();
+    let mut worked_on: BTreeSet<String> = [REPLENISHMENT_QUEUE, BIDS_QUEUE, DELIVERIES_QUEUE]
+        .map(str::to_owned)
+        .into();
+    worked_on.extend(consumers.iter().map(|one| one.queue().to_owned()));
+    tracker.spawn(alerter::run(app.clone(), worked_on));
+    tracker.spawn(webhooks::keep(app.clone()));
     for consumer in consumers {
-        if !off.iter().any(|name| is_called(&*consumer, name)) {
-            tracker.spawn(consumers::run(app.clone(), consumer));
-        }
+        tracker.spawn(consumers::run(app.clone(), consumer));
     }
     tracker.spawn(marketing::announce(app.clone()));
     let replenisher = replenisher::Replenisher::new(app.clone(), client);

@@ -1,0 +1,270 @@
+//! One attempt at a delivery, noted, and what follows from it.
+//!
+//! ```text
+//! the row          the endpoint     what is done
+//! delivered, gone                   nothing
+//! pending, failed  disabled         it has failed; a replay brings it back
+//! pending          not yet due      waits: in steps of 12 hours, the longest there is
+//! pending, failed                   a call; noted; again by the schedule, or a dead letter
+//! ```
+//! Between the call and the note a crash makes the receiver hear it twice, with the same id.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use commerce::Millis;
+use effects::webhooks::{Attempted, DeliveryStatus, Due, Noted, Schedule, StoredSecret, Webhooks};
+use engine::Engine;
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, join_all};
+use outgoing::Client;
+use wire::webhooks::Secret;
+
+use super::{CALLER_QUEUE, CallMessage};
+use crate::webhook::{Failure, post_signed};
+use crate::workers::consumer::{Consumer, Delivery, Outcome, Pace};
+
+/// How long a database that is away is left alone.
+const PAUSE: Duration = Duration::from_secs(5);
+/// The longest visibility timeout there is, less what it takes to ask for it.
+const STEP_MAX: Duration = Duration::from_secs(43_200 - 60);
+/// Calls to one endpoint at a time from this process, and to one that fails: so that one that
+/// does not answer leaves room for the others.
+const CALLS_MAX: usize = 8;
+const CALLS_TO_FAILING_MAX: usize = 2;
+/// A message that comes a little early is as good as due.
+const EARLY_MS: Millis = 50;
+
+pub(in crate::workers) struct Caller {
+    pub(in crate::workers) engine: Engine,
+    pub(in crate::workers) webhooks: Webhooks,
+    pub(in crate::workers) client: Client,
+    pub(in crate::workers) schedule: Schedule,
+    pub(in crate::workers) disable_after_ms: Millis,
+    pub(in crate::workers) calls: Calls,
+}
+
+/// The calls that are being made: each delivery once, each endpoint a few.
+#[derive(Clone, Default)]
+pub(in crate::workers) struct Calls(Arc<Mutex<HashMap<String, Vec<i64>>>>);
+
+/// A call that is being made, until it is dropped.
+struct Call {
+    calls: Calls,
+    endpoint: String,
+    delivery: i64,
+}
+
+impl Calls {
+    fn begin(&self, endpoint: &str, delivery: i64, max: usize) -> Option<Call> {
+        let mut calls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let made = calls.entry(endpoint.to_owned()).or_default();
+        if made.len() >= max || made.contains(&delivery) {
+            return None;
+        }
+        made.push(delivery);
+        Some(Call {
+            calls: self.clone(),
+            endpoint: endpoint.to_owned(),
+            delivery,
+        })
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        let mut calls = self.calls.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(made) = calls.get_mut(&self.endpoint) {
+            made.retain(|delivery| *delivery != self.delivery);
+            if made.is_empty() {
+                calls.remove(&self.endpoint);
+            }
+        }
+    }
+}
+
+impl Consumer for Caller {
+    fn name(&self) -> &'static str {
+        "webhook-deliveries"
+    }
+
+    fn queue(&self) -> &'static str {
+        CALLER_QUEUE
+    }
+
+    fn pace(&self) -> Pace {
+        Pace {
+            // One at a time: a slow endpoint delays nobody who came in the same batch.
+            batch_max: 1,
+            timeout: Duration::from_secs(90),
+            ceiling: 32,
+            // The schedule decides which attempt is the last one.
+            receives_max: u32::MAX,
+            ..Pace::default()
+        }
+    }
+
+    fn handle<'a>(&'a self, batch: &'a [Delivery]) -> BoxFuture<'a, Vec<Outcome>> {
+        join_all(batch.iter().map(|message| self.attempt(message))).boxed()
+    }
+}
+
+fn wait(after: Duration, reason: &str) -> Outcome {
+    Outcome::Wait {
+        after,
+        reason: reason.to_owned(),
+    }
+}
+
+fn ms(ms: Millis) -> Duration {
+    Duration::from_millis(u64::try_from(ms).unwrap_or(0))
+}
+
+/// The same for the same attempt, so that a repeat of it waits for the same moment.
+fn seed(delivery: i64, attempts: u32) -> u64 {
+    let hash = blake3::hash(format!("{delivery}.{attempts}").as_bytes());
+    let first = hash.as_bytes()[..8].try_into().expect("a hash is longer");
+    u64::from_le_bytes(first)
+}
+
+impl Caller {
+    async fn attempt(&self, message: &Delivery) -> Outcome {
+        let Ok(CallMessage { delivery }) = serde_json::from_str(&message.body) else {
+            return Outcome::never("the message names no delivery");
+        };
+        let now = self.engine.now();
+        let due = match self.webhooks.due(delivery, now).await {
+            Ok(Some(due)) => due,
+            Ok(None) => return Outcome::Done,
+            Err(error) => return wait(PAUSE, &error.to_string()),
+        };
+        if due.delivery.status == DeliveryStatus::Delivered {
+            return Outcome::Done;
+        }
+        if due.endpoint.disabled.is_some() {
+            return match self.webhooks.give_up(delivery, now).await {
+                Ok(()) => Outcome::Done,
+                Err(error) => wait(PAUSE, &error.to_string()),
+            };
+        }
+        let next_at = due.delivery.next_at.unwrap_or(now);
+        if next_at - now > EARLY_MS {
+            return wait(ms(next_at - now).min(STEP_MAX), "its time has not come");
+        }
+        let seed = seed(delivery, due.delivery.attempts_made);
+        let fails = due.endpoint.failing_since.is_some();
+        let max = if fails {
+            CALLS_TO_FAILING_MAX
+        } else {
+            CALLS_MAX
+        };
+        let Some(_call) = self.calls.begin(&due.endpoint.id, delivery, max) else {
+            // Not all at once either.
+            let after = if fails {
+                5_000 + seed % 10_000
+            } else {
+                500 + seed % 1_000
+            };
+            return wait(Duration::from_millis(after), "the endpoint is busy");
+        };
+        let attempted = self.call(&due).await;
+        self.note(&due, attempted, seed).await
+    }
+
+    async fn call(&self, due: &Due) -> Attempted {
+        let at = self.engine.now();
+        let secrets: Result<Vec<Secret>, _> = due
+            .secrets
+            .iter()
+            .map(|StoredSecret(text)| Secret::parse(text))
+            .collect();
+        let delivery = &due.delivery;
+        let answer = match secrets {
+            Ok(secrets) => {
+                let (url, body) = (&due.endpoint.url, delivery.body.as_bytes());
+                let at_s = at.div_euclid(1_000);
+                post_signed(&self.client, url, &secrets, &delivery.event, at_s, body).await
+            }
+            Err(error) => Err(Failure {
+                reason: format!("a secret cannot be used: {error}"),
+                temporary: false,
+                status: None,
+            }),
+        };
+        let (status, error) = match answer {
+            Ok(status) => (Some(status), None),
+            Err(failure) => (failure.status, Some(failure.reason)),
+        };
+        Attempted {
+            at,
+            ms: (self.engine.now() - at).max(0),
+            status,
+            error,
+        }
+    }
+
+    async fn note(&self, due: &Due, attempted: Attempted, seed: u64) -> Outcome {
+        let outcome = if attempted.error.is_none() {
+            "delivered"
+        } else {
+            "failed"
+        };
+        metrics::counter!("firstcome_webhook_attempts_total", "outcome" => outcome).increment(1);
+        let (at, took_ms) = (attempted.at, attempted.ms);
+        let reason = attempted.error.clone().unwrap_or_default();
+        let n = due.delivery.n;
+        let (schedule, after) = (self.schedule.clone(), self.disable_after_ms);
+        let noted = self
+            .webhooks
+            .note(n, attempted, schedule, after, seed)
+            .await;
+        if !reason.is_empty() {
+            tracing::info!(
+                endpoint = due.endpoint.id,
+                event = due.delivery.event,
+                attempt = due.delivery.attempts_made + 1,
+                duration_ms = took_ms,
+                reason,
+                "a webhook was not taken"
+            );
+        }
+        match noted {
+            Ok(Noted::Delivered | Noted::Gone) => Outcome::Done,
+            Ok(Noted::Retry { at: next_at }) => Outcome::Later {
+                after: Some(ms(next_at - at - took_ms).min(STEP_MAX)),
+                reason,
+            },
+            Ok(Noted::Failed) => Outcome::never(reason),
+            Ok(Noted::Disabled(why)) => {
+                tracing::warn!(
+                    endpoint = due.endpoint.id,
+                    why = why.as_str(),
+                    "a webhook endpoint was disabled"
+                );
+                Outcome::Done
+            }
+            Err(error) => wait(PAUSE, &error.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_delivery_is_called_once_at_a_time_and_an_endpoint_a_few_times() {
+        let calls = Calls::default();
+        let first = calls.begin("a", 1, 2);
+        assert!(first.is_some());
+        assert!(calls.begin("a", 1, 2).is_none(), "the same delivery");
+        let second = calls.begin("a", 2, 2);
+        assert!(calls.begin("a", 3, 2).is_none(), "two there are");
+        assert!(calls.begin("b", 3, 2).is_some(), "another endpoint");
+        drop(first);
+        assert!(calls.begin("a", 3, 2).is_some());
+        drop(second);
+        assert!(calls.0.lock().unwrap().is_empty());
+    }
+}

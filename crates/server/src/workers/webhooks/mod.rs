@@ -1,0 +1,178 @@
+//! Webhooks out, from events to calls.
+//!
+//! ```text
+//! topics ──> webhooks ──teller──> a row for each endpoint ──> webhook-deliveries ──caller──> POST
+//!                                        ^                                          └──> the row
+//!                             replay, test, alerts
+//! ```
+//! - `teller`: events to rows and messages
+//! - `caller`: one attempt, and what follows from it
+//! - `keeper`: what a crash left between a row and its message; what is heard; old history
+//!
+//! The queue `webhooks` hears a topic only while an enabled endpoint may want something of it:
+//! without endpoints an order costs nothing here.
+
+mod caller;
+mod keeper;
+mod teller;
+
+use effects::webhooks::{Endpoint, Queued, Webhooks};
+use engine::{
+    Command, Engine, EngineError, OwnSubscription, Reply, TOPIC_AUCTIONS, TOPIC_ORDERS, TOPIC_STOCK,
+};
+use futures_util::future::try_join_all;
+use messaging::Send;
+use serde::{Deserialize, Serialize};
+
+pub(super) use caller::{Caller, Calls};
+pub(super) use keeper::run as keep;
+pub(super) use teller::Teller;
+pub use teller::event;
+
+pub const TELLER_QUEUE: &str = "webhooks";
+pub const CALLER_QUEUE: &str = "webhook-deliveries";
+
+/// What may be heard: a topic, and how the types begin that come through it.
+const TOPICS: [(&str, &[&str]); 3] = [
+    (TOPIC_ORDERS, &["order."]),
+    (TOPIC_STOCK, &["stock.", "replenishment."]),
+    (TOPIC_AUCTIONS, &["auction."]),
+];
+/// Made here and not by the log.
+const OWN_TYPES: [&str; 2] = ["alert.opened", "alert.resolved"];
+/// Messages in one command (API reference, `SendMessageBatch`).
+const SENDS_MAX: usize = 10;
+/// A read of this shop's subscriptions is bounded.
+const SUBSCRIPTIONS_MAX: usize = 10_000;
+
+/// A message of [`CALLER_QUEUE`].
+#[derive(Debug, Serialize, Deserialize)]
+struct CallMessage {
+    delivery: i64,
+}
+
+/// Whether events of this entry of an endpoint's list can ever be told.
+pub fn is_told(entry: &str) -> bool {
+    let Some(family) = entry.strip_suffix('*') else {
+        let of_log = engine::Kind::ALL.iter().map(|kind| kind.as_str());
+        let heard = of_log.filter(|kind| topic_families().any(|family| kind.starts_with(family)));
+        return heard.chain(OWN_TYPES).any(|known| known == entry);
+    };
+    family.is_empty()
+        || topic_families()
+            .chain(["alert."])
+            .any(|known| known == family)
+}
+
+fn topic_families() -> impl Iterator<Item = &'static str> {
+    TOPICS
+        .iter()
+        .flat_map(|(_, families)| families.iter().copied())
+}
+
+/// Whether it may be replayed: what endpoints hear of the log.
+pub fn is_heard(topic: &str) -> bool {
+    TOPICS.iter().any(|(known, _)| *known == topic)
+}
+
+/// Sends the messages of these deliveries, then notes that they were sent. One too many changes
+/// nothing: a delivery that was made is not made again.
+///
+/// # Errors
+/// Says why some were not sent, or not noted: they are found and sent later.
+pub async fn send(engine: &Engine, webhooks: &Webhooks, queued: Vec<Queued>) -> Result<(), String> {
+    let sent = queued
+        .chunks(SENDS_MAX)
+        .map(|chunk| send_some(engine, chunk));
+    try_join_all(sent).await?;
+    let numbers = queued.into_iter().map(|one| one.n).collect();
+    webhooks
+        .mark_queued(numbers)
+        .await
+        .map_err(|error| error.to_string())
+}
+
+async fn send_some(engine: &Engine, queued: &[Queued]) -> Result<(), String> {
+    let sends = queued.iter().map(|one| Send {
+        body: serde_json::to_string(&CallMessage { delivery: one.n })
+            .expect("a number has a JSON form"),
+        // A fair queue: an endpoint with many messages does not keep the others waiting.
+        group: Some(one.endpoint.clone()),
+        ..Send::default()
+    });
+    let command = Command::SendMessages {
+        queue: CALLER_QUEUE.to_owned(),
+        sends: sends.collect(),
+    };
+    match engine.decide(command).await {
+        Ok(Ok(Reply::Batch(answers))) => match answers.into_iter().find_map(Result::err) {
+            None => Ok(()),
+            Some(refusal) => Err(format!("refused: {}", refusal.code())),
+        },
+        Ok(Ok(_)) => unreachable!("a batch answers with a batch"),
+        Ok(Err(refusal)) => Err(format!("refused: {}", refusal.code())),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Hears each topic if an enabled endpoint may want something of it, and no longer otherwise.
+///
+/// # Errors
+/// When the engine cannot do it; whoever looks next does.
+pub async fn listen(engine: &Engine, endpoints: &[Endpoint]) -> Result<(), EngineError> {
+    let subscribed = engine
+        .read(|reader| reader.subscriptions(None, None, SUBSCRIPTIONS_MAX))
+        .await?;
+    for (topic, families) in TOPICS {
+        let is_wanted = endpoints
+            .iter()
+            .filter(|endpoint| endpoint.disabled.is_none())
+            .any(|endpoint| endpoint.types.want_any(families));
+        let heard = subscribed
+            .iter()
+            .find(|known| known.topic == topic && known.subscription.endpoint == TELLER_QUEUE);
+        let command = match (is_wanted, heard) {
+            (true, None) => Command::EnsureQueues {
+                queues: Vec::new(),
+                subscriptions: vec![OwnSubscription::from((topic, TELLER_QUEUE))],
+            },
+            (false, Some(heard)) => Command::Unsubscribe {
+                id: heard.subscription.id.clone(),
+            },
+            (true, Some(_)) | (false, None) => continue,
+        };
+        // Somebody else may have done the same meanwhile.
+        if let Err(refusal) = engine.decide(command).await? {
+            tracing::debug!(
+                topic,
+                code = refusal.code(),
+                "webhooks: not heard as wanted"
+            );
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_types_that_can_be_told_are_taken() {
+        for (entry, expected) in [
+            ("*", true),
+            ("order.*", true),
+            ("order.accepted", true),
+            ("order.acepted", false),
+            ("replenishment.*", true),
+            ("alert.*", true),
+            ("alert.opened", true),
+            ("bid.*", false),
+            ("bid.placed", false),
+            ("product.created", false),
+            ("orders.*", false),
+        ] {
+            assert_eq!(is_told(entry), expected, "{entry}");
+        }
+    }
+}
