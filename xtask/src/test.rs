@@ -100,6 +100,18 @@ const SUITES: [Suite; 25] = [
         file: "queues-page.test.mjs",
     },
     Suite {
+        name: "webhooks",
+        what: "webhooks verified by the npm package standardwebhooks",
+        needs: Needs::Node,
+        file: "webhooks.test.mjs",
+    },
+    Suite {
+        name: "webhooks-py",
+        what: "webhooks verified by the PyPI package standardwebhooks",
+        needs: Needs::Python,
+        file: "test_webhooks.py",
+    },
+    Suite {
         name: "auctions-web",
         what: "the modules of the auction pages, without a browser",
         needs: Needs::Node,

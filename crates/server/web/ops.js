@@ -7,6 +7,7 @@ import { byId, h, keyed, setAttr, setText, show } from "./dom.js";
 import { age, count } from "./format.js";
 import { lang, t } from "./i18n.js";
 import { poll } from "./live.js";
+import { drawAlerts, fetchAlerts, openAlerts } from "./ops-alerts.js";
 import { openAuctionForm, startAuctionForm } from "./ops-auction-form.js";
 import { auctionColumns, drawAuction, fetchAuctions, startAuctions } from "./ops-auctions.js";
 import { drawDeadLetters, fetchDeadLetters } from "./ops-dead.js";
@@ -54,17 +55,18 @@ async function fetchProducts() {
 }
 
 async function refresh() {
-  const [page, auctions, { replenishments }, { queues }, summary] = await Promise.all([
+  const [page, auctions, { replenishments }, { queues }, summary, alerts] = await Promise.all([
     fetchProducts(),
     fetchAuctions(),
     request("GET", `/replenishments?limit=${REPLENISHMENTS_SHOWN}`),
     request("GET", "/ops/queues"),
     request("GET", "/ops/summary"),
+    fetchAlerts(),
   ]);
   const [dead] = await Promise.all([fetchDeadLetters(queues), fetchQueue(queues)]);
   sampleQueues(queues);
   const first = state === null;
-  state = { ...page, auctions, replenishments: openFirst(page.products, replenishments), queues, summary, dead };
+  state = { ...page, auctions, replenishments: openFirst(page.products, replenishments), queues, summary, alerts, dead };
   if (first) feed.start(summary.lastSeq);
   draw();
 }
@@ -83,10 +85,13 @@ function openFirst(products, listed) {
 // ---------------------------------------------------------------- drawing
 
 function draw() {
-  setTab(t("ops.title"), state?.summary.deadLetters > 0 ? "error" : "idle");
+  const open = openAlerts(state?.alerts);
+  const title = open > 0 ? `(${count(open, lang())}) ${t("ops.title")}` : t("ops.title");
+  setTab(title, open > 0 || state?.summary.deadLetters > 0 ? "error" : "idle");
   feed.draw();
   if (state === null) return;
   const empty = t(filter.value.trim() ? "ops.noneFiltered" : "ops.none");
+  drawAlerts(state.alerts, matches);
   tables.products.draw(state.products.filter((one) => matches(one.sku, one.name)), empty);
   tables.auctions.draw(state.auctions.filter((one) => matches(one.product, one.id, one.status)), empty);
   tables.queues.draw(state.queues.filter((one) => matches(one.name)), empty);

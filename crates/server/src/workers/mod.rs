@@ -235,6 +235,7 @@ fn webhook_caller(parts: &Parts<'_>) -> Result<webhooks::Caller, outgoing::Build
         client: outgoing::Client::new(parts.allowed.clone(), timeouts)?,
         schedule: settings.schedule(),
         disable_after_ms: Millis::from(settings.disable_after_s) * 1_000,
+        timeout: total,
         calls: webhooks::Calls::default(),
     })
 }

@@ -33,3 +33,5 @@ mod selling;
 mod sns;
 #[cfg(test)]
 mod starting;
+#[cfg(test)]
+mod webhooks;

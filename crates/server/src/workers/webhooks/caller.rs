@@ -33,6 +33,8 @@ const STEP_MAX: Duration = Duration::from_secs(43_200 - 60);
 /// does not answer leaves room for the others.
 const CALLS_MAX: usize = 8;
 const CALLS_TO_FAILING_MAX: usize = 2;
+/// What of a visibility timeout is left for the rows before and after a call.
+const BESIDE_THE_CALL: Duration = Duration::from_secs(10);
 /// A message that comes a little early is as good as due.
 const EARLY_MS: Millis = 50;
 
@@ -42,6 +44,8 @@ pub(in crate::workers) struct Caller {
     pub(in crate::workers) client: Client,
     pub(in crate::workers) schedule: Schedule,
     pub(in crate::workers) disable_after_ms: Millis,
+    /// How long a call may take.
+    pub(in crate::workers) timeout: Duration,
     pub(in crate::workers) calls: Calls,
 }
 
@@ -97,7 +101,7 @@ impl Consumer for Caller {
         Pace {
             // One at a time: a slow endpoint delays nobody who came in the same batch.
             batch_max: 1,
-            timeout: Duration::from_secs(90),
+            timeout: self.timeout + BESIDE_THE_CALL,
             ceiling: 32,
             // The schedule decides which attempt is the last one.
             receives_max: u32::MAX,
