@@ -12,6 +12,8 @@ mod aws;
 #[cfg(test)]
 mod bounds;
 #[cfg(test)]
+mod deploy;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod live;
