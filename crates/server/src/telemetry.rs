@@ -49,6 +49,10 @@ pub fn start_metrics() -> Result<PrometheusHandle, String> {
     let sizes = [
         1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0,
     ];
+    // A consumer may work for as long as its queue's visibility timeout is extended.
+    let work = [
+        0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
+    ];
     let builder = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Full("firstcome_commit_seconds".into()), &seconds)
         .and_then(|b| {
@@ -57,6 +61,10 @@ pub fn start_metrics() -> Result<PrometheusHandle, String> {
         .and_then(|b| {
             let name = Matcher::Full("firstcome_aws_request_seconds".into());
             b.set_buckets_for_metric(name, &seconds)
+        })
+        .and_then(|b| {
+            let name = Matcher::Full("firstcome_consumer_work_seconds".into());
+            b.set_buckets_for_metric(name, &work)
         })
         .map_err(|error| error.to_string())?;
     let handle = builder

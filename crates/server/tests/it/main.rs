@@ -13,6 +13,7 @@ mod aws;
 mod bounds;
 #[cfg(test)]
 mod customers;
+mod deploy;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
