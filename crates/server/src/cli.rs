@@ -55,7 +55,7 @@ struct ServeArgs {
     /// The directory of the store [default: data]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// The customers database, an SQLite file [default: <data>/customers.db]
+    /// The customers database, an `SQLite` file [default: <data>/customers.db]
     #[arg(long, value_name = "PATH")]
     customers: Option<String>,
     /// What others call this server by [default: http://<listen>]

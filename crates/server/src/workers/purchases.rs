@@ -84,18 +84,26 @@ impl Purchase {
             #[serde(default)]
             username: Option<serde::de::IgnoredAny>,
         }
-        let shape: Shape = serde_json::from_str(body)
-            .map_err(|error| format!("the message is neither an event nor a purchase: {error}"))?;
+        let shape: Shape = serde_json::from_str(body).map_err(|error| {
+            let what = unquoted(&error);
+            format!("the message is neither an event nor a purchase: {what}")
+        })?;
         if shape.username.is_none() {
             return Ok(None);
         }
         let message: PurchaseMessage = serde_json::from_str(body)
-            .map_err(|error| format!("the message is not a purchase: {error}"))?;
+            .map_err(|error| format!("the message is not a purchase: {}", unquoted(&error)))?;
         let checked = message.check();
         checked
             .map(Some)
             .map_err(|(field, what)| format!("{field} {what}"))
     }
+}
+
+/// What is wrong, without the value that it was found at: that may be somebody's name.
+fn unquoted(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    text.split(':').next().unwrap_or_default().to_owned()
 }
 
 /// A text of 1 to 128 characters, or a whole number.
@@ -174,6 +182,19 @@ mod tests {
         };
         assert_eq!(purchase, expected);
         assert_eq!(Purchase::parse(r#"{"type":"order.accepted"}"#), Ok(None));
+    }
+
+    #[test]
+    fn the_reason_of_a_dead_letter_names_nobody() {
+        for body in [
+            r#""ada@example.com""#,
+            r#"{"username":{"x":"ada@example.com"},"id":1,"price":1,"trackingId":1}"#,
+            r#"{"username":"ada@example.com","id":1,"price":"ada@example.com","trackingId":1}"#,
+            r#"{"username":"ada@example.com","id":1}"#,
+        ] {
+            let reason = Purchase::parse(body).unwrap_err();
+            assert!(!reason.contains("ada"), "{reason}");
+        }
     }
 
     #[test]

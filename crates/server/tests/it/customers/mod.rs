@@ -5,6 +5,7 @@ mod databases;
 mod marketing;
 mod purchases;
 mod reading;
+mod sales;
 
 use serde_json::{Value, json};
 

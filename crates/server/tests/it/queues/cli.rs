@@ -255,7 +255,7 @@ async fn what_goes_wrong_says_what_to_do() {
             1,
             &["`jbos`", "did you mean `jobs`"][..],
         ),
-        (&["peek", "dlq"], 1, &["`jobs-dlq`", "`replenishment-dlq`"]),
+        (&["peek", "dlq"], 1, &["did you mean `jobs-dlq`", "` or `"]),
         (
             &["send", "parcels", "x"],
             1,
