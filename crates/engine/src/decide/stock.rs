@@ -165,9 +165,10 @@ impl Batch {
 
     fn replenishment_entry(&mut self, sku: &Sku, id: ReplenishmentId, kind: Kind, seq: u64) {
         let replenishment = &self.loaded.replenishments[&id.seq];
-        let quantity = match kind {
-            Kind::ReplenishmentReceived => replenishment.received,
-            _ => replenishment.quantity,
+        let quantity = if kind == Kind::ReplenishmentReceived {
+            replenishment.received
+        } else {
+            replenishment.quantity
         };
         let (status, reason, factory) = (
             replenishment.status,
