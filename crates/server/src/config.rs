@@ -5,6 +5,7 @@
 //! is `lead_time_ms` of `[factory]`.
 
 mod client;
+mod mail;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -16,6 +17,7 @@ use figment::providers::{Env, Format, Serialized, Toml};
 use serde::{Deserialize, Serialize};
 
 pub use self::client::{ClientFlags, ClientSettings, load_client};
+pub use self::mail::{Mail, MailTransport};
 use crate::aws::context::{is_account, is_region};
 use crate::declared::{self, DeclaredQueue, DeclaredTopic};
 
@@ -48,6 +50,7 @@ pub struct Config {
     pub factory: Factory,
     pub outgoing: Outgoing,
     pub log: Log,
+    pub mail: Mail,
     /// Queues that are there from the start, with these attributes.
     pub queues: Vec<DeclaredQueue>,
     /// Topics that are there from the start, and the queues that hear them.
@@ -223,6 +226,7 @@ impl Default for Config {
                 format: LogFormat::Auto,
                 level: "info".to_owned(),
             },
+            mail: Mail::default(),
             queues: Vec::new(),
             topics: Vec::new(),
         }
@@ -316,6 +320,8 @@ pub fn load(file: Option<&PathBuf>, flags: &Flags) -> Result<Config, ConfigError
         // What was found instead may be half a secret: it is not repeated.
         let what = if name.starts_with("aws.keys") {
             format!("must be a list of {{access_key, secret, account}}{from}")
+        } else if name == "mail.smtp" || name == "mail.smtp.password" {
+            format!("must be a table {{host, port, tls, user, password, ca_file}}, the password in quotes{from}")
         } else {
             format!("{}{from}", error.kind)
         };
@@ -406,6 +412,7 @@ fn check(config: &Config) -> Result<(), ConfigError> {
         ));
     }
     check_aws(config)?;
+    config.mail.check()?;
     declared::check(&config.queues, &config.topics, &config.aws)?;
     match &config.auth.operator_token {
         Some(token) if token.0.len() < 16 => Err(ConfigError::new(

@@ -22,6 +22,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::adapters::{OsIds, SystemClock};
 use crate::config::{Config, ConfigError};
+use crate::mailer::Mailer;
 use crate::realtime::{Hub, socketio};
 use crate::state::{App, Inner};
 use crate::workers::Health;
@@ -86,7 +87,14 @@ pub async fn serve(mut config: Config) -> Result<(), ServeError> {
     let clock = Arc::new(SystemClock);
     let engine = Engine::start(opened, clock, Arc::new(ids()?), config.engine_limits())?;
     let effects = Effects::new(&config.data.join("effects.db"));
-    let consumers = workers::consumers();
+    let mailer = Mailer::new(&config)?;
+    let consumers = workers::consumers(&workers::Parts {
+        engine: engine.clone(),
+        effects: effects.clone(),
+        mailer: mailer.clone(),
+        mail: config.mail.clone(),
+        public_url: public_url.clone(),
+    });
     workers::ensure_queues(&engine, &config.factory, &consumers).await?;
     declared::apply(&engine, &config).await?;
     if config.demo {
@@ -94,7 +102,7 @@ pub async fn serve(mut config: Config) -> Result<(), ServeError> {
     }
     let allowed = allowed_hosts(&config)?;
     let aws_url = format!("http://{}", callable(aws_address));
-    let sns = aws::sns::Sns::new(&config, allowed.clone(), aws_url)
+    let sns = aws::sns::Sns::new(&config, allowed.clone(), aws_url, mailer)
         .map_err(|error| ServeError::Start(error.to_string()))?;
     let cancel = CancellationToken::new();
     let tasks = TaskTracker::new();

@@ -7,6 +7,7 @@ mod callbacks;
 pub mod error;
 mod health;
 mod live;
+mod mails;
 mod ops;
 pub mod orders;
 mod pages;

@@ -20,7 +20,7 @@ use wire::{Code, Problem};
 
 use crate::http::error::HttpError;
 use crate::http::{
-    auctions, callbacks, health, live, ops, orders, pages, products, queues, replenishments,
+    auctions, callbacks, health, live, mails, ops, orders, pages, products, queues, replenishments,
 };
 use crate::state::App;
 
@@ -54,6 +54,7 @@ fn operator() -> OpenApiRouter<App> {
         .merge(live::operator())
         .merge(ops::operator())
         .merge(queues::operator())
+        .merge(mails::operator())
         .merge(health::operator())
 }
 

@@ -8,6 +8,7 @@ mod bids;
 pub mod consumer;
 mod consumers;
 mod deliveries;
+mod emails;
 pub mod events;
 mod keeper;
 mod replenisher;
@@ -25,6 +26,7 @@ use messaging::{DeduplicationScope, FifoConfig, QueueConfig, RedrivePolicy, Thro
 use tokio_util::task::TaskTracker;
 
 use crate::config::Factory;
+use crate::mailer::Mailer;
 use crate::state::App;
 use crate::workers::consumer::Consumer;
 
@@ -173,10 +175,19 @@ pub async fn ensure_queues(
     }
 }
 
+/// What consumers are made of.
+pub struct Parts {
+    pub engine: Engine,
+    pub effects: effects::Effects,
+    pub mailer: Mailer,
+    pub mail: crate::config::Mail,
+    pub public_url: String,
+}
+
 /// Those who follow what the shop does, each with a queue of its own.
 #[must_use]
-pub fn consumers() -> Vec<Arc<dyn Consumer>> {
-    Vec::new()
+pub fn consumers(parts: &Parts) -> Vec<Arc<dyn Consumer>> {
+    vec![Arc::new(emails::Emails::new(parts))]
 }
 
 /// Starts every worker; they end with the server's token.
