@@ -50,7 +50,7 @@ const RUST: [(&str, &str); 3] = [
     ("doc", "the examples in the documentation of every crate"),
     ("fuzz", "made-up bytes for every decoder of requests"),
 ];
-const SUITES: [Suite; 25] = [
+const SUITES: [Suite; 26] = [
     Suite {
         name: "contract",
         what: "docs/openapi.json is what the server answers",
@@ -134,6 +134,12 @@ const SUITES: [Suite; 25] = [
         what: "requests generated from openapi.json",
         needs: Needs::Python,
         file: "test_schema.py",
+    },
+    Suite {
+        name: "mail",
+        what: "e-mails over a real SMTP server, with TLS and without",
+        needs: Needs::Python,
+        file: "test_mail.py",
     },
     Suite {
         name: "aws-v2",
