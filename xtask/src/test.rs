@@ -148,6 +148,12 @@ const SUITES: [Suite; 26] = [
         file: "test_schema.py",
     },
     Suite {
+        name: "mail",
+        what: "e-mails over a real SMTP server, with TLS and without",
+        needs: Needs::Python,
+        file: "test_mail.py",
+    },
+    Suite {
         name: "aws-v2",
         what: "aws-sdk 2 for JavaScript, over both protocols",
         needs: Needs::Node,

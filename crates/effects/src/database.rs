@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
-use crate::{alerts, inbox, webhooks};
+use crate::{ads, alerts, inbox, mails, webhooks};
 
 /// How long a write waits for that of another process.
 const BUSY: Duration = Duration::from_secs(2);
@@ -45,7 +45,13 @@ impl Effects {
     pub fn new(path: &Path) -> Self {
         Self(Database::new(
             path,
-            &[&[inbox::SCHEMA, webhooks::SCHEMA, alerts::SCHEMA]],
+            &[&[
+                inbox::SCHEMA,
+                webhooks::SCHEMA,
+                alerts::SCHEMA,
+                mails::SCHEMA,
+                ads::SCHEMA,
+            ]],
         ))
     }
 }

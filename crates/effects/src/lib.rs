@@ -11,12 +11,23 @@
 //! It deliberately knows no queue, no HTTP and no clock: the moment comes with the call. The
 //! sale's own store is not touched from here, and never waits for what is here.
 
+pub mod ads;
 pub mod alerts;
 pub mod customers;
 mod database;
 mod inbox;
+pub mod mails;
 pub mod webhooks;
 
 pub use customers::Customers;
 pub use database::{Database, DatabaseError, Effects};
 pub use inbox::is_first;
+
+/// As `SQLite` keeps it: sequences stay far below the bound.
+pub(crate) fn number(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+pub(crate) fn unsigned(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or(0)
+}

@@ -8,6 +8,7 @@ mod alerts;
 mod client;
 mod consumers;
 mod customers;
+mod mail;
 mod webhooks;
 
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ pub use self::alerts::Alerts;
 pub use self::client::{ClientFlags, ClientSettings, load_client};
 pub use self::consumers::Consumers;
 pub use self::customers::{Marketing, MarketingSystem, Mileage, Vip};
+pub use self::mail::{Mail, MailTransport};
 pub use self::webhooks::Webhooks;
 use crate::aws::context::{is_account, is_region};
 use crate::declared::{self, DeclaredQueue, DeclaredTopic};
@@ -65,6 +67,7 @@ pub struct Config {
     pub webhooks: Webhooks,
     pub alerts: Alerts,
     pub log: Log,
+    pub mail: Mail,
     /// Queues that are there from the start, with these attributes.
     pub queues: Vec<DeclaredQueue>,
     /// Topics that are there from the start, and the queues that hear them.
@@ -247,6 +250,7 @@ impl Default for Config {
                 format: LogFormat::Auto,
                 level: "info".to_owned(),
             },
+            mail: Mail::default(),
             queues: Vec::new(),
             topics: Vec::new(),
         }
@@ -344,6 +348,8 @@ pub fn load(file: Option<&PathBuf>, flags: &Flags) -> Result<Config, ConfigError
             format!("must be a list of {{access_key, secret, account}}{from}")
         } else if name == "marketing.secret" {
             format!("must be a text{from}")
+        } else if name == "mail.smtp" || name == "mail.smtp.password" {
+            format!("must be a table {{host, port, tls, user, password, ca_file}}, the password in quotes{from}")
         } else {
             format!("{}{from}", error.kind)
         };
@@ -437,6 +443,7 @@ fn check(config: &Config) -> Result<(), ConfigError> {
     config.webhooks.check()?;
     config.alerts.check()?;
     check_aws(config)?;
+    config.mail.check()?;
     declared::check(&config.queues, &config.topics, &config.aws)?;
     match &config.auth.operator_token {
         Some(token) if token.0.len() < 16 => Err(ConfigError::new(

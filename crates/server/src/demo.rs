@@ -1,7 +1,7 @@
 //! A small catalogue to try things with, only for a store that has none.
 
 use commerce::auction::{Bidder, Format, Increment, SoftClose, Terms};
-use commerce::{Currency, Millis, Money, Name, NewProduct, Reorder, Sku, WhenSoldOut};
+use commerce::{Currency, Email, Millis, Money, Name, NewProduct, Reorder, Sku, WhenSoldOut};
 use engine::{Command, CreateAuction, Engine, EngineError};
 
 pub const DONUT: &str = "CP-502101";
@@ -104,6 +104,7 @@ pub async fn load(engine: &Engine) -> Result<(), EngineError> {
     }
     let factory = Sku::new(FACTORY).expect("a valid name");
     let mut donut = product(DONUT, "Glazed donut", 19_900, 5, WhenSoldOut::Wait);
+    donut.ad_manager = Some(Email::new("ads@shop.example").expect("a valid address"));
     donut.reorder = Some(Reorder::new(0, 10, factory).expect("bounds are kept"));
     let poster = product("POSTER-1", "Tour poster", 25_000, 5, WhenSoldOut::Reject);
     let ticket = product("TICKET-1", "Concert ticket", 110_000, 3, WhenSoldOut::Wait);

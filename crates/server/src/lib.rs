@@ -21,7 +21,7 @@ mod declared;
 mod demo;
 pub mod http;
 pub mod listen;
-mod mail;
+mod mailer;
 mod queues_cli;
 pub mod realtime;
 pub mod serve;

@@ -23,6 +23,7 @@ use tokio_util::task::TaskTracker;
 use crate::adapters::{OsIds, SystemClock};
 use crate::cli::say;
 use crate::config::{Config, ConfigError};
+use crate::mailer::Mailer;
 use crate::realtime::{Hub, socketio};
 use crate::state::{App, Inner};
 use crate::workers::Health;
@@ -84,20 +85,29 @@ pub async fn serve(mut config: Config) -> Result<(), ServeError> {
         }
         config.buy.sku.get_or_insert_with(|| demo::DONUT.to_owned());
     }
-    let clock = Arc::new(SystemClock);
-    let engine = Engine::start(opened, clock, Arc::new(ids()?), config.engine_limits())?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let engine = Engine::start(
+        opened,
+        Arc::clone(&clock),
+        Arc::new(ids()?),
+        config.engine_limits(),
+    )?;
     let effects = Effects::new(&config.data.join("effects.db"));
     let customers = Customers::new(&config.customers_file());
     let allowed = allowed_hosts(&config)?;
+    let mailer = Mailer::new(&config)?;
     let client = Client::new(allowed.clone(), Timeouts::default())
         .map_err(|error| ServeError::Start(error.to_string()))?;
     let consumers = workers::consumers(&workers::Parts {
-        engine: &engine,
-        config: &config,
-        customers: &customers,
-        effects: &effects,
-        client: &client,
-        allowed: &allowed,
+        engine: Some(engine.clone()),
+        clock: Arc::clone(&clock),
+        config: Arc::new(config.clone()),
+        customers: customers.clone(),
+        effects: effects.clone(),
+        client,
+        allowed: allowed.clone(),
+        mailer: mailer.clone(),
+        public_url: public_url.clone(),
     })
     .map_err(|error| ServeError::Start(error.to_string()))?;
     workers::check_off(&config.consumers.off, &consumers)?;
@@ -107,7 +117,7 @@ pub async fn serve(mut config: Config) -> Result<(), ServeError> {
         demo::load(&engine).await?;
     }
     let aws_url = format!("http://{}", callable(aws_address));
-    let sns = aws::sns::Sns::new(&config, allowed.clone(), aws_url)
+    let sns = aws::sns::Sns::new(&config, allowed.clone(), aws_url, mailer)
         .map_err(|error| ServeError::Start(error.to_string()))?;
     let cancel = CancellationToken::new();
     let tasks = TaskTracker::new();

@@ -112,6 +112,7 @@ export const paths = {
   moves: (queue) => at("ops", "queues", queue, "moves"),
   move: (queue, id) => at("ops", "queues", queue, "moves", id),
   purge: (queue) => at("ops", "queues", queue, "purge"),
+  mail: (id) => at("ops", "mails", id),
   messages: (queue) => at("ops", "queues", queue, "messages"),
   redrive: (queue) => at("ops", "queues", queue, "redrive"),
 };

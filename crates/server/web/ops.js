@@ -10,6 +10,7 @@ import { poll } from "./live.js";
 import { drawAlerts, fetchAlerts, openAlerts } from "./ops-alerts.js";
 import { openAuctionForm, startAuctionForm } from "./ops-auction-form.js";
 import { auctionColumns, drawAuction, fetchAuctions, startAuctions } from "./ops-auctions.js";
+import { drawMail, fetchMails, mailColumns, startMails } from "./ops-mails.js";
 import { drawDeadLetters, fetchDeadLetters } from "./ops-dead.js";
 import { Feed } from "./ops-feed.js";
 import { offerSkus, openProduct, openReceipt, startForms } from "./ops-forms.js";
@@ -26,6 +27,7 @@ const tables = {
   products: new Table(byId("products"), productColumns(openReceipt), (one) => one.sku),
   auctions: new Table(byId("auctions"), auctionColumns, (one) => one.id),
   queues: new Table(byId("queues"), queueColumns, (one) => one.name),
+  mails: new Table(byId("mails"), mailColumns, (one) => one.id),
   replenishments: new Table(byId("replenishments"), replenishmentColumns, (one) => one.id),
 };
 const feed = new Feed(matches);
@@ -55,18 +57,19 @@ async function fetchProducts() {
 }
 
 async function refresh() {
-  const [page, auctions, { replenishments }, { queues }, summary, alerts] = await Promise.all([
+  const [page, auctions, { replenishments }, { queues }, summary, alerts, mails] = await Promise.all([
     fetchProducts(),
     fetchAuctions(),
     request("GET", `/replenishments?limit=${REPLENISHMENTS_SHOWN}`),
     request("GET", "/ops/queues"),
     request("GET", "/ops/summary"),
     fetchAlerts(),
+    fetchMails(),
   ]);
   const [dead] = await Promise.all([fetchDeadLetters(queues), fetchQueue(queues)]);
   sampleQueues(queues);
   const first = state === null;
-  state = { ...page, auctions, replenishments: openFirst(page.products, replenishments), queues, summary, alerts, dead };
+  state = { ...page, auctions, replenishments: openFirst(page.products, replenishments), queues, summary, alerts, mails, dead };
   if (first) feed.start(summary.lastSeq);
   draw();
 }
@@ -99,6 +102,9 @@ function draw() {
     state.replenishments.filter((one) => matches(one.sku, one.factory, one.id, one.reason)),
     empty,
   );
+  const mails = state.mails.mails.filter((one) => matches(one.subject, one.to, one.kind, one.id, one.status));
+  tables.mails.draw(mails, filter.value.trim() ? empty : t("ops.noMails"));
+  setText(byId("mails-transport"), t(`mails.${state.mails.transport}`));
   const dead = state.dead.filter(({ queue, messages }) =>
     matches(queue.name, ...messages.flatMap((one) => [one.reason, one.body, one.id])));
   const noDead = state.dead.length > 0 ? t("ops.noneFiltered") : t("ops.noDead");
@@ -108,6 +114,7 @@ function draw() {
   drawSummary(state.summary);
   drawQueue();
   drawAuction();
+  drawMail();
 }
 
 function drawSummary(summary) {
@@ -191,4 +198,5 @@ startForms(refreshing.now);
 startAuctionForm(refreshing.now);
 startQueue(refreshing.now);
 startAuctions(refreshing.now);
+startMails(refreshing.now);
 startPage(draw);

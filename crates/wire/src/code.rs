@@ -22,6 +22,7 @@ pub enum Code {
     InvalidJson,
     InvalidParameter,
     InvalidToken,
+    MailNotFound,
     MethodNotAllowed,
     MissingField,
     MoveNotFound,
@@ -81,6 +82,7 @@ impl Code {
         Self::InvalidJson,
         Self::InvalidParameter,
         Self::InvalidToken,
+        Self::MailNotFound,
         Self::MethodNotAllowed,
         Self::MissingField,
         Self::MoveNotFound,
@@ -141,6 +143,7 @@ impl Code {
             Self::InvalidJson => "invalid_json",
             Self::InvalidParameter => "invalid_parameter",
             Self::InvalidToken => "invalid_token",
+            Self::MailNotFound => "mail_not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::MissingField => "missing_field",
             Self::MoveNotFound => "move_not_found",
@@ -188,6 +191,7 @@ impl Code {
             Self::AuctionNotFound
             | Self::BidNotFound
             | Self::CustomerNotFound
+            | Self::MailNotFound
             | Self::MoveNotFound
             | Self::NotFound
             | Self::OrderNotFound
@@ -259,6 +263,7 @@ impl Code {
             Self::InvalidToken => "The token is missing or wrong",
             Self::MethodNotAllowed => "This path does not take this method",
             Self::MissingField => "A field is missing",
+            Self::MailNotFound => "There is no such e-mail",
             Self::MoveNotFound => "There is no such move",
             Self::MoveRunning => "Messages are being moved already",
             Self::NoDeadLetterQueue => "The queue has no dead-letter queue",

@@ -20,7 +20,7 @@ pub use ads::{PauseAds, ResumeAds};
 pub use alerts::{Alert, AlertCause};
 pub use auctions::{AuctionLost, AuctionOutbid, AuctionWon};
 pub use money::minor_digits;
-pub use orders::{OrderAccepted, OrderSoldOut};
+pub use orders::{OrderAccepted, OrderCancelled, OrderSoldOut};
 pub use page::{InvalidLink, Link};
 
 /// What one of the templates gives: everything of a message but who and when.

@@ -35,6 +35,19 @@ pub struct OrderSoldOut<'a> {
     pub link: Option<&'a Link>,
 }
 
+/// The order does not stand any more.
+#[derive(Debug, Clone, Copy)]
+pub struct OrderCancelled<'a> {
+    pub order: OrderId,
+    pub product: &'a Name,
+    pub quantity: Quantity,
+    pub place: u64,
+    /// Of one unit.
+    pub price: Money,
+    pub currency: Currency,
+    pub link: Option<&'a Link>,
+}
+
 const LINK: (&str, &str) = ("See your order", "주문 보기");
 
 impl OrderAccepted<'_> {
@@ -123,6 +136,45 @@ impl OrderSoldOut<'_> {
             language,
             subject,
             heading: language.choose("Sold out", "품절됐어요"),
+            lead,
+            facts,
+            closing: None,
+            link: self
+                .link
+                .map(|link| (language.choose(LINK.0, LINK.1), link)),
+        }
+        .into_text()
+    }
+}
+
+impl OrderCancelled<'_> {
+    pub fn write(&self, reader: Reader) -> Text {
+        let language = reader.language;
+        let product = one_line(self.product.as_str());
+        let (subject, lead) = match language {
+            Language::English => (
+                format!("Your order is cancelled: {product}"),
+                format!("Your order of {product} is cancelled. Nothing is held for you any more."),
+            ),
+            Language::Korean => (
+                format!("주문이 취소됐어요: {product}"),
+                format!("{product} 주문이 취소됐어요. 확보해 둔 수량도 함께 취소됐어요."),
+            ),
+        };
+        let total = total(self.price, self.quantity, self.currency, language);
+        let mut facts = about(language, product, self.quantity, self.place);
+        facts.push((
+            language.choose("It would have been", "주문하신 금액"),
+            total,
+        ));
+        facts.push((
+            language.choose("Order", "주문 번호"),
+            self.order.to_string(),
+        ));
+        Page {
+            language,
+            subject,
+            heading: language.choose("Cancelled", "주문이 취소됐어요"),
             lead,
             facts,
             closing: None,

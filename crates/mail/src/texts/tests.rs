@@ -123,6 +123,19 @@ fn all(name: &str, reader: Reader) -> Vec<(&'static str, Text)> {
             }
             .write(reader),
         ),
+        (
+            "order_cancelled",
+            OrderCancelled {
+                order,
+                product,
+                quantity,
+                place,
+                price,
+                currency,
+                link,
+            }
+            .write(reader),
+        ),
         ("order_sold_out", sold_out(0)),
         ("order_sold_out_some", sold_out(2)),
         (

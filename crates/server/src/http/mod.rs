@@ -9,6 +9,7 @@ mod customers;
 pub mod error;
 mod health;
 mod live;
+mod mails;
 mod ops;
 pub mod orders;
 mod pages;

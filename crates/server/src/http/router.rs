@@ -20,8 +20,8 @@ use wire::{Code, Problem};
 
 use crate::http::error::HttpError;
 use crate::http::{
-    alerts, auctions, callbacks, customers, health, live, ops, orders, pages, products, purchase,
-    queues, replenishments, webhooks,
+    alerts, auctions, callbacks, customers, health, live, mails, ops, orders, pages, products,
+    purchase, queues, replenishments, webhooks,
 };
 use crate::state::App;
 
@@ -59,6 +59,7 @@ fn operator() -> OpenApiRouter<App> {
         .merge(purchase::operator())
         .merge(webhooks::operator())
         .merge(alerts::operator())
+        .merge(mails::operator())
         .merge(health::operator())
 }
 

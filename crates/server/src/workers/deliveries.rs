@@ -26,7 +26,7 @@ use wire::aws::envelope;
 use crate::aws::sns;
 use crate::aws::sns::confirmations::{SUBSCRIPTION_ARN, TOPIC_ARN};
 use crate::aws::sns::delivery_policy::{self, Effective, RetryPolicy};
-use crate::mail::Mail;
+use crate::mailer::Letter;
 use crate::state::App;
 use crate::workers::runtime::{Outcome, Worker};
 
@@ -159,23 +159,25 @@ impl Deliveries {
     ) -> Result<(), Failure> {
         let rules = &subscription.subscription;
         let name = topic.attributes.get("DisplayName").cloned();
-        let mail = Mail {
+        let letter = Letter {
             id: format!("{}-{}", delivery.message_id, rules.id),
-            from_name: name.unwrap_or_else(|| SENDER.to_owned()),
+            from_name: Some(name.unwrap_or_else(|| SENDER.to_owned())),
             to: rules.endpoint.clone(),
             subject: subject(delivery),
             text: mail_text(delivery, rules.protocol),
+            html: None,
             at: message.sent_at_ms,
         };
-        self.app
-            .sns
-            .mailer
-            .send(mail)
-            .await
-            .map_err(|error| Failure {
-                reason: error.what,
-                temporary: error.temporary,
-            })
+        let fail = |reason: String, temporary| Err(Failure { reason, temporary });
+        match self.app.sns.mailer.send(letter).await {
+            None => fail(
+                "e-mails are switched off (`mail.transport`)".to_owned(),
+                false,
+            ),
+            Some(mail::Outcome::Delivered { .. }) => Ok(()),
+            Some(refused @ mail::Outcome::Refused(_)) => fail(refused.to_string(), false),
+            Some(failed @ mail::Outcome::Failed(_)) => fail(failed.to_string(), true),
+        }
     }
 
     /// One try, and the policy for those that follow.

@@ -10,11 +10,13 @@
 //!
 //! A message names the notice and nobody: who it is about stays in the customers database.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use effects::Customers;
 use effects::customers::Notice;
-use engine::{Command, Engine, Refusal, Reply};
+use engine::ports::Clock;
+use engine::{Command, Refusal, Reply};
 use futures_util::future::{BoxFuture, join_all};
 use messaging::Send;
 use outgoing::Client;
@@ -73,16 +75,16 @@ fn body_of(notice: &Notice) -> Vec<u8> {
 }
 
 pub(super) struct Marketing {
-    engine: Engine,
+    clock: Arc<dyn Clock>,
     customers: Customers,
     client: Client,
     system: Option<MarketingSystem>,
 }
 
 impl Marketing {
-    pub(super) fn new(parts: &Parts<'_>) -> Self {
+    pub(super) fn new(parts: &Parts) -> Self {
         Self {
-            engine: parts.engine.clone(),
+            clock: Arc::clone(&parts.clock),
             customers: parts.customers.clone(),
             client: parts.client.clone(),
             system: parts.config.marketing_system(),
@@ -106,14 +108,14 @@ impl Marketing {
         }
         let body = body_of(&notice);
         let secrets = std::slice::from_ref(&system.secret);
-        let at_s = self.engine.now().div_euclid(1_000);
+        let at_s = self.clock.now().div_euclid(1_000);
         let posted = post_signed(&self.client, &system.url, secrets, &notice.id, at_s, &body);
         match posted.await {
             Ok(_) => {}
             Err(failure) if failure.temporary => return wait(delivery, failure.reason),
             Err(failure) => return Outcome::never(failure.reason),
         }
-        match self.customers.mark_told(notice.id, self.engine.now()).await {
+        match self.customers.mark_told(notice.id, self.clock.now()).await {
             Ok(()) => Outcome::Done,
             // It is told again, under the same id.
             Err(error) => wait(delivery, error.to_string()),

@@ -10,6 +10,7 @@ mod bids;
 pub mod consumer;
 mod consumers;
 mod deliveries;
+mod emails;
 pub mod events;
 mod keeper;
 mod marketing;
@@ -31,12 +32,13 @@ use std::time::Duration;
 use commerce::Millis;
 use effects::Customers;
 use engine::auction::{BIDS_DEAD_LETTER_QUEUE, BIDS_QUEUE};
-use engine::ports::DELIVERIES_QUEUE;
+use engine::ports::{Clock, DELIVERIES_QUEUE};
 use engine::{Command, Engine, EngineError, QueueSpec, TOPIC_STOCK};
 use messaging::{DeduplicationScope, FifoConfig, QueueConfig, RedrivePolicy, ThroughputLimit};
 use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, ConfigError, Factory};
+use crate::mailer::Mailer;
 use crate::state::App;
 use crate::workers::consumer::Consumer;
 
@@ -192,37 +194,51 @@ pub async fn ensure_queues(
 }
 
 /// What consumers are made of.
-pub struct Parts<'a> {
-    pub engine: &'a Engine,
-    pub config: &'a Config,
-    pub customers: &'a Customers,
-    pub effects: &'a effects::Effects,
-    pub client: &'a outgoing::Client,
-    pub allowed: &'a outgoing::AllowedHosts,
+#[derive(Clone)]
+pub struct Parts {
+    /// None where the shop is another process: then only those are made that need no engine.
+    pub engine: Option<Engine>,
+    pub clock: Arc<dyn Clock>,
+    pub config: Arc<Config>,
+    pub customers: Customers,
+    pub effects: effects::Effects,
+    /// For calls to others, of the usual time-outs.
+    pub client: outgoing::Client,
+    /// Who may be called.
+    pub allowed: outgoing::AllowedHosts,
+    pub mailer: Mailer,
+    pub public_url: String,
 }
 
 /// Those who follow what the shop does, each with a queue of its own.
 ///
 /// # Errors
 /// When a client for calls to others cannot be made.
-pub fn consumers(parts: &Parts<'_>) -> Result<Vec<Arc<dyn Consumer>>, outgoing::BuildError> {
+pub fn consumers(parts: &Parts) -> Result<Vec<Arc<dyn Consumer>>, outgoing::BuildError> {
     let customers = || parts.customers.clone();
-    Ok(vec![
+    let mut all: Vec<Arc<dyn Consumer>> = vec![
         Arc::new(mileage::Mileage::new(
             customers(),
             parts.config.mileage.basis_points,
         )),
         Arc::new(vip::Vip::new(customers(), parts.config.vip.units)),
         Arc::new(marketing::Marketing::new(parts)),
-        Arc::new(webhooks::Teller {
-            engine: parts.engine.clone(),
-            webhooks: effects::webhooks::Webhooks::new(parts.effects),
-        }),
-        Arc::new(webhook_caller(parts)?),
-    ])
+    ];
+    if let Some(engine) = &parts.engine {
+        all.push(Arc::new(emails::Emails::new(parts, engine.clone())));
+        all.push(Arc::new(webhooks::Teller {
+            engine: engine.clone(),
+            webhooks: effects::webhooks::Webhooks::new(&parts.effects),
+        }));
+        all.push(Arc::new(webhook_caller(parts, engine)?));
+    }
+    Ok(all)
 }
 
-fn webhook_caller(parts: &Parts<'_>) -> Result<webhooks::Caller, outgoing::BuildError> {
+fn webhook_caller(
+    parts: &Parts,
+    engine: &Engine,
+) -> Result<webhooks::Caller, outgoing::BuildError> {
     let settings = &parts.config.webhooks;
     let total = Duration::from_millis(settings.timeout_ms);
     let timeouts = outgoing::Timeouts {
@@ -230,8 +246,8 @@ fn webhook_caller(parts: &Parts<'_>) -> Result<webhooks::Caller, outgoing::Build
         total,
     };
     Ok(webhooks::Caller {
-        engine: parts.engine.clone(),
-        webhooks: effects::webhooks::Webhooks::new(parts.effects),
+        engine: engine.clone(),
+        webhooks: effects::webhooks::Webhooks::new(&parts.effects),
         client: outgoing::Client::new(parts.allowed.clone(), timeouts)?,
         schedule: settings.schedule(),
         disable_after_ms: Millis::from(settings.disable_after_s) * 1_000,

@@ -19,6 +19,8 @@ mod harness;
 #[cfg(test)]
 mod live;
 #[cfg(test)]
+mod mails;
+#[cfg(test)]
 mod observing;
 #[cfg(test)]
 mod outage;

@@ -26,7 +26,6 @@ mod tags;
 mod topic_attributes;
 mod topics;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use outgoing::{AllowedHosts, BuildError, Client, Timeouts};
@@ -39,7 +38,7 @@ pub use self::log::LogEnvelopes;
 use self::signing::Signing;
 use crate::aws::context::Context;
 use crate::config::{Aws, Config};
-use crate::mail::{Mailbox, Mailer};
+use crate::mailer::Mailer;
 use crate::state::App;
 
 /// As long as Amazon waits for an endpoint.
@@ -53,7 +52,7 @@ pub struct Sns {
     pub signing: Signing,
     /// Calls the endpoints of subscriptions, and knows which it may.
     pub client: Client,
-    pub mailer: Arc<dyn Mailer>,
+    pub mailer: Mailer,
     /// Where this server is, for messages that no client's request says it for.
     base_url: String,
     /// Held while a topic's policy is read, changed and written.
@@ -69,11 +68,12 @@ impl Sns {
         config: &Config,
         allowed: AllowedHosts,
         base_url: String,
+        mailer: Mailer,
     ) -> Result<Self, BuildError> {
         Ok(Self {
             signing: Signing::new(&config.data),
             client: Client::new(allowed, ENDPOINT_TIMEOUTS)?,
-            mailer: Arc::new(Mailbox::new(&config.data)),
+            mailer,
             base_url,
             policies: Mutex::new(()),
             subscriptions: AtomicU64::new(0),

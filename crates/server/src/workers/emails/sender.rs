@@ -1,0 +1,232 @@
+//! Hands over what was written down, and says what becomes of its message.
+//!
+//! ```text
+//! the mail server                        the e-mail       the message
+//! took it                                sent             deleted
+//! 5yz, or the e-mail cannot be composed  failed           dead letter, with the server's words
+//! 4yz                                    pending          again, later and later; after
+//!                                                         DEFERRALS_MAX as above
+//! no answer, no connection, no TLS,      pending          again, as long as it takes; the others
+//!   password refused, mailbox full                        do not try meanwhile
+//! ```
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use commerce::Millis;
+use effects::mails::{self, Claim, Ended, Mail};
+use effects::{DatabaseError, Effects};
+use engine::Engine;
+use mail::FailureCause;
+
+use crate::mailer::{Letter, Mailer};
+use crate::workers::Parts;
+use crate::workers::consumer::Outcome;
+
+use super::{PAUSE, Stopped, duration};
+
+/// Longer than an attempt over SMTP may take: then whoever made it has died.
+const LEASE_MS: Millis = 40_000;
+/// How often a server may put one e-mail off: about a day.
+const DEFERRALS_MAX: u32 = 100;
+const DEFERRED: Duration = Duration::from_secs(1);
+const DEFERRED_MAX: Duration = Duration::from_secs(900);
+const DOWN_MAX: Duration = Duration::from_secs(30);
+
+pub(super) struct Sender {
+    engine: Engine,
+    effects: Effects,
+    mailer: Mailer,
+    outage: Mutex<Outage>,
+}
+
+/// What is known of a server that is away.
+#[derive(Default)]
+struct Outage {
+    /// Attempts that found it so, one after the other.
+    found: u32,
+    until: Millis,
+}
+
+impl Sender {
+    pub(super) fn new(parts: &Parts, engine: Engine) -> Self {
+        Self {
+            engine,
+            effects: parts.effects.clone(),
+            mailer: parts.mailer.clone(),
+            outage: Mutex::default(),
+        }
+    }
+
+    /// The e-mails of one event: each is tried, and the one that is furthest from its end says
+    /// what becomes of the message.
+    pub(super) async fn send_all(&self, event: u64) -> Outcome {
+        let found = self
+            .effects
+            .0
+            .read(move |transaction| mails::of_event(transaction, event))
+            .await;
+        let ids = match found {
+            Ok(ids) => ids,
+            Err(error) => return Stopped::from(error).into(),
+        };
+        let mut all = Outcome::Done;
+        for id in ids {
+            let one = self.send(id).await.unwrap_or_else(|error| {
+                // The e-mail stays claimed until its lease has passed.
+                Stopped::from(error).into()
+            });
+            all = match (all, one) {
+                (Outcome::Done, one) => one,
+                (Outcome::Never { .. }, one @ (Outcome::Wait { .. } | Outcome::Later { .. })) => {
+                    one
+                }
+                (all, _) => all,
+            };
+        }
+        all
+    }
+
+    async fn send(&self, id: String) -> Result<Outcome, DatabaseError> {
+        let now = self.engine.now();
+        if let Some(after) = self.is_away(now) {
+            let reason = "the mail server was away just now".to_owned();
+            return Ok(Outcome::Wait { after, reason });
+        }
+        let claimed = id.clone();
+        let claim = self
+            .effects
+            .0
+            .write(move |transaction| mails::claim(transaction, &claimed, now, LEASE_MS))
+            .await?;
+        let mail = match claim {
+            Claim::Ours(mail) => mail,
+            Claim::Over => return Ok(Outcome::Done),
+            Claim::Busy { until } => {
+                return Ok(Outcome::Wait {
+                    after: duration(until - now),
+                    reason: "somebody else hands it over".to_owned(),
+                });
+            }
+            Claim::Behind => {
+                return Ok(Outcome::Wait {
+                    after: PAUSE,
+                    reason: "the e-mail before it is still on its way".to_owned(),
+                });
+            }
+        };
+        let letter = Letter {
+            id: mail.new.id.clone(),
+            from_name: None,
+            to: mail.new.recipient.clone(),
+            subject: mail.new.subject.clone(),
+            text: mail.new.text.clone(),
+            html: Some(mail.new.html.clone()),
+            at: mail.new.created_at,
+        };
+        let Some(tried) = self.mailer.send(letter).await else {
+            return Ok(Outcome::Done);
+        };
+        let (ended, outcome) = self.judge(&mail, &tried);
+        tell(&mail, &tried, &outcome);
+        let now = self.engine.now();
+        self.effects
+            .0
+            .write(move |transaction| mails::settle(transaction, &id, &ended, now))
+            .await?;
+        Ok(outcome)
+    }
+
+    fn judge(&self, mail: &Mail, tried: &mail::Outcome) -> (Ended, Outcome) {
+        let reason = tried.to_string();
+        let failure = match tried {
+            mail::Outcome::Delivered { .. } => {
+                *self.outage() = Outage::default();
+                return (Ended::Sent, Outcome::Done);
+            }
+            mail::Outcome::Refused(_) => {
+                let ended = Ended::Failed {
+                    reason: reason.clone(),
+                };
+                return (ended, Outcome::Never { reason });
+            }
+            mail::Outcome::Failed(failure) => failure,
+        };
+        match failure.cause {
+            FailureCause::ServerSaidLater if mail.deferrals + 1 >= DEFERRALS_MAX => {
+                let reason = format!("put off {DEFERRALS_MAX} times; {reason}");
+                let ended = Ended::Failed {
+                    reason: reason.clone(),
+                };
+                (ended, Outcome::Never { reason })
+            }
+            FailureCause::ServerSaidLater => {
+                let after = doubled(DEFERRED, mail.deferrals, DEFERRED_MAX);
+                let ended = Ended::Deferred {
+                    reason: reason.clone(),
+                };
+                (ended, Outcome::Wait { after, reason })
+            }
+            FailureCause::Unresolved
+            | FailureCause::ConnectionRefused
+            | FailureCause::Unreachable
+            | FailureCause::Timeout
+            | FailureCause::Tls
+            | FailureCause::Authentication
+            | FailureCause::Interrupted
+            | FailureCause::Busy
+            | FailureCause::Full
+            | FailureCause::Storage => {
+                // All connections in use is no outage: they are given back.
+                let after = match failure.cause {
+                    FailureCause::Busy => PAUSE,
+                    _ => self.found_away(),
+                };
+                let ended = Ended::Interrupted {
+                    reason: reason.clone(),
+                    may_be_taken: failure.may_have_been_taken,
+                };
+                (ended, Outcome::Wait { after, reason })
+            }
+        }
+    }
+
+    fn outage(&self) -> MutexGuard<'_, Outage> {
+        self.outage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_away(&self, now: Millis) -> Option<Duration> {
+        let until = self.outage().until;
+        (now < until).then(|| duration(until - now))
+    }
+
+    fn found_away(&self) -> Duration {
+        let now = self.engine.now();
+        let mut outage = self.outage();
+        // Those that were on their way together are one look.
+        if now >= outage.until {
+            let after = doubled(PAUSE, outage.found, DOWN_MAX);
+            outage.found = outage.found.saturating_add(1);
+            outage.until = now + Millis::try_from(after.as_millis()).unwrap_or(0);
+        }
+        duration(outage.until - now)
+    }
+}
+
+fn doubled(first: Duration, times: u32, most: Duration) -> Duration {
+    first.saturating_mul(1 << times.min(16)).min(most)
+}
+
+fn tell(mail: &Mail, tried: &mail::Outcome, outcome: &Outcome) {
+    metrics::counter!("firstcome_mails_total", "kind" => mail.new.kind.clone(), "outcome" => tried.code())
+        .increment(1);
+    if *outcome != Outcome::Done {
+        tracing::warn!(
+            mail.id = mail.new.id,
+            mail.to = %mail::hashed(&mail.new.recipient),
+            attempt = mail.attempts,
+            reason = tried.code(),
+            "an e-mail was not sent"
+        );
+    }
+}
