@@ -11,8 +11,11 @@
 //! It deliberately knows no queue, no HTTP and no clock: the moment comes with the call. The
 //! sale's own store is not touched from here, and never waits for what is here.
 
+mod contain;
 mod database;
 mod inbox;
+pub mod pauses;
 
+pub use contain::{Mistake, abort_on_panic, contain};
 pub use database::{Database, DatabaseError, Effects};
 pub use inbox::is_first;

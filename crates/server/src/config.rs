@@ -5,6 +5,8 @@
 //! is `lead_time_ms` of `[factory]`.
 
 mod client;
+mod roles;
+mod workers;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -16,6 +18,8 @@ use figment::providers::{Env, Format, Serialized, Toml};
 use serde::{Deserialize, Serialize};
 
 pub use self::client::{ClientFlags, ClientSettings, load_client};
+pub use self::roles::{Role, Roles, Shape};
+pub use self::workers::{Drill, Workers};
 use crate::aws::context::{is_account, is_region};
 use crate::declared::{self, DeclaredQueue, DeclaredTopic};
 
@@ -37,6 +41,11 @@ pub struct Config {
     pub ready_file: Option<PathBuf>,
     /// A small catalogue for an empty store, and the reference factory on the same port.
     pub demo: bool,
+    /// What this process does: `api`, `aws`, `workers`, `factory`.
+    pub roles: Roles,
+    pub workers: Workers,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drill: Option<Drill>,
     pub auth: Auth,
     pub aws: Aws,
     pub limits: Limits,
@@ -189,6 +198,9 @@ impl Default for Config {
             public_url: None,
             ready_file: None,
             demo: false,
+            roles: Roles::default(),
+            workers: Workers::default(),
+            drill: None,
             auth: Auth::default(),
             aws: Aws {
                 keys: Vec::new(),
@@ -261,6 +273,8 @@ pub struct Flags {
     pub ready_file: Option<PathBuf>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub demo: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub roles: Option<String>,
 }
 
 /// Puts the sources together and checks every bound.
@@ -406,6 +420,8 @@ fn check(config: &Config) -> Result<(), ConfigError> {
         ));
     }
     check_aws(config)?;
+    roles::check(config)?;
+    workers::check(config)?;
     declared::check(&config.queues, &config.topics, &config.aws)?;
     match &config.auth.operator_token {
         Some(token) if token.0.len() < 16 => Err(ConfigError::new(
@@ -468,6 +484,11 @@ fn check_aws(config: &Config) -> Result<(), ConfigError> {
 impl Config {
     pub fn email_send(&self) -> bool {
         self.realtime.email_send.unwrap_or(self.demo)
+    }
+
+    /// Whether the reference factory is in this process, beside the shop.
+    pub fn has_factory(&self) -> bool {
+        self.demo || self.roles.has(Role::Factory)
     }
 
     pub fn untokened_callbacks(&self) -> bool {

@@ -26,6 +26,8 @@ pub struct Inner {
     pub sns: crate::aws::sns::Sns,
     /// What follows an order, kept by its consumers.
     pub effects: effects::Effects,
+    /// Who follows what the shop does, in this process: what each is doing.
+    pub consumers: crate::workers::Consumers,
 }
 
 impl App {

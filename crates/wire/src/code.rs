@@ -14,6 +14,7 @@ pub enum Code {
     BidTooLow,
     BodyTooLarge,
     BuyNowGone,
+    ConsumerNotFound,
     IdempotencyKeyReused,
     InvalidField,
     InvalidHeader,
@@ -69,6 +70,7 @@ impl Code {
         Self::BidTooLow,
         Self::BodyTooLarge,
         Self::BuyNowGone,
+        Self::ConsumerNotFound,
         Self::IdempotencyKeyReused,
         Self::InvalidField,
         Self::InvalidHeader,
@@ -154,6 +156,7 @@ impl Code {
             Self::ProductNotFound => "product_not_found",
             Self::PurchaseLimit => "purchase_limit",
             Self::PurgeInProgress => "purge_in_progress",
+            Self::ConsumerNotFound => "consumer_not_found",
             Self::QueueNotFound => "queue_not_found",
             Self::ReferenceReused => "reference_reused",
             Self::ReplenishmentClosed => "replenishment_closed",
@@ -179,6 +182,7 @@ impl Code {
             | Self::NotFound
             | Self::OrderNotFound
             | Self::ProductNotFound
+            | Self::ConsumerNotFound
             | Self::QueueNotFound
             | Self::ReplenishmentNotFound => 404,
             Self::MethodNotAllowed => 405,
@@ -263,6 +267,7 @@ impl Code {
             Self::ProductNotFound => "There is no such product",
             Self::PurchaseLimit => "Purchase limit reached",
             Self::PurgeInProgress => "The queue was purged a moment ago",
+            Self::ConsumerNotFound => "There is no such consumer",
             Self::QueueNotFound => "There is no such queue",
             Self::ReferenceReused => "The reference was used for another quantity",
             Self::ReplenishmentClosed => "The replenishment is closed",

@@ -4,6 +4,7 @@
 pub mod args;
 pub mod auctions;
 mod callbacks;
+mod consumers;
 pub mod error;
 mod health;
 mod live;
@@ -15,5 +16,6 @@ mod queues;
 mod replenishments;
 mod router;
 pub mod views;
+pub mod workers;
 
 pub use router::{openapi, router};

@@ -8,23 +8,30 @@ mod bids;
 pub mod consumer;
 mod consumers;
 mod deliveries;
+mod drill;
 pub mod events;
 mod keeper;
+mod parts;
 mod replenisher;
 mod runtime;
 mod sweeper;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use commerce::Millis;
 use engine::auction::{BIDS_DEAD_LETTER_QUEUE, BIDS_QUEUE};
-use engine::ports::DELIVERIES_QUEUE;
+use engine::ports::{Clock, DELIVERIES_QUEUE, Ids};
 use engine::{Command, Engine, EngineError, QueueSpec, TOPIC_STOCK};
 use messaging::{DeduplicationScope, FifoConfig, QueueConfig, RedrivePolicy, ThroughputLimit};
 use tokio_util::task::TaskTracker;
 
+pub use self::consumers::{ConsumerState, ConsumerStatus, Consumers, RunParts, run_consumer};
+use self::consumers::{EnginePort, QueuePort, SqsPort};
+pub use self::parts::{ConsumerParts, consumers};
 use crate::config::Factory;
+use crate::sqs;
 use crate::state::App;
 use crate::workers::consumer::Consumer;
 
@@ -50,6 +57,10 @@ const DELIVERIES_RECEIVES_MAX: u32 = 1_000;
 const BIDS_RECEIVES_MAX: u32 = 5;
 /// Dead letters are kept for 14 days, the longest there is.
 const DLQ_RETENTION_S: u32 = 1_209_600;
+
+/// How long one look of a consumer waits for messages: an arrival ends it sooner.
+const OWN_WAIT: Duration = Duration::from_secs(5);
+pub const SQS_WAIT: Duration = Duration::from_secs(20);
 
 /// A worker that has not gone round for so long stands still.
 const STANDS_STILL_MS: Millis = 60_000;
@@ -173,22 +184,35 @@ pub async fn ensure_queues(
     }
 }
 
-/// Those who follow what the shop does, each with a queue of its own.
-#[must_use]
-pub fn consumers() -> Vec<Arc<dyn Consumer>> {
-    Vec::new()
-}
-
-/// Starts every worker; they end with the server's token.
-pub fn start(
+/// Starts these consumers over the queues of this process; they end with the server's token.
+pub fn start_consumers(
     app: &App,
     tracker: &TaskTracker,
-    client: outgoing::Client,
     consumers: Vec<Arc<dyn Consumer>>,
+    clock: &Arc<dyn Clock>,
+    ids: &Arc<dyn Ids>,
 ) {
     for consumer in consumers {
-        tracker.spawn(consumers::run(app.clone(), consumer));
+        tracker.spawn(run_consumer(RunParts {
+            monitor: app.consumers.of(&*consumer),
+            port: EnginePort::new(app.engine.clone(), consumer.queue()),
+            consumer,
+            clock: Arc::clone(clock),
+            ids: Arc::clone(ids),
+            health: app.workers.clone(),
+            wait: OWN_WAIT,
+            stop: app.cancel.clone(),
+        }));
     }
+}
+
+/// The queue of this consumer at an SQS endpoint.
+pub fn over_sqs(client: &sqs::Client, consumer: &dyn Consumer) -> Arc<dyn QueuePort> {
+    SqsPort::new(client.clone(), consumer.queue())
+}
+
+/// Starts what belongs to the engine's process; it ends with the server's token.
+pub fn start(app: &App, tracker: &TaskTracker, client: outgoing::Client) {
     let replenisher = replenisher::Replenisher::new(app.clone(), client);
     tracker.spawn(runtime::run(app.clone(), REPLENISHMENT_QUEUE, replenisher));
     tracker.spawn(keeper::run(app.clone()));
