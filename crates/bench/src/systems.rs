@@ -87,6 +87,16 @@ pub struct Running {
 impl Running {
     /// Starts `system` on the store in `dir`, which is created.
     pub fn start(programs: &Programs, system: System, dir: &Path) -> Result<Self, BenchError> {
+        Self::start_with(programs, system, dir, &[])
+    }
+
+    /// The same with settings in its environment.
+    pub fn start_with(
+        programs: &Programs,
+        system: System,
+        dir: &Path,
+        settings: &[(&str, String)],
+    ) -> Result<Self, BenchError> {
         fs::create_dir_all(dir).map_err(io_error(format!("creating {}", dir.display())))?;
         let program = programs.of(system);
         let ready_file = dir.join("ready.json");
@@ -151,6 +161,7 @@ impl Running {
                 command.arg("-jar").arg(&programs.elasticmq);
             }
         }
+        command.envs(settings.iter().map(|(name, value)| (name, value)));
         let started_at = clock::now();
         let mut child = command
             .stdin(Stdio::null())

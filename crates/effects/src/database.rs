@@ -139,7 +139,7 @@ impl Inner {
         // Half a transaction goes with the panic that left it: it is rolled back.
         let done = match contain(|| work(connection)) {
             Ok(done) => done.map_err(|error| error.to_string()),
-            Err(mistake) => Err(format!("the call panicked at {}", mistake.place)),
+            Err(mistake) => Err(format!("a panic at {}", mistake.place)),
         };
         if done.is_err() {
             // Whatever is wrong with the connection is not kept.
@@ -248,7 +248,7 @@ mod tests {
             })
             .await;
         let what = failed.unwrap_err().what;
-        assert!(what.contains("panicked at"), "{what}");
+        assert!(what.contains("a panic at"), "{what}");
         assert!(note(&database, "1").await.unwrap());
     }
 

@@ -46,6 +46,9 @@ pub fn start_metrics() -> Result<PrometheusHandle, String> {
     let seconds = [
         0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0,
     ];
+    let work = [
+        0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0,
+    ];
     let sizes = [
         1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0,
     ];
@@ -57,6 +60,10 @@ pub fn start_metrics() -> Result<PrometheusHandle, String> {
         .and_then(|b| {
             let name = Matcher::Full("firstcome_aws_request_seconds".into());
             b.set_buckets_for_metric(name, &seconds)
+        })
+        .and_then(|b| {
+            let name = Matcher::Full("firstcome_consumer_work_seconds".into());
+            b.set_buckets_for_metric(name, &work)
         })
         .map_err(|error| error.to_string())?;
     let handle = builder
@@ -97,6 +104,30 @@ fn describe() {
     describe_histogram!(
         "firstcome_aws_request_seconds",
         "from a request of an AWS SDK to its answer, the wait of a long poll included"
+    );
+    describe_gauge!(
+        "firstcome_consumer_concurrency",
+        "batches that may be worked on side by side, by consumer"
+    );
+    describe_gauge!(
+        "firstcome_consumer_in_hand",
+        "messages that a consumer holds"
+    );
+    describe_counter!(
+        "firstcome_consumer_handled_total",
+        "what became of messages, by consumer and outcome"
+    );
+    describe_counter!(
+        "firstcome_consumer_failures_total",
+        "tries of a message that failed, by consumer"
+    );
+    describe_histogram!(
+        "firstcome_consumer_work_seconds",
+        "how long a consumer worked on a batch"
+    );
+    describe_gauge!(
+        "firstcome_consumer_age_seconds",
+        "age of the oldest message of a consumer's queue, when it was last looked at"
     );
     describe_gauge!("firstcome_feed_listeners", "live streams and subscriptions");
     describe_counter!(

@@ -12,6 +12,8 @@ mod aws;
 #[cfg(test)]
 mod bounds;
 #[cfg(test)]
+mod consumers;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod live;

@@ -34,7 +34,7 @@ pub(super) async fn attempt(
             tracing::error!(
                 consumer = consumer_name,
                 place = mistake.place,
-                "a consumer panicked; its batch is tried message by message"
+                "a panic in a consumer: its batch is tried message by message"
             );
             one_by_one(consumer, batch, memory, work_max).await
         }
@@ -77,7 +77,7 @@ fn outcomes(tried: Tried, batch: &[Delivery], memory: &Memory, work_max: Duratio
             outcomes.len(),
             batch.len()
         )),
-        Tried::Panicked(mistake) => later(format!("the consumer panicked at {}", mistake.place)),
+        Tried::Panicked(mistake) => later(format!("a panic at {}", mistake.place)),
         Tried::TookTooLong => {
             for delivery in batch {
                 memory.set_alone(delivery);

@@ -124,7 +124,7 @@ impl Runner {
 
     async fn work(&self, batch: Vec<Delivery>, leave: &Leave<'_>, halt: &Halt) {
         let monitor = &self.parts.monitor;
-        let _in_hand = Counted::new(&monitor.in_hand, batch.len());
+        let in_hand = Counted::new(&monitor.in_hand, batch.len());
         self.tell_in_hand();
         let handles: Vec<Handle> = batch.iter().map(|one| one.handle.clone()).collect();
         let work = self.holding(&handles, self.try_batch(&batch, leave, halt));
@@ -136,6 +136,8 @@ impl Runner {
             },
             () = self.give_up.cancelled() => self.give_back(&batch).await,
         }
+        drop(in_hand);
+        self.tell_in_hand();
     }
 
     fn tell_in_hand(&self) {
