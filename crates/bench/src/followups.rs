@@ -145,7 +145,7 @@ pub fn run(options: &Options) -> Result<Report, BenchError> {
     let mut rounds = Vec::new();
     for _ in 0..options.rounds {
         let off = format!("[{}]", options.consumers.join(","));
-        let (without, _) = sell(options, &[("FIRSTCOME_CONSUMERS__OFF", &off)], false)?;
+        let (without, _) = sell(options, &[("FIRSTCOME_CONSUMERS__OFF", off)], false)?;
         let (with, looks) = sell(options, &[], true)?;
         rounds.push(Round {
             rate_without: without.rate,
@@ -169,7 +169,7 @@ pub fn run(options: &Options) -> Result<Report, BenchError> {
 /// All the orders on a new store, and then until the consumers are done.
 fn sell(
     options: &Options,
-    variables: &[(&str, &str)],
+    variables: &[(&str, String)],
     drains: bool,
 ) -> Result<(Outcome, Vec<Look>), BenchError> {
     let dir = options

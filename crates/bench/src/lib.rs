@@ -33,6 +33,7 @@ pub mod queue;
 pub mod report;
 pub mod resp;
 pub mod rows;
+pub mod scaling;
 pub mod sqs;
 pub mod suite;
 pub mod systems;

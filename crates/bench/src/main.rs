@@ -11,7 +11,7 @@ use bench::load::{Expect, Outcome, Plan, Protocol};
 use bench::rows::{self, Row};
 use bench::systems::Programs;
 use bench::template::REQUESTS_MAX;
-use bench::{backlog, closings, followups, http, load, memory, polls, report, suite};
+use bench::{backlog, closings, followups, http, load, memory, polls, report, scaling, suite};
 use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
 
@@ -41,6 +41,8 @@ enum Command {
     Closings(ClosingsArgs),
     /// Very many orders, and everything that follows them.
     Followups(FollowupsArgs),
+    /// A burst of messages for a consumer that takes its time: how many work on it, and when.
+    Scaling(ScalingArgs),
 }
 
 #[derive(Args)]
@@ -226,6 +228,27 @@ struct FollowupsArgs {
     consumers: Vec<String>,
 }
 
+#[derive(Args)]
+struct ScalingArgs {
+    #[command(flatten)]
+    programs: ProgramArgs,
+    #[arg(long, default_value_t = 20_000)]
+    messages: u64,
+    /// How long each of them takes, in milliseconds.
+    #[arg(long, default_value_t = 50)]
+    work_ms: u64,
+    #[arg(long, default_value_t = 1)]
+    floor: u16,
+    #[arg(long, default_value_t = 64)]
+    ceiling: u16,
+    /// The consumer in a process of its own, over SQS.
+    #[arg(long)]
+    apart: bool,
+    /// How long it may take to clear the queue and to come back to the floor, in seconds.
+    #[arg(long, default_value_t = 600.0)]
+    seconds: f64,
+}
+
 fn parse_row(name: &str) -> Result<&'static Row, String> {
     rows::find(name).ok_or_else(|| {
         let names: Vec<&str> = rows::all().map(|row| row.name).collect();
@@ -242,6 +265,7 @@ fn main() -> ExitCode {
         Command::Polls(args) => run_polls(&args),
         Command::Closings(args) => run_closings(&args),
         Command::Followups(args) => run_followups(&args),
+        Command::Scaling(args) => run_scaling(&args),
     };
     match done {
         Ok(problems) if problems.is_empty() => ExitCode::SUCCESS,
@@ -430,6 +454,22 @@ fn run_followups(args: &FollowupsArgs) -> Result<Vec<String>, BenchError> {
 fn run_closings(args: &ClosingsArgs) -> Result<Vec<String>, BenchError> {
     let report = closings::run(&closings::Options {
         auctions: args.auctions,
+        programs: args.programs.programs(),
+        dir: args.programs.dir.clone(),
+    })?;
+    print(&report.table());
+    write_json(args.programs.json.as_ref(), &report)?;
+    Ok(report.problems())
+}
+
+fn run_scaling(args: &ScalingArgs) -> Result<Vec<String>, BenchError> {
+    let report = scaling::run(&scaling::Options {
+        messages: args.messages,
+        work_ms: args.work_ms,
+        floor: args.floor,
+        ceiling: args.ceiling,
+        apart: args.apart,
+        limit: seconds("seconds", args.seconds)?,
         programs: args.programs.programs(),
         dir: args.programs.dir.clone(),
     })?;

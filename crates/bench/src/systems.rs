@@ -95,7 +95,7 @@ impl Running {
         programs: &Programs,
         system: System,
         dir: &Path,
-        variables: &[(&str, &str)],
+        settings: &[(&str, String)],
     ) -> Result<Self, BenchError> {
         fs::create_dir_all(dir).map_err(io_error(format!("creating {}", dir.display())))?;
         let program = programs.of(system);
@@ -161,9 +161,9 @@ impl Running {
                 command.arg("-jar").arg(&programs.elasticmq);
             }
         }
+        command.envs(settings.iter().map(|(name, value)| (name, value)));
         let started_at = clock::now();
         let mut child = command
-            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(output)
             .stderr(errors)

@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
-use crate::{ads, alerts, inbox, mails, webhooks};
+use crate::contain::contain;
+use crate::{ads, alerts, inbox, mails, pauses, webhooks};
 
 /// How long a write waits for that of another process.
 const BUSY: Duration = Duration::from_secs(2);
@@ -47,6 +48,7 @@ impl Effects {
             path,
             &[&[
                 inbox::SCHEMA,
+                pauses::SCHEMA,
                 webhooks::SCHEMA,
                 alerts::SCHEMA,
                 mails::SCHEMA,
@@ -144,14 +146,16 @@ impl Inner {
             Some(connection) => connection,
             None => slot.insert(self.open()?),
         };
-        match work(connection) {
-            Ok(answer) => Ok(answer),
-            Err(error) => {
-                // Whatever is wrong with the connection is not kept.
-                *slot = None;
-                Err(error.to_string())
-            }
+        // Half a transaction goes with the panic that left it: it is rolled back.
+        let done = match contain(|| work(connection)) {
+            Ok(done) => done.map_err(|error| error.to_string()),
+            Err(mistake) => Err(format!("a panic at {}", mistake.place)),
+        };
+        if done.is_err() {
+            // Whatever is wrong with the connection is not kept.
+            *slot = None;
         }
+        done
     }
 
     fn open(&self) -> Result<Connection, String> {
@@ -240,6 +244,21 @@ mod tests {
             })
             .await;
         assert!(failed.unwrap_err().what.contains("nowhere"));
+        assert!(note(&database, "1").await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_rolled_back_and_ends_one_call() {
+        let directory = tempfile::tempdir().unwrap();
+        let database = Effects::new(&directory.path().join("effects.db")).0;
+        let failed: Result<(), _> = database
+            .write(|transaction| {
+                assert!(inbox::is_first(transaction, "c", "1", 1)?);
+                panic!("a mistake")
+            })
+            .await;
+        let what = failed.unwrap_err().what;
+        assert!(what.contains("a panic at"), "{what}");
         assert!(note(&database, "1").await.unwrap());
     }
 

@@ -13,12 +13,15 @@
 
 pub mod ads;
 pub mod alerts;
+mod contain;
 pub mod customers;
 mod database;
 mod inbox;
 pub mod mails;
+pub mod pauses;
 pub mod webhooks;
 
+pub use contain::{Mistake, abort_on_panic, contain};
 pub use customers::Customers;
 pub use database::{Database, DatabaseError, Effects};
 pub use inbox::is_first;

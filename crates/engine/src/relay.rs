@@ -96,7 +96,8 @@ struct OrderFacts<'a> {
     /// Whoever has it may read and cancel the order.
     id: String,
     seq: u64,
-    customer: &'a str,
+    /// Folded: letters of either case are the same person.
+    customer: String,
     sku: &'a str,
     quantity: u64,
     unit_price: Money,
@@ -110,14 +111,14 @@ fn order_text(order: Option<&OrderRecord>) -> String {
     let facts = OrderFacts {
         id: order.id.to_string(),
         seq: order.id.seq,
-        customer: &order.customer,
+        customer: order.customer.to_lowercase(),
         sku: order.sku.as_str(),
         quantity: order.quantity.units(),
         unit_price: order.unit_price,
         currency: order.currency,
     };
     let facts = serde_json::to_string(&facts).expect("texts and numbers have a JSON form");
-    format!(r#","order":{facts}"#)
+    format!(r#","order":{}"#, message_text(&facts))
 }
 
 /// What is published of an entry, if anything is: the same whenever it is asked.
@@ -153,7 +154,7 @@ fn publish(
     if topic == TOPIC_CUSTOMERS
         && let Some(order) = order
     {
-        let customer = blake3::hash(order.customer.as_bytes()).to_hex();
+        let customer = blake3::hash(order.customer.to_lowercase().as_bytes()).to_hex();
         publication.group = Some(customer.as_str()[..32].to_owned());
         publication.deduplication = Some(entry.seq.to_string());
     }

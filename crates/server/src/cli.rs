@@ -67,6 +67,9 @@ struct ServeArgs {
     /// A small catalogue for an empty store, and a factory
     #[arg(long)]
     demo: bool,
+    /// What this process does, with commas: api, aws, workers, factory [default: api,aws,workers]
+    #[arg(long, value_name = "ROLES")]
+    roles: Option<String>,
 }
 
 impl ServeArgs {
@@ -79,6 +82,7 @@ impl ServeArgs {
             public_url: self.public_url,
             ready_file: self.ready_file,
             demo: self.demo.then_some(true),
+            roles: self.roles,
         };
         config::load(self.config.as_ref(), &flags)
     }
@@ -86,6 +90,8 @@ impl ServeArgs {
 
 /// Runs the command line.
 pub fn main() -> ExitCode {
+    // Only what a consumer does may panic and leave the process as it is.
+    effects::abort_on_panic();
     let cli = Cli::parse();
     match cli.command {
         Commands::Serve(args) => run(args, async |config| serve::serve(config).await),

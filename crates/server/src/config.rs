@@ -9,7 +9,9 @@ mod client;
 mod consumers;
 mod customers;
 mod mail;
+mod roles;
 mod webhooks;
+mod workers;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -25,7 +27,9 @@ pub use self::client::{ClientFlags, ClientSettings, load_client};
 pub use self::consumers::Consumers;
 pub use self::customers::{Marketing, MarketingSystem, Mileage, Vip};
 pub use self::mail::{Mail, MailTransport};
+pub use self::roles::{Role, Roles, Shape};
 pub use self::webhooks::Webhooks;
+pub use self::workers::{Drill, Workers};
 use crate::aws::context::{is_account, is_region};
 use crate::declared::{self, DeclaredQueue, DeclaredTopic};
 
@@ -47,6 +51,11 @@ pub struct Config {
     pub ready_file: Option<PathBuf>,
     /// A small catalogue for an empty store, and the reference factory on the same port.
     pub demo: bool,
+    /// What this process does: `api`, `aws`, `workers`, `factory`.
+    pub roles: Roles,
+    pub workers: Workers,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drill: Option<Drill>,
     pub auth: Auth,
     pub aws: Aws,
     pub limits: Limits,
@@ -209,6 +218,9 @@ impl Default for Config {
             public_url: None,
             ready_file: None,
             demo: false,
+            roles: Roles::default(),
+            workers: Workers::default(),
+            drill: None,
             auth: Auth::default(),
             aws: Aws {
                 keys: Vec::new(),
@@ -291,6 +303,8 @@ pub struct Flags {
     pub ready_file: Option<PathBuf>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub demo: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub roles: Option<String>,
 }
 
 /// Puts the sources together and checks every bound.
@@ -444,6 +458,8 @@ fn check(config: &Config) -> Result<(), ConfigError> {
     config.alerts.check()?;
     check_aws(config)?;
     config.mail.check()?;
+    roles::check(config)?;
+    workers::check(config)?;
     declared::check(&config.queues, &config.topics, &config.aws)?;
     match &config.auth.operator_token {
         Some(token) if token.0.len() < 16 => Err(ConfigError::new(
@@ -506,6 +522,11 @@ fn check_aws(config: &Config) -> Result<(), ConfigError> {
 impl Config {
     pub fn email_send(&self) -> bool {
         self.realtime.email_send.unwrap_or(self.demo)
+    }
+
+    /// Whether the reference factory is in this process, beside the shop.
+    pub fn has_factory(&self) -> bool {
+        self.demo || self.roles.has(Role::Factory)
     }
 
     pub fn untokened_callbacks(&self) -> bool {

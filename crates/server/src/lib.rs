@@ -25,6 +25,7 @@ mod mailer;
 mod queues_cli;
 pub mod realtime;
 pub mod serve;
+mod sqs;
 mod state;
 mod telemetry;
 mod webhook;

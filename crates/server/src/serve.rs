@@ -6,33 +6,37 @@
 //!        -> the sequencer decides what it admitted -> store closed -> exit 0
 //! ```
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
+mod bind;
+mod ready;
+mod reference_factory;
+mod signals;
+mod workers_alone;
+
+use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use effects::{Customers, Effects};
 use engine::ports::Clock;
 use engine::{Engine, run_relay, run_waits};
 use outgoing::{AllowedHosts, Client, Timeouts};
-use tokio::net::{TcpListener, TcpSocket};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::bind::bind;
+pub(crate) use self::bind::callable;
+use self::ready::{say, write_ready_file};
+use self::reference_factory::open_factory;
+pub use self::reference_factory::serve_factory;
+use self::signals::{Signals, cancel_on_signal};
+use self::workers_alone::serve_workers;
 use crate::adapters::{OsIds, SystemClock};
-use crate::cli::say;
-use crate::config::{Config, ConfigError};
-use crate::mailer::Mailer;
+use crate::config::{Config, ConfigError, Role, Shape};
 use crate::realtime::{Hub, socketio};
 use crate::state::{App, Inner};
-use crate::workers::Health;
 use crate::workers::consumer::Consumer;
-use crate::{aws, declared, demo, http, listen, telemetry, workers};
+use crate::workers::{self, ConsumerParts, Consumers, Health};
+use crate::{aws, declared, demo, http, listen, telemetry};
 
-/// Connections that the system takes before they are accepted: everybody comes at once. What the
-/// system allows may be less.
-const BACKLOG: u32 = 4_096;
 /// How long requests and workers may take to come to an end; then the process ends anyway.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
 
@@ -59,11 +63,20 @@ pub enum ServeError {
     Start(String),
 }
 
-/// Runs until told to stop.
+/// Does what the process's roles say, until told to stop.
 ///
 /// # Errors
 /// See [`ServeError`].
-pub async fn serve(mut config: Config) -> Result<(), ServeError> {
+pub async fn serve(config: Config) -> Result<(), ServeError> {
+    match config.roles.shape() {
+        Ok(Shape::Shop) => Box::pin(serve_shop(config)).await,
+        Ok(Shape::Workers) => serve_workers(config).await,
+        Ok(Shape::Factory) => serve_factory(config).await,
+        Err(what) => Err(ServeError::Start(format!("setting `roles`: {what}"))),
+    }
+}
+
+async fn serve_shop(mut config: Config) -> Result<(), ServeError> {
     let metrics = telemetry::start_metrics().map_err(ServeError::Start)?;
     let data = config.data.clone();
     let opened = tokio::task::spawn_blocking(move || store::sqlite::open(&data))
@@ -76,41 +89,24 @@ pub async fn serve(mut config: Config) -> Result<(), ServeError> {
         .clone()
         .unwrap_or_else(|| format!("http://{}", callable(address)));
     let public_url = public_url.trim_end_matches('/').to_owned();
-    if config.demo {
+    if config.has_factory() {
         // A factory that the settings name stands before the one in the house.
         let name = commerce::Sku::new(demo::FACTORY).expect("a valid name");
         if config.factory_url(&name).is_none() {
             let url = format!("{public_url}/api/manufactures");
             config.factories.insert(demo::FACTORY.to_owned(), url);
         }
+    }
+    if config.demo {
         config.buy.sku.get_or_insert_with(|| demo::DONUT.to_owned());
     }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let engine = Engine::start(
-        opened,
-        Arc::clone(&clock),
-        Arc::new(ids()?),
-        config.engine_limits(),
-    )?;
-    let effects = Effects::new(&config.data.join("effects.db"));
-    let customers = Customers::new(&config.customers_file());
-    let allowed = allowed_hosts(&config)?;
-    let mailer = Mailer::new(&config)?;
-    let client = Client::new(allowed.clone(), Timeouts::default())
-        .map_err(|error| ServeError::Start(error.to_string()))?;
-    let consumers = workers::consumers(&workers::Parts {
-        engine: Some(engine.clone()),
-        clock: Arc::clone(&clock),
-        config: Arc::new(config.clone()),
-        customers: customers.clone(),
-        effects: effects.clone(),
-        client,
-        allowed: allowed.clone(),
-        mailer: mailer.clone(),
-        public_url: public_url.clone(),
-    })
-    .map_err(|error| ServeError::Start(error.to_string()))?;
-    workers::check_off(&config.consumers.off, &consumers)?;
+    let (engine_clock, limits) = (Arc::clone(&clock), config.engine_limits());
+    let engine = Engine::start(opened, engine_clock, Arc::new(ids()?), limits)?;
+    let parts = ConsumerParts::new(&config, &clock, Some(engine.clone()), &public_url)?;
+    let allowed = parts.allowed.clone();
+    let mailer = parts.mailer.clone();
+    let consumers = workers::consumers(&parts)?;
     workers::ensure_queues(&engine, &config.factory, &consumers).await?;
     declared::apply(&engine, &config).await?;
     if config.demo {
@@ -121,7 +117,7 @@ pub async fn serve(mut config: Config) -> Result<(), ServeError> {
         .map_err(|error| ServeError::Start(error.to_string()))?;
     let cancel = CancellationToken::new();
     let tasks = TaskTracker::new();
-    let reference_factory = if config.demo {
+    let reference_factory = if config.has_factory() {
         Some(open_factory(
             &config.data.join("factory"),
             config.factory.lead_time_ms,
@@ -138,13 +134,17 @@ pub async fn serve(mut config: Config) -> Result<(), ServeError> {
         metrics,
         workers: Health::default(),
         sns,
-        effects,
-        customers,
+        consumers: recalled(&consumers, &parts).await,
+        customers: parts.customers.clone(),
+        effects: parts.effects.clone(),
         engine: engine.clone(),
         config,
     });
     let ended = Ended::default();
-    start_tasks(&app, &tasks, &allowed, &ended, consumers)?;
+    start_tasks(&app, &tasks, &allowed, &ended)?;
+    if app.config.roles.has(Role::Workers) {
+        workers::start_consumers(&app, &tasks, consumers, &clock, &(Arc::new(ids()?) as _));
+    }
     let more = reference_factory.as_ref().map(factory::Factory::router);
     if let Some(factory) = &reference_factory {
         tasks.spawn(factory.run(cancel.clone()));
@@ -194,36 +194,17 @@ fn ids() -> Result<OsIds, ServeError> {
     OsIds::new().map_err(|error| ServeError::Start(error.to_string()))
 }
 
-async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeError> {
-    let listen = |source| ServeError::Listen {
-        address: address.to_string(),
-        source,
-    };
-    let socket = match address {
-        SocketAddr::V4(_) => TcpSocket::new_v4(),
-        SocketAddr::V6(_) => TcpSocket::new_v6(),
+/// The consumers of this process, paused where an operator has paused them.
+async fn recalled(consumers: &[Arc<dyn Consumer>], parts: &ConsumerParts) -> Consumers {
+    let effects = parts.effects.clone();
+    let consumers = Consumers::new(consumers, effects, Arc::clone(&parts.clock));
+    if let Err(error) = consumers.recall().await {
+        tracing::warn!(%error, "it is not known which consumers were paused: none is");
     }
-    .map_err(listen)?;
-    // A restart must not wait for connections of the process before it.
-    socket.set_reuseaddr(true).map_err(listen)?;
-    socket.bind(address).map_err(listen)?;
-    let listener = socket.listen(BACKLOG).map_err(listen)?;
-    let address = listener.local_addr().map_err(listen)?;
-    Ok((listener, address))
+    consumers
 }
 
-/// Where this server can be called from this machine: "every address" is not an address.
-pub(crate) fn callable(mut address: SocketAddr) -> SocketAddr {
-    if address.ip().is_unspecified() {
-        address.set_ip(match address {
-            SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-            SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-        });
-    }
-    address
-}
-
-fn allowed_hosts(config: &Config) -> Result<AllowedHosts, ServeError> {
+pub(crate) fn allowed_hosts(config: &Config) -> Result<AllowedHosts, ServeError> {
     let hosts = &config.outgoing.allowed_hosts;
     if hosts.is_empty() {
         return Ok(AllowedHosts::loopback());
@@ -232,23 +213,11 @@ fn allowed_hosts(config: &Config) -> Result<AllowedHosts, ServeError> {
         .map_err(|error| ServeError::Start(format!("setting `outgoing.allowed_hosts`: {error}")))
 }
 
-fn open_factory(
-    data: &Path,
-    lead_time_ms: u64,
-    allowed: &AllowedHosts,
-) -> Result<factory::Factory, ServeError> {
-    let mut config = factory::Config::new(data);
-    config.lead_time = Duration::from_millis(lead_time_ms);
-    config.allowed = allowed.clone();
-    Ok(factory::Factory::open(config)?)
-}
-
 fn start_tasks(
     app: &App,
     tasks: &TaskTracker,
     allowed: &AllowedHosts,
     ended: &Ended,
-    consumers: Vec<Arc<dyn Consumer>>,
 ) -> Result<(), ServeError> {
     let total = Duration::from_millis(app.config.factory.request_timeout_ms);
     let timeouts = Timeouts {
@@ -257,7 +226,7 @@ fn start_tasks(
     };
     let client = Client::new(allowed.clone(), timeouts)
         .map_err(|error| ServeError::Start(error.to_string()))?;
-    workers::start(app, tasks, client, consumers);
+    workers::start(app, tasks, client);
     let (hub, engine, cancel) = (app.hub.clone(), app.engine.clone(), app.cancel.clone());
     let told = ended.clone();
     tasks.spawn(async move {
@@ -299,68 +268,6 @@ fn tell_ready(app: &App, address: SocketAddr, aws: SocketAddr) -> Result<(), Ser
     )
 }
 
-/// Whole or not at all: a reader never sees half a file.
-fn write_ready_file(file: Option<&Path>, text: &str) -> Result<(), ServeError> {
-    let Some(file) = file else {
-        return Ok(());
-    };
-    let beside = file.with_extension("tmp");
-    std::fs::write(&beside, text)
-        .and_then(|()| std::fs::rename(&beside, file))
-        .map_err(|error| ServeError::Start(format!("cannot write {}: {error}", file.display())))
-}
-
-/// The first signal stops in order, the second at once.
-async fn cancel_on_signal(mut signals: Signals, cancel: CancellationToken) {
-    signals.next().await;
-    tracing::info!("stopping: requests that were begun are answered");
-    cancel.cancel();
-    signals.next().await;
-    tracing::warn!("stopped at once");
-    #[expect(
-        clippy::exit,
-        reason = "a second signal means now; what is durable is durable"
-    )]
-    std::process::exit(130);
-}
-
-/// The signals that ask a process to end, heard from the moment this is made.
-struct Signals {
-    terminate: Option<Signal>,
-    interrupt: Option<Signal>,
-}
-
-impl Signals {
-    fn hear() -> Self {
-        let hear = |kind| {
-            let heard = signal(kind);
-            if let Err(error) = &heard {
-                tracing::error!(%error, "a signal cannot be heard; SIGKILL loses nothing either");
-            }
-            heard.ok()
-        };
-        Self {
-            terminate: hear(SignalKind::terminate()),
-            interrupt: hear(SignalKind::interrupt()),
-        }
-    }
-
-    async fn next(&mut self) {
-        async fn one(signal: &mut Option<Signal>) {
-            match signal {
-                Some(signal) => {
-                    signal.recv().await;
-                }
-                None => std::future::pending().await,
-            }
-        }
-        tokio::select! {
-            () = one(&mut self.terminate) => {}
-            () = one(&mut self.interrupt) => {}
-        }
-    }
-}
-
 /// A store that failed cannot be worked with: the process ends and a supervisor starts it anew.
 async fn cancel_on_failure(engine: Engine, cancel: CancellationToken) {
     engine.stopped().await;
@@ -385,32 +292,4 @@ async fn stop(
         // What was admitted is decided all the same.
         engine.stop().await;
     }
-}
-
-/// `firstcome factory`: the reference factory alone.
-///
-/// # Errors
-/// See [`ServeError`].
-pub async fn serve_factory(config: Config) -> Result<(), ServeError> {
-    let allowed = allowed_hosts(&config)?;
-    let factory = open_factory(&config.data, config.factory.lead_time_ms, &allowed)?;
-    let (listener, address) = bind(config.listen).await?;
-    let cancel = CancellationToken::new();
-    let running = tokio::spawn(factory.run(cancel.clone()));
-    let (routes, api) = factory.router().split_for_parts();
-    let document = axum::Json(api);
-    let router = routes.route(
-        "/openapi.json",
-        axum::routing::get(async move || document.clone()),
-    );
-    say(&format!("listening on http://{address}"));
-    tracing::info!(%address, data = %config.data.display(), now = SystemClock.now(), "factory ready");
-    tokio::spawn(cancel_on_signal(Signals::hear(), cancel.clone()));
-    write_ready_file(
-        config.ready_file.as_deref(),
-        &format!("{{\"http\": \"http://{address}\"}}\n"),
-    )?;
-    listen::serve(listener, router, config.limits.connections_max, cancel).await;
-    let _ = tokio::time::timeout(STOP_WITHIN, running).await;
-    Ok(())
 }

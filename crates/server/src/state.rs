@@ -28,6 +28,8 @@ pub struct Inner {
     pub effects: effects::Effects,
     /// The customers database: mileage, qualifying units, tiers.
     pub customers: effects::Customers,
+    /// Who follows what the shop does, in this process: what each is doing.
+    pub consumers: crate::workers::Consumers,
 }
 
 impl App {

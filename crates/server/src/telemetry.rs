@@ -106,6 +106,30 @@ fn describe() {
         "firstcome_aws_request_seconds",
         "from a request of an AWS SDK to its answer, the wait of a long poll included"
     );
+    describe_gauge!(
+        "firstcome_consumer_concurrency",
+        "batches that may be worked on side by side, by consumer"
+    );
+    describe_gauge!(
+        "firstcome_consumer_in_hand",
+        "messages that a consumer holds"
+    );
+    describe_counter!(
+        "firstcome_consumer_handled_total",
+        "what became of messages, by consumer and outcome"
+    );
+    describe_counter!(
+        "firstcome_consumer_failures_total",
+        "tries of a message that failed, by consumer"
+    );
+    describe_histogram!(
+        "firstcome_consumer_work_seconds",
+        "how long a consumer worked on a batch"
+    );
+    describe_gauge!(
+        "firstcome_consumer_age_seconds",
+        "age of the oldest message of a consumer's queue, when it was last looked at"
+    );
     describe_gauge!("firstcome_feed_listeners", "live streams and subscriptions");
     describe_counter!(
         "firstcome_feed_dropped_total",

@@ -16,6 +16,7 @@ pub enum Code {
     BuyNowGone,
     CustomerNotFound,
     CustomersUnavailable,
+    ConsumerNotFound,
     IdempotencyKeyReused,
     InvalidField,
     InvalidHeader,
@@ -76,6 +77,7 @@ impl Code {
         Self::BuyNowGone,
         Self::CustomerNotFound,
         Self::CustomersUnavailable,
+        Self::ConsumerNotFound,
         Self::IdempotencyKeyReused,
         Self::InvalidField,
         Self::InvalidHeader,
@@ -167,6 +169,7 @@ impl Code {
             Self::ProductNotFound => "product_not_found",
             Self::PurchaseLimit => "purchase_limit",
             Self::PurgeInProgress => "purge_in_progress",
+            Self::ConsumerNotFound => "consumer_not_found",
             Self::QueueNotFound => "queue_not_found",
             Self::ReferenceReused => "reference_reused",
             Self::ReplenishmentClosed => "replenishment_closed",
@@ -196,6 +199,7 @@ impl Code {
             | Self::NotFound
             | Self::OrderNotFound
             | Self::ProductNotFound
+            | Self::ConsumerNotFound
             | Self::QueueNotFound
             | Self::ReplenishmentNotFound
             | Self::WebhookNotFound => 404,
@@ -285,6 +289,7 @@ impl Code {
             Self::ProductNotFound => "There is no such product",
             Self::PurchaseLimit => "Purchase limit reached",
             Self::PurgeInProgress => "The queue was purged a moment ago",
+            Self::ConsumerNotFound => "There is no such consumer",
             Self::QueueNotFound => "There is no such queue",
             Self::ReferenceReused => "The reference was used for another quantity",
             Self::ReplenishmentClosed => "The replenishment is closed",

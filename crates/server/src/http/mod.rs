@@ -5,6 +5,7 @@ mod alerts;
 pub mod args;
 pub mod auctions;
 mod callbacks;
+mod consumers;
 mod customers;
 pub mod error;
 mod health;
@@ -21,5 +22,6 @@ mod router;
 mod verdict;
 pub mod views;
 mod webhooks;
+pub mod workers;
 
 pub use router::{openapi, router};

@@ -18,10 +18,11 @@ use utoipa::openapi::{Content, OpenApi, Ref, RefOr, ResponseBuilder};
 use utoipa_axum::router::OpenApiRouter;
 use wire::{Code, Problem};
 
+use crate::config::Secret;
 use crate::http::error::HttpError;
 use crate::http::{
-    alerts, auctions, callbacks, customers, health, live, mails, ops, orders, pages, products,
-    purchase, queues, replenishments, webhooks,
+    alerts, auctions, callbacks, consumers, customers, health, live, mails, ops, orders, pages,
+    products, purchase, queues, replenishments, webhooks,
 };
 use crate::state::App;
 
@@ -61,11 +62,13 @@ fn operator() -> OpenApiRouter<App> {
         .merge(alerts::operator())
         .merge(mails::operator())
         .merge(health::operator())
+        .merge(consumers::operator())
 }
 
 /// The router of the shop, with `more` beside it (the reference factory in a demo).
 pub fn router(app: App, more: Option<OpenApiRouter<()>>) -> Router {
     let operator = operator();
+    let token = app.config.auth.operator_token.clone();
     let (operator_routes, operator_api) = operator.split_for_parts();
     let (public_routes, public_api) = public().split_for_parts();
     let mut api = Api::openapi();
@@ -80,15 +83,15 @@ pub fn router(app: App, more: Option<OpenApiRouter<()>>) -> Router {
     for_each_operation(&mut api, common_answers);
     let mut routes = Router::new()
         .merge(public_routes)
-        .merge(operator_routes.layer(middleware::from_fn_with_state(app.clone(), authorize)))
-        .with_state(app.clone());
+        .merge(operator_routes.layer(middleware::from_fn_with_state(token.clone(), authorize)))
+        .with_state(app);
     if let Some(more) = more {
         let (more_routes, more_api) = more.split_for_parts();
         routes = routes.merge(more_routes);
         api.merge(more_api);
     }
     let document = Json(api);
-    let pages = pages::router().route_layer(middleware::from_fn_with_state(app, authorize_pages));
+    let pages = pages::router().route_layer(middleware::from_fn_with_state(token, authorize_pages));
     routes
         .route("/openapi.json", get(async move || document.clone()))
         .merge(pages)
@@ -153,8 +156,12 @@ fn add_problem(operation: &mut Operation, status: &str, description: &str) {
 }
 
 /// Lets a request pass that shows the operator token, and every one when none is set.
-async fn authorize(State(app): State<App>, request: Request, next: Next) -> Response {
-    let Some(token) = &app.config.auth.operator_token else {
+pub(super) async fn authorize(
+    State(token): State<Option<Secret>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let Some(token) = token else {
         return next.run(request).await;
     };
     let shown = request
@@ -176,9 +183,9 @@ async fn authorize(State(app): State<App>, request: Request, next: Next) -> Resp
 }
 
 /// Of the pages, only the operations page is for operators.
-async fn authorize_pages(app: State<App>, request: Request, next: Next) -> Response {
+async fn authorize_pages(token: State<Option<Secret>>, request: Request, next: Next) -> Response {
     if request.uri().path().starts_with("/ops") {
-        authorize(app, request, next).await
+        authorize(token, request, next).await
     } else {
         next.run(request).await
     }
@@ -198,11 +205,11 @@ fn token_of(value: &str) -> Option<String> {
     text.split_once(':').map(|(_, token)| token.to_owned())
 }
 
-async fn not_found() -> HttpError {
+pub(super) async fn not_found() -> HttpError {
     HttpError::new(Code::NotFound, "there is nothing at this path")
 }
 
-async fn method_not_allowed(method: Method) -> HttpError {
+pub(super) async fn method_not_allowed(method: Method) -> HttpError {
     HttpError::new(
         Code::MethodNotAllowed,
         format!("this path does not take {method}"),

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use super::consumer::{Consumer, Delivery, Outcome, Pace};
 use super::outage::wait;
-use super::{Parts, runtime};
+use super::{ConsumerParts, runtime};
 use crate::adapters::rfc3339;
 use crate::config::MarketingSystem;
 use crate::state::App;
@@ -82,7 +82,7 @@ pub(super) struct Marketing {
 }
 
 impl Marketing {
-    pub(super) fn new(parts: &Parts) -> Self {
+    pub(super) fn new(parts: &ConsumerParts) -> Self {
         Self {
             clock: Arc::clone(&parts.clock),
             customers: parts.customers.clone(),

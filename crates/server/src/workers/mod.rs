@@ -10,12 +10,14 @@ mod bids;
 pub mod consumer;
 mod consumers;
 mod deliveries;
+mod drill;
 mod emails;
 pub mod events;
 mod keeper;
 mod marketing;
 mod mileage;
 mod outage;
+mod parts;
 pub mod purchases;
 mod replenisher;
 mod runtime;
@@ -30,15 +32,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use commerce::Millis;
-use effects::Customers;
 use engine::auction::{BIDS_DEAD_LETTER_QUEUE, BIDS_QUEUE};
-use engine::ports::{Clock, DELIVERIES_QUEUE};
+use engine::ports::{Clock, DELIVERIES_QUEUE, Ids};
 use engine::{Command, Engine, EngineError, QueueSpec, TOPIC_STOCK};
 use messaging::{DeduplicationScope, FifoConfig, QueueConfig, RedrivePolicy, ThroughputLimit};
 use tokio_util::task::TaskTracker;
 
-use crate::config::{Config, ConfigError, Factory};
-use crate::mailer::Mailer;
+pub use self::consumers::{ConsumerState, ConsumerStatus, Consumers, RunParts, run_consumer};
+use self::consumers::{EnginePort, QueuePort, SqsPort};
+pub use self::parts::{ConsumerParts, consumers, is_off};
+use crate::config::Factory;
+use crate::sqs;
 use crate::state::App;
 use crate::workers::consumer::Consumer;
 
@@ -69,6 +73,10 @@ const DLQ_RETENTION_S: u32 = 1_209_600;
 pub fn is_own(queue: &str) -> bool {
     OWN_QUEUES.contains(&queue)
 }
+
+/// How long one look of a consumer waits for messages: an arrival ends it sooner.
+const OWN_WAIT: Duration = Duration::from_secs(5);
+pub const SQS_WAIT: Duration = Duration::from_secs(20);
 
 /// A worker that has not gone round for so long stands still.
 const STANDS_STILL_MS: Millis = 60_000;
@@ -193,113 +201,46 @@ pub async fn ensure_queues(
     }
 }
 
-/// What consumers are made of.
-#[derive(Clone)]
-pub struct Parts {
-    /// None where the shop is another process: then only those are made that need no engine.
-    pub engine: Option<Engine>,
-    pub clock: Arc<dyn Clock>,
-    pub config: Arc<Config>,
-    pub customers: Customers,
-    pub effects: effects::Effects,
-    /// For calls to others, of the usual time-outs.
-    pub client: outgoing::Client,
-    /// Who may be called.
-    pub allowed: outgoing::AllowedHosts,
-    pub mailer: Mailer,
-    pub public_url: String,
-}
-
-/// Those who follow what the shop does, each with a queue of its own.
-///
-/// # Errors
-/// When a client for calls to others cannot be made.
-pub fn consumers(parts: &Parts) -> Result<Vec<Arc<dyn Consumer>>, outgoing::BuildError> {
-    let customers = || parts.customers.clone();
-    let mut all: Vec<Arc<dyn Consumer>> = vec![
-        Arc::new(mileage::Mileage::new(
-            customers(),
-            parts.config.mileage.basis_points,
-        )),
-        Arc::new(vip::Vip::new(customers(), parts.config.vip.units)),
-        Arc::new(marketing::Marketing::new(parts)),
-    ];
-    if let Some(engine) = &parts.engine {
-        all.push(Arc::new(emails::Emails::new(parts, engine.clone())));
-        all.push(Arc::new(webhooks::Teller {
-            engine: engine.clone(),
-            webhooks: effects::webhooks::Webhooks::new(&parts.effects),
-        }));
-        all.push(Arc::new(webhook_caller(parts, engine)?));
-    }
-    Ok(all)
-}
-
-fn webhook_caller(
-    parts: &Parts,
-    engine: &Engine,
-) -> Result<webhooks::Caller, outgoing::BuildError> {
-    let settings = &parts.config.webhooks;
-    let total = Duration::from_millis(settings.timeout_ms);
-    let timeouts = outgoing::Timeouts {
-        connect: total.min(outgoing::Timeouts::default().connect),
-        total,
-    };
-    Ok(webhooks::Caller {
-        engine: engine.clone(),
-        webhooks: effects::webhooks::Webhooks::new(&parts.effects),
-        client: outgoing::Client::new(parts.allowed.clone(), timeouts)?,
-        schedule: settings.schedule(),
-        disable_after_ms: Millis::from(settings.disable_after_s) * 1_000,
-        timeout: total,
-        calls: webhooks::Calls::default(),
-    })
-}
-
-/// A consumer that is off must be one that there is, by its name or its queue's.
-///
-/// # Errors
-/// Names the one that there is not.
-pub fn check_off(off: &[String], consumers: &[Arc<dyn Consumer>]) -> Result<(), ConfigError> {
-    let known = |name: &str| {
-        name == purchases::TRACKING_QUEUE || consumers.iter().any(|one| is_called(&**one, name))
-    };
-    match off.iter().find(|name| !known(name)) {
-        Some(name) => Err(ConfigError {
-            name: "consumers.off".to_owned(),
-            what: format!("there is no consumer {name}"),
-        }),
-        None => Ok(()),
-    }
-}
-
-fn is_called(consumer: &dyn Consumer, name: &str) -> bool {
-    consumer.name() == name || consumer.queue() == name
-}
-
-/// Starts every worker; they end with the server's token.
-pub fn start(
+/// Starts these consumers over the queues of this process; they end with the server's token.
+pub fn start_consumers(
     app: &App,
     tracker: &TaskTracker,
-    client: outgoing::Client,
     consumers: Vec<Arc<dyn Consumer>>,
+    clock: &Arc<dyn Clock>,
+    ids: &Arc<dyn Ids>,
 ) {
-    let off = &app.config.consumers.off;
-    let is_off = |one: &dyn Consumer| off.iter().any(|name| is_called(one, name));
     let consumers: Vec<_> = consumers
         .into_iter()
-        .filter(|one| !is_off(&**one))
+        .filter(|one| !parts::is_off(&app.config, &**one))
         .collect();
     let mut worked_on: BTreeSet<String> = [REPLENISHMENT_QUEUE, BIDS_QUEUE, DELIVERIES_QUEUE]
         .map(str::to_owned)
         .into();
     worked_on.extend(consumers.iter().map(|one| one.queue().to_owned()));
     tracker.spawn(alerter::run(app.clone(), worked_on));
-    tracker.spawn(webhooks::keep(app.clone()));
     for consumer in consumers {
-        tracker.spawn(consumers::run(app.clone(), consumer));
+        tracker.spawn(run_consumer(RunParts {
+            monitor: app.consumers.of(&*consumer),
+            port: EnginePort::new(app.engine.clone(), consumer.queue()),
+            consumer,
+            clock: Arc::clone(clock),
+            ids: Arc::clone(ids),
+            health: app.workers.clone(),
+            wait: OWN_WAIT,
+            stop: app.cancel.clone(),
+        }));
     }
+}
+
+/// The queue of this consumer at an SQS endpoint.
+pub fn over_sqs(client: &sqs::Client, consumer: &dyn Consumer) -> Arc<dyn QueuePort> {
+    SqsPort::new(client.clone(), consumer.queue())
+}
+
+/// Starts what belongs to the engine's process; it ends with the server's token.
+pub fn start(app: &App, tracker: &TaskTracker, client: outgoing::Client) {
     tracker.spawn(marketing::announce(app.clone()));
+    tracker.spawn(webhooks::keep(app.clone()));
     let replenisher = replenisher::Replenisher::new(app.clone(), client);
     tracker.spawn(runtime::run(app.clone(), REPLENISHMENT_QUEUE, replenisher));
     tracker.spawn(keeper::run(app.clone()));

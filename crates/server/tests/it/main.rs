@@ -11,6 +11,7 @@ mod auctions;
 mod aws;
 #[cfg(test)]
 mod bounds;
+mod consumers;
 #[cfg(test)]
 mod customers;
 mod deploy;

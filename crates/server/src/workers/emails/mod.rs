@@ -29,7 +29,7 @@ use futures_util::future::{BoxFuture, join_all};
 use mail::texts::Link;
 use serde::Deserialize;
 
-use super::Parts;
+use super::ConsumerParts;
 use super::consumer::{Consumer, Delivery, Hears, Outcome, Pace};
 use crate::mailer::Mailer;
 use crate::workers::alert_mail::AlertMail;
@@ -112,7 +112,7 @@ impl From<EngineError> for Stopped {
 }
 
 impl Emails {
-    pub fn new(parts: &Parts, engine: Engine) -> Self {
+    pub fn new(parts: &ConsumerParts, engine: Engine) -> Self {
         let settings = &parts.config.mail;
         Self {
             engine: engine.clone(),

@@ -20,7 +20,7 @@ use engine::Engine;
 use mail::FailureCause;
 
 use crate::mailer::{Letter, Mailer};
-use crate::workers::Parts;
+use crate::workers::ConsumerParts;
 use crate::workers::consumer::Outcome;
 
 use super::{PAUSE, Stopped, duration};
@@ -49,7 +49,7 @@ struct Outage {
 }
 
 impl Sender {
-    pub(super) fn new(parts: &Parts, engine: Engine) -> Self {
+    pub(super) fn new(parts: &ConsumerParts, engine: Engine) -> Self {
         Self {
             engine,
             effects: parts.effects.clone(),

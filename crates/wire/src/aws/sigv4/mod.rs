@@ -25,12 +25,14 @@ mod authorization;
 mod canonical;
 mod error;
 mod key;
+mod sign;
 mod verify;
 
 pub use authorization::{Authorization, Scope};
 pub use canonical::{HttpRequest, canonical_request, string_to_sign};
 pub use error::SignatureError;
 pub use key::SigningKey;
+pub use sign::Signer;
 pub use verify::Expected;
 
 /// The only algorithm there is.

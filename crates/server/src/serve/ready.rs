@@ -1,0 +1,24 @@
+//! Saying that requests are taken, to a person and to a script.
+
+use std::path::Path;
+
+use super::ServeError;
+
+/// Whole or not at all: a reader never sees half a file.
+pub(super) fn write_ready_file(file: Option<&Path>, text: &str) -> Result<(), ServeError> {
+    let Some(file) = file else {
+        return Ok(());
+    };
+    let beside = file.with_extension("tmp");
+    std::fs::write(&beside, text)
+        .and_then(|()| std::fs::rename(&beside, file))
+        .map_err(|error| ServeError::Start(format!("cannot write {}: {error}", file.display())))
+}
+
+#[expect(
+    clippy::print_stdout,
+    reason = "the command line speaks to a person here"
+)]
+pub(super) fn say(line: &str) {
+    println!("{line}");
+}

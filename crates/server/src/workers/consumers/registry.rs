@@ -1,0 +1,102 @@
+//! All consumers of this process, by name: what they do, and who was paused.
+
+use std::sync::Arc;
+
+use effects::{DatabaseError, Effects, pauses};
+use engine::ports::Clock;
+
+use super::monitor::{ConsumerStatus, Monitor};
+use crate::workers::consumer::Consumer;
+
+/// Cheap to clone.
+#[derive(Clone)]
+pub struct Consumers {
+    monitors: Arc<[Arc<Monitor>]>,
+    effects: Effects,
+    clock: Arc<dyn Clock>,
+}
+
+impl Consumers {
+    /// None of them runs yet.
+    pub fn new<'a>(
+        consumers: impl IntoIterator<Item = &'a Arc<dyn Consumer>>,
+        effects: Effects,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            monitors: consumers
+                .into_iter()
+                .map(|consumer| Arc::new(Monitor::new(&**consumer)))
+                .collect(),
+            effects,
+            clock,
+        }
+    }
+
+    /// Each of them at this moment, in the order in which they were named.
+    pub fn status(&self) -> Vec<ConsumerStatus> {
+        let now = self.clock.now();
+        let monitors = self.monitors.iter();
+        monitors.map(|monitor| monitor.status(now)).collect()
+    }
+
+    /// The one of this consumer.
+    ///
+    /// # Panics
+    /// When it is not one of those this was made of.
+    pub fn of(&self, consumer: &dyn Consumer) -> Arc<Monitor> {
+        let found = self.get(consumer.name());
+        Arc::clone(found.expect("it was made of all of them"))
+    }
+
+    pub fn get(&self, name: &str) -> Option<&Arc<Monitor>> {
+        self.monitors.iter().find(|monitor| monitor.name() == name)
+    }
+
+    /// Those that an operator has paused before this process started are paused again.
+    ///
+    /// # Errors
+    /// When the database is away: then nobody is paused.
+    pub async fn recall(&self) -> Result<(), DatabaseError> {
+        for name in self.effects.0.read(pauses::paused).await? {
+            // One that is gone from the program is not there to be paused.
+            if let Some(monitor) = self.get(&name) {
+                monitor.pause();
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes no more messages, also after a restart. What it holds it finishes. None when there
+    /// is no such consumer.
+    ///
+    /// # Errors
+    /// When this cannot be noted: then nothing was changed.
+    pub async fn pause(&self, name: &str) -> Result<Option<ConsumerStatus>, DatabaseError> {
+        let Some(monitor) = self.get(name) else {
+            return Ok(None);
+        };
+        let (name, now) = (monitor.name(), self.clock.now());
+        let database = &self.effects.0;
+        database
+            .write(move |transaction| pauses::pause(transaction, name, now))
+            .await?;
+        monitor.pause();
+        Ok(Some(monitor.status(now)))
+    }
+
+    /// # Errors
+    /// As [`pause`](Self::pause).
+    pub async fn resume(&self, name: &str) -> Result<Option<ConsumerStatus>, DatabaseError> {
+        let Some(monitor) = self.get(name) else {
+            return Ok(None);
+        };
+        let name = monitor.name();
+        let database = &self.effects.0;
+        database
+            .write(move |transaction| pauses::resume(transaction, name))
+            .await?;
+        monitor.resume();
+        Ok(Some(monitor.status(self.clock.now())))
+    }
+}

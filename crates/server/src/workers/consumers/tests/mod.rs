@@ -1,0 +1,8 @@
+//! The runtime against a queue with faults to order, in time that passes by itself.
+
+mod crashes;
+mod failing;
+mod fifo;
+mod outages;
+mod pace;
+mod rig;

@@ -1,0 +1,401 @@
+//! A queue in memory that behaves as ours and Amazon's do, with faults to order; a consumer that
+//! does what a test says; and time that passes by itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use commerce::Millis;
+use engine::ports::{Clock, Ids};
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::super::port::{Ask, Backlog, Halt, PortError, QueuePort};
+use super::super::monitor::Monitor;
+use super::super::{ConsumerStatus, RunParts, run_consumer};
+use crate::workers::Health;
+use crate::workers::consumer::{Consumer, Delivery, Handle, Outcome, Pace};
+
+#[derive(Debug, Clone)]
+pub(super) struct Kept {
+    pub id: String,
+    pub group: Option<String>,
+    pub visible_at: Instant,
+    pub receipt: u64,
+    pub receive_count: u32,
+    sent_at: Millis,
+}
+
+#[derive(Default)]
+struct State {
+    messages: Vec<Kept>,
+    dead: Vec<(String, String)>,
+    /// Calls of this name that fail next.
+    faults: BTreeMap<&'static str, u32>,
+    receipts: u64,
+}
+
+pub(super) struct Queue {
+    state: Mutex<State>,
+    changed: Notify,
+    began: Instant,
+    /// How long each call takes.
+    pub lag: Duration,
+}
+
+impl Queue {
+    pub(super) fn new(lag: Duration) -> Arc<Self> {
+        Arc::new(Self {
+            state: Mutex::default(),
+            changed: Notify::new(),
+            began: Instant::now(),
+            lag,
+        })
+    }
+
+    pub(super) fn send(&self, id: impl ToString, group: Option<&str>) {
+        let now = Instant::now();
+        self.lock().messages.push(Kept {
+            id: id.to_string(),
+            group: group.map(str::to_owned),
+            visible_at: now,
+            receipt: 0,
+            receive_count: 0,
+            sent_at: self.now(),
+        });
+        self.changed.notify_waiters();
+    }
+
+    pub(super) fn fail(&self, call: &'static str, times: u32) {
+        self.lock().faults.insert(call, times);
+    }
+
+    pub(super) fn left(&self) -> Vec<Kept> {
+        self.lock().messages.clone()
+    }
+
+    pub(super) fn dead(&self) -> Vec<(String, String)> {
+        self.lock().dead.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    async fn begin(&self, call: &'static str) -> Result<(), PortError> {
+        tokio::time::sleep(self.lag).await;
+        match self.lock().faults.get_mut(call) {
+            Some(left) if *left > 0 => {
+                *left -= 1;
+                Err(PortError::Away("a fault to order".to_owned()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn take(&self, ask: Ask) -> Vec<Delivery> {
+        let now = Instant::now();
+        let mut state = self.lock();
+        let locked: BTreeSet<String> = state
+            .messages
+            .iter()
+            .filter(|message| message.visible_at > now)
+            .filter_map(|message| message.group.clone())
+            .collect();
+        let mut receipts = state.receipts;
+        let mut taken = Vec::new();
+        for message in &mut state.messages {
+            let is_locked = message
+                .group
+                .as_ref()
+                .is_some_and(|group| locked.contains(group));
+            if taken.len() == ask.max || message.visible_at > now || is_locked {
+                continue;
+            }
+            receipts += 1;
+            message.receipt = receipts;
+            message.receive_count += 1;
+            message.visible_at = now + ask.hold;
+            taken.push(Delivery {
+                id: message.id.clone(),
+                body: message.id.clone(),
+                attributes: BTreeMap::new(),
+                group: message.group.clone(),
+                receive_count: message.receive_count,
+                sent_at: message.sent_at,
+                handle: Handle::Sqs(message.receipt.to_string()),
+            });
+        }
+        state.receipts = receipts;
+        taken
+    }
+}
+
+fn receipt(handle: &Handle) -> u64 {
+    match handle {
+        Handle::Sqs(receipt) => receipt.parse().unwrap(),
+        Handle::Own(_) => unreachable!("the rig gives out its own"),
+    }
+}
+
+impl Clock for Queue {
+    fn now(&self) -> Millis {
+        Millis::try_from(self.began.elapsed().as_millis()).unwrap() + 1_000_000
+    }
+}
+
+impl QueuePort for Queue {
+    fn receive<'a>(
+        &'a self,
+        ask: Ask,
+        halt: &'a Halt,
+    ) -> BoxFuture<'a, Result<Vec<Delivery>, PortError>> {
+        async move {
+            self.begin("receive").await?;
+            let until = Instant::now() + ask.wait;
+            loop {
+                let changed = self.changed.notified();
+                let taken = self.take(ask);
+                if !taken.is_empty() || Instant::now() >= until {
+                    return Ok(taken);
+                }
+                let next = {
+                    let state = self.lock();
+                    let times = state.messages.iter().map(|message| message.visible_at);
+                    times.filter(|at| *at > Instant::now()).min()
+                };
+                tokio::select! {
+                    () = changed => {}
+                    () = tokio::time::sleep_until(next.unwrap_or(until).min(until)) => {}
+                    () = halt.asked_for() => return Ok(Vec::new()),
+                }
+            }
+        }
+        .boxed()
+    }
+
+    fn delete(&self, handles: Vec<Handle>) -> BoxFuture<'_, Result<(), PortError>> {
+        async move {
+            self.begin("delete").await?;
+            let gone: BTreeSet<u64> = handles.iter().map(receipt).collect();
+            let mut state = self.lock();
+            state
+                .messages
+                .retain(|message| !gone.contains(&message.receipt));
+            drop(state);
+            self.changed.notify_waiters();
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn hold(&self, changes: Vec<(Handle, Duration)>) -> BoxFuture<'_, Result<(), PortError>> {
+        async move {
+            self.begin("hold").await?;
+            let mut state = self.lock();
+            for (handle, time) in changes {
+                let wanted = receipt(&handle);
+                let found = state
+                    .messages
+                    .iter_mut()
+                    .find(|message| message.receipt == wanted);
+                if let Some(message) = found {
+                    message.visible_at = Instant::now() + time;
+                }
+            }
+            drop(state);
+            self.changed.notify_waiters();
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn bury<'a>(
+        &'a self,
+        delivery: &'a Delivery,
+        reason: &'a str,
+    ) -> BoxFuture<'a, Result<(), PortError>> {
+        async move {
+            self.begin("bury").await?;
+            let wanted = receipt(&delivery.handle);
+            let mut state = self.lock();
+            let found = state
+                .messages
+                .iter()
+                .position(|message| message.receipt == wanted);
+            if let Some(found) = found {
+                let message = state.messages.remove(found);
+                state.dead.push((message.id, reason.to_owned()));
+            }
+            drop(state);
+            self.changed.notify_waiters();
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn backlog(&self) -> BoxFuture<'_, Result<Backlog, PortError>> {
+        async move {
+            let now = Instant::now();
+            let state = self.lock();
+            let visible = state
+                .messages
+                .iter()
+                .filter(|one| one.visible_at <= now)
+                .count();
+            Ok(Backlog {
+                visible: visible as u64,
+                in_flight: (state.messages.len() - visible) as u64,
+                oldest_age: None,
+            })
+        }
+        .boxed()
+    }
+}
+
+type Work = dyn Fn(Vec<Delivery>) -> BoxFuture<'static, Vec<Outcome>> + Send + Sync;
+
+/// What a test has its consumer do.
+pub(super) struct Scripted {
+    pace: Pace,
+    work: Box<Work>,
+    /// Ids in work now; one that is in work twice at once fails the test.
+    in_work: Arc<Mutex<BTreeSet<String>>>,
+}
+
+impl Consumer for Scripted {
+    fn name(&self) -> &'static str {
+        "scripted"
+    }
+
+    fn queue(&self) -> &'static str {
+        "scripted"
+    }
+
+    fn pace(&self) -> Pace {
+        self.pace.clone()
+    }
+
+    fn handle<'a>(&'a self, batch: &'a [Delivery]) -> BoxFuture<'a, Vec<Outcome>> {
+        let keys = batch
+            .iter()
+            .map(|one| one.group.clone().unwrap_or(one.id.clone()));
+        let guard = InWork::new(&self.in_work, keys.collect());
+        let work = (self.work)(batch.to_vec());
+        async move {
+            let _guard = guard;
+            work.await
+        }
+        .boxed()
+    }
+}
+
+struct InWork {
+    of: Arc<Mutex<BTreeSet<String>>>,
+    keys: BTreeSet<String>,
+}
+
+impl InWork {
+    fn new(of: &Arc<Mutex<BTreeSet<String>>>, keys: BTreeSet<String>) -> Self {
+        let mut now = of.lock().unwrap();
+        for key in &keys {
+            assert!(now.insert(key.clone()), "{key} is in two hands");
+        }
+        Self {
+            of: Arc::clone(of),
+            keys,
+        }
+    }
+}
+
+impl Drop for InWork {
+    fn drop(&mut self) {
+        let mut now = self.of.lock().unwrap();
+        for key in &self.keys {
+            now.remove(key);
+        }
+    }
+}
+
+struct Counter(AtomicU64);
+
+impl Ids for Counter {
+    fn entropy(&self) -> [u8; 32] {
+        let drawn = self.0.fetch_add(1, Ordering::Relaxed);
+        *blake3::hash(&drawn.to_le_bytes()).as_bytes()
+    }
+}
+
+/// A consumer that runs.
+pub(super) struct Running {
+    pub queue: Arc<Queue>,
+    pub monitor: Arc<Monitor>,
+    pub stop: CancellationToken,
+    pub task: JoinHandle<()>,
+}
+
+impl Running {
+    pub(super) fn status(&self) -> ConsumerStatus {
+        self.monitor.status(self.queue.now())
+    }
+
+    /// Stops it in order, and says how long that took.
+    pub(super) async fn stop(self) -> Duration {
+        let from = Instant::now();
+        self.stop.cancel();
+        self.task.await.unwrap();
+        assert_eq!(self.monitor.status(0).in_hand, 0);
+        from.elapsed()
+    }
+
+    /// Waits until nothing is left in the queue; says how long that took.
+    pub(super) async fn is_empty(&self, within: Duration) -> Duration {
+        let from = Instant::now();
+        while !self.queue.left().is_empty() {
+            assert!(from.elapsed() < within, "left: {:?}", self.queue.left());
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        from.elapsed()
+    }
+}
+
+pub(super) fn parts<F, W>(queue: &Arc<Queue>, pace: Pace, work: F) -> RunParts
+where
+    F: Fn(Vec<Delivery>) -> W + Send + Sync + 'static,
+    W: Future<Output = Vec<Outcome>> + Send + 'static,
+{
+    let consumer = Scripted {
+        pace,
+        work: Box::new(move |batch| work(batch).boxed()),
+        in_work: Arc::default(),
+    };
+    RunParts {
+        monitor: Arc::new(Monitor::new(&consumer)),
+        consumer: Arc::new(consumer),
+        port: Arc::clone(queue) as _,
+        clock: Arc::clone(queue) as _,
+        ids: Arc::new(Counter(AtomicU64::new(0))),
+        health: Health::default(),
+        wait: Duration::from_secs(20),
+        stop: CancellationToken::new(),
+    }
+}
+
+pub(super) fn start<F, W>(queue: &Arc<Queue>, pace: Pace, work: F) -> Running
+where
+    F: Fn(Vec<Delivery>) -> W + Send + Sync + 'static,
+    W: Future<Output = Vec<Outcome>> + Send + 'static,
+{
+    let parts = parts(queue, pace, work);
+    Running {
+        queue: Arc::clone(queue),
+        monitor: Arc::clone(&parts.monitor),
+        stop: parts.stop.clone(),
+        task: tokio::spawn(run_consumer(parts)),
+    }
+}
