@@ -8,7 +8,7 @@ use engine::ports::Envelopes as _;
 use engine::{Command, Publish, Refusal, Reply};
 use messaging::topic::Publication;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema, Type};
 use utoipa_axum::router::OpenApiRouter;
@@ -62,7 +62,7 @@ fn id_schema() -> Schema {
         .description(Some(
             "A text or a whole number; a number and the text of its digits are the same",
         ))
-        .example(Some(json!("p-1")))
+        .examples(["p-1"])
         .build()
         .into()
 }
@@ -81,7 +81,7 @@ fn amount() -> OneOfBuilder {
 fn amount_schema() -> Schema {
     amount()
         .description(Some("Minor units; the text of a number is taken too"))
-        .example(Some(json!(19_900)))
+        .examples([19_900])
         .build()
         .into()
 }
