@@ -3,12 +3,14 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use commerce::PRICE_MAX;
 use engine::ports::Envelopes as _;
 use engine::{Command, Publish, Refusal, Reply};
 use messaging::topic::Publication;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema, Type};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use wire::Code;
@@ -18,7 +20,9 @@ use crate::aws::sns::LogEnvelopes;
 use crate::http::args::JsonBody;
 use crate::http::error::{HttpError, HttpResult};
 use crate::state::App;
-use crate::workers::purchases::{MILEAGE_QUEUE, PurchaseMessage, TOPIC_PURCHASES, TRACKING_QUEUE};
+use crate::workers::purchases::{
+    ID_CHARACTERS_MAX, MILEAGE_QUEUE, PurchaseMessage, TOPIC_PURCHASES, TRACKING_QUEUE,
+};
 
 /// Whoever may say that something was bought gives points: not for everybody.
 pub fn operator() -> OpenApiRouter<App> {
@@ -30,22 +34,64 @@ pub fn operator() -> OpenApiRouter<App> {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct PurchaseArgs {
-    /// A text of 1 to 128 characters or a whole number. The same id is the same purchase.
-    #[schema(value_type = String, max_length = 128, example = "p-1")]
+    #[schema(schema_with = id_schema)]
     id: Value,
     /// Letters of either case are the same customer.
-    #[schema(max_length = 254, example = "ada@example.com")]
+    #[schema(min_length = 1, max_length = 254, example = "ada@example.com")]
     username: String,
-    /// 0 to 10^15, minor units; the text of such a number is taken too.
-    #[schema(value_type = i64, minimum = 0, example = 19900)]
+    #[schema(schema_with = amount_schema)]
     price: Value,
-    /// Passed on as it is.
     #[serde(default)]
-    #[schema(value_type = Option<i64>, minimum = 0)]
+    #[schema(schema_with = maybe_amount_schema, required = false)]
     mileage_accumulated: Option<Value>,
-    /// A text of 1 to 128 characters or a whole number.
-    #[schema(value_type = String, max_length = 128, example = "T-1")]
+    #[schema(schema_with = id_schema)]
     tracking_id: Value,
+}
+
+fn id_text() -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .min_length(Some(1))
+        .max_length(Some(ID_CHARACTERS_MAX))
+}
+
+fn id_schema() -> Schema {
+    OneOfBuilder::new()
+        .item(id_text())
+        .item(ObjectBuilder::new().schema_type(Type::Integer))
+        .description(Some(
+            "A text or a whole number; a number and the text of its digits are the same",
+        ))
+        .examples(["p-1"])
+        .build()
+        .into()
+}
+
+fn amount() -> OneOfBuilder {
+    let number = ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .minimum(Some(0))
+        .maximum(Some(PRICE_MAX));
+    let text = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .pattern(Some("^[0-9]+$"));
+    OneOfBuilder::new().item(number).item(text)
+}
+
+fn amount_schema() -> Schema {
+    amount()
+        .description(Some("Minor units; the text of a number is taken too"))
+        .examples([19_900])
+        .build()
+        .into()
+}
+
+fn maybe_amount_schema() -> Schema {
+    amount()
+        .item(ObjectBuilder::new().schema_type(Type::Null))
+        .description(Some("Passed on as it is"))
+        .build()
+        .into()
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -54,7 +100,7 @@ struct PurchaseView {
     #[schema(example = "The purchase is in both queues.")]
     message: &'static str,
     /// As it was given.
-    #[schema(value_type = String)]
+    #[schema(schema_with = id_schema)]
     id: Value,
     /// Of this publication: a repeat has another one.
     message_id: String,
