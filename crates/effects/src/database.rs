@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
-use crate::inbox;
+use crate::{inbox, parcels};
 
 /// How long a write waits for that of another process.
 const BUSY: Duration = Duration::from_secs(2);
@@ -43,7 +43,7 @@ pub struct Effects(pub Database);
 impl Effects {
     /// Nothing is opened yet.
     pub fn new(path: &Path) -> Self {
-        Self(Database::new(path, &[&[inbox::SCHEMA]]))
+        Self(Database::new(path, &[&[inbox::SCHEMA, parcels::SCHEMA]]))
     }
 }
 

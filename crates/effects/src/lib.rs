@@ -13,6 +13,7 @@
 
 mod database;
 mod inbox;
+pub mod parcels;
 
 pub use database::{Database, DatabaseError, Effects};
 pub use inbox::is_first;
