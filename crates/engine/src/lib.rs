@@ -31,11 +31,14 @@ mod waits;
 
 pub use command::{
     Aftermath, BidMessage, BodyHash, Command, CreateAuction, Envelope, KeyHash, Offer, OrderReply,
-    OwnSubscription, PlaceBid, PlaceOrder, Publish, QueueSpec, ReceiptReply, Refusal,
-    ReplenishmentChange, ReplenishmentReply, Reply, SubscriptionChange, TopicSettings,
+    OwnSubscription, PARCEL_NOTES_MAX, ParcelNote, PlaceBid, PlaceOrder, Publish, QueueSpec,
+    ReceiptReply, Refusal, ReplenishmentChange, ReplenishmentReply, Reply, SubscriptionChange,
+    TopicSettings,
 };
 pub use engine::{Engine, EngineError, Limits};
 pub use entry::{Buyer, Data, Entry, Family, Kind, OrderRecord, OrderStatus};
 pub use flow::{Counts, Flow, Flows};
-pub use relay::{TOPIC_AUCTIONS, TOPIC_OPERATIONS, TOPIC_ORDERS, TOPIC_STOCK, run_relay};
+pub use relay::{
+    TOPIC_AUCTIONS, TOPIC_OPERATIONS, TOPIC_ORDERS, TOPIC_PARCELS, TOPIC_STOCK, run_relay,
+};
 pub use waits::{Waiter, Waits, run_waits};

@@ -22,6 +22,8 @@ pub const TOPIC_STOCK: &str = "stock";
 pub const TOPIC_ORDERS: &str = "orders";
 /// Topic of what happens to auctions, but for the single bids.
 pub const TOPIC_AUCTIONS: &str = "auctions";
+/// Topic of what becomes of the parcels of orders.
+pub const TOPIC_PARCELS: &str = "parcels";
 /// Topic of what operations must hear.
 pub const TOPIC_OPERATIONS: &str = "operations";
 
@@ -57,6 +59,7 @@ fn topic(kind: Kind) -> Option<&'static str> {
         | Kind::AuctionForfeited
         | Kind::AuctionOffered
         | Kind::AuctionOfferAnswered => Some(TOPIC_AUCTIONS),
+        Kind::ParcelCreated | Kind::ParcelMoved => Some(TOPIC_PARCELS),
         Kind::ProductCreated
         | Kind::ProductUpdated
         | Kind::BidPlaced
@@ -166,7 +169,13 @@ pub async fn run_relay(
 
 /// Topics that nobody listens to cost nothing.
 async fn topics_with_subscribers(engine: &Engine) -> Result<Vec<&'static str>, EngineError> {
-    let topics = [TOPIC_STOCK, TOPIC_ORDERS, TOPIC_AUCTIONS, TOPIC_OPERATIONS];
+    let topics = [
+        TOPIC_STOCK,
+        TOPIC_ORDERS,
+        TOPIC_AUCTIONS,
+        TOPIC_PARCELS,
+        TOPIC_OPERATIONS,
+    ];
     engine
         .read(move |reader| {
             let mut subscribed = Vec::new();

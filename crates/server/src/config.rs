@@ -4,6 +4,7 @@
 //! In the environment two underscores step into a section: `FIRSTCOME_FACTORY__LEAD_TIME_MS`
 //! is `lead_time_ms` of `[factory]`.
 
+mod carrier;
 mod client;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use serde::{Deserialize, Serialize};
 
+pub use self::carrier::Carrier;
 pub use self::client::{ClientFlags, ClientSettings, load_client};
 use crate::aws::context::{is_account, is_region};
 use crate::declared::{self, DeclaredQueue, DeclaredTopic};
@@ -46,6 +48,7 @@ pub struct Config {
     /// here, and case does not matter, so that the environment can name it.
     pub factories: BTreeMap<String, String>,
     pub factory: Factory,
+    pub carrier: Carrier,
     pub outgoing: Outgoing,
     pub log: Log,
     /// Queues that are there from the start, with these attributes.
@@ -216,6 +219,7 @@ impl Default for Config {
                 overdue_s: 3_600,
                 ask_again_s: 60,
             },
+            carrier: Carrier::default(),
             outgoing: Outgoing {
                 allowed_hosts: Vec::new(),
             },
@@ -316,6 +320,8 @@ pub fn load(file: Option<&PathBuf>, flags: &Flags) -> Result<Config, ConfigError
         // What was found instead may be half a secret: it is not repeated.
         let what = if name.starts_with("aws.keys") {
             format!("must be a list of {{access_key, secret, account}}{from}")
+        } else if name.starts_with("carrier") {
+            format!("is not a known setting of [carrier], or not a text{from}")
         } else {
             format!("{}{from}", error.kind)
         };
@@ -406,6 +412,7 @@ fn check(config: &Config) -> Result<(), ConfigError> {
         ));
     }
     check_aws(config)?;
+    config.carrier.check()?;
     declared::check(&config.queues, &config.topics, &config.aws)?;
     match &config.auth.operator_token {
         Some(token) if token.0.len() < 16 => Err(ConfigError::new(

@@ -12,7 +12,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use effects::Effects;
-use engine::ports::Clock;
+use engine::ports::{Clock, Ids};
 use engine::{Engine, run_relay, run_waits};
 use outgoing::{AllowedHosts, Client, Timeouts};
 use tokio::net::{TcpListener, TcpSocket};
@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::adapters::{OsIds, SystemClock};
-use crate::config::{Config, ConfigError};
+use crate::config::{self, Config, ConfigError};
 use crate::realtime::{Hub, socketio};
 use crate::state::{App, Inner};
 use crate::workers::Health;
@@ -82,11 +82,20 @@ pub async fn serve(mut config: Config) -> Result<(), ServeError> {
             config.factories.insert(demo::FACTORY.to_owned(), url);
         }
         config.buy.sku.get_or_insert_with(|| demo::DONUT.to_owned());
+        if config.carrier.secret.is_none() && !config.carrier_is_open() {
+            // The demo's carrier is the only one then.
+            config.carrier.secret = Some(random_secret()?);
+        }
     }
     let clock = Arc::new(SystemClock);
     let engine = Engine::start(opened, clock, Arc::new(ids()?), config.engine_limits())?;
     let effects = Effects::new(&config.data.join("effects.db"));
-    let consumers = workers::consumers();
+    let parcel_news = Arc::default();
+    let consumers = workers::consumers(&workers::Parts {
+        engine: &engine,
+        effects: &effects,
+        parcel_news: &parcel_news,
+    });
     workers::ensure_queues(&engine, &config.factory, &consumers).await?;
     declared::apply(&engine, &config).await?;
     if config.demo {
@@ -116,6 +125,7 @@ pub async fn serve(mut config: Config) -> Result<(), ServeError> {
         workers: Health::default(),
         sns,
         effects,
+        parcel_news,
         engine: engine.clone(),
         config,
     });
@@ -124,6 +134,7 @@ pub async fn serve(mut config: Config) -> Result<(), ServeError> {
     let more = reference_factory.as_ref().map(factory::Factory::router);
     if let Some(factory) = &reference_factory {
         tasks.spawn(factory.run(cancel.clone()));
+        tasks.spawn(workers::carry_parcels(app.clone(), callable(address)));
     }
     let (router, io) = socketio::mount(&app, http::router(app.clone(), more));
     if app.config.email_send() {
@@ -168,6 +179,12 @@ impl Ended {
 
 fn ids() -> Result<OsIds, ServeError> {
     OsIds::new().map_err(|error| ServeError::Start(error.to_string()))
+}
+
+fn random_secret() -> Result<config::Secret, ServeError> {
+    let bits = ids()?.entropy();
+    let secret = wire::webhooks::Secret::from_random(&bits).expect("32 bytes are enough");
+    Ok(config::Secret(secret.reveal()))
 }
 
 async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeError> {

@@ -26,6 +26,8 @@ pub struct Inner {
     pub sns: crate::aws::sns::Sns,
     /// What follows an order, kept by its consumers.
     pub effects: effects::Effects,
+    /// Something became of a parcel that the sale's log does not have yet.
+    pub parcel_news: Arc<tokio::sync::Notify>,
 }
 
 impl App {

@@ -19,6 +19,7 @@ pub enum Code {
     InvalidHeader,
     InvalidJson,
     InvalidParameter,
+    InvalidSignature,
     InvalidToken,
     MethodNotAllowed,
     MissingField,
@@ -39,6 +40,8 @@ pub enum Code {
     OutcomeUnknown,
     Overloaded,
     OwnLot,
+    ParcelNotFound,
+    ParcelStepRefused,
     ProductExists,
     ProductNotFound,
     PurchaseLimit,
@@ -74,6 +77,7 @@ impl Code {
         Self::InvalidHeader,
         Self::InvalidJson,
         Self::InvalidParameter,
+        Self::InvalidSignature,
         Self::InvalidToken,
         Self::MethodNotAllowed,
         Self::MissingField,
@@ -94,6 +98,8 @@ impl Code {
         Self::OutcomeUnknown,
         Self::Overloaded,
         Self::OwnLot,
+        Self::ParcelNotFound,
+        Self::ParcelStepRefused,
         Self::ProductExists,
         Self::ProductNotFound,
         Self::PurchaseLimit,
@@ -130,6 +136,7 @@ impl Code {
             Self::InvalidHeader => "invalid_header",
             Self::InvalidJson => "invalid_json",
             Self::InvalidParameter => "invalid_parameter",
+            Self::InvalidSignature => "invalid_signature",
             Self::InvalidToken => "invalid_token",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::MissingField => "missing_field",
@@ -150,6 +157,8 @@ impl Code {
             Self::OutcomeUnknown => "outcome_unknown",
             Self::Overloaded => "overloaded",
             Self::OwnLot => "own_lot",
+            Self::ParcelNotFound => "parcel_not_found",
+            Self::ParcelStepRefused => "parcel_step_refused",
             Self::ProductExists => "product_exists",
             Self::ProductNotFound => "product_not_found",
             Self::PurchaseLimit => "purchase_limit",
@@ -172,12 +181,13 @@ impl Code {
     pub const fn status(self) -> u16 {
         match self {
             Self::InvalidHeader | Self::InvalidJson | Self::InvalidParameter => 400,
-            Self::InvalidToken | Self::Unauthorized => 401,
+            Self::InvalidSignature | Self::InvalidToken | Self::Unauthorized => 401,
             Self::AuctionNotFound
             | Self::BidNotFound
             | Self::MoveNotFound
             | Self::NotFound
             | Self::OrderNotFound
+            | Self::ParcelNotFound
             | Self::ProductNotFound
             | Self::QueueNotFound
             | Self::ReplenishmentNotFound => 404,
@@ -202,6 +212,7 @@ impl Code {
             | Self::OfferExpired
             | Self::OfferRunning
             | Self::OwnLot
+            | Self::ParcelStepRefused
             | Self::ProductExists
             | Self::PurchaseLimit
             | Self::PurgeInProgress
@@ -239,6 +250,7 @@ impl Code {
             Self::InvalidHeader => "A header has a value that is not allowed",
             Self::InvalidJson => "The body is not valid JSON",
             Self::InvalidParameter => "A parameter has a value that is not allowed",
+            Self::InvalidSignature => "The signature is missing, old or wrong",
             Self::InvalidToken => "The token is missing or wrong",
             Self::MethodNotAllowed => "This path does not take this method",
             Self::MissingField => "A field is missing",
@@ -259,6 +271,8 @@ impl Code {
             Self::OutcomeUnknown => "The store failed while this was being decided",
             Self::Overloaded => "The server is over its bounds",
             Self::OwnLot => "Sellers do not bid on their own lots",
+            Self::ParcelNotFound => "There is no such parcel",
+            Self::ParcelStepRefused => "The parcel goes no further",
             Self::ProductExists => "The sku is taken",
             Self::ProductNotFound => "There is no such product",
             Self::PurchaseLimit => "Purchase limit reached",

@@ -10,6 +10,7 @@ mod live;
 mod ops;
 pub mod orders;
 mod pages;
+pub mod parcels;
 mod products;
 mod queues;
 mod replenishments;

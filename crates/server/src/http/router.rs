@@ -20,7 +20,8 @@ use wire::{Code, Problem};
 
 use crate::http::error::HttpError;
 use crate::http::{
-    auctions, callbacks, health, live, ops, orders, pages, products, queues, replenishments,
+    auctions, callbacks, health, live, ops, orders, pages, parcels, products, queues,
+    replenishments,
 };
 use crate::state::App;
 
@@ -44,6 +45,7 @@ fn public() -> OpenApiRouter<App> {
         .merge(health::public())
         .merge(replenishments::factory())
         .merge(callbacks::factory())
+        .merge(parcels::public())
 }
 
 fn operator() -> OpenApiRouter<App> {
@@ -54,6 +56,7 @@ fn operator() -> OpenApiRouter<App> {
         .merge(live::operator())
         .merge(ops::operator())
         .merge(queues::operator())
+        .merge(parcels::operator())
         .merge(health::operator())
 }
 

@@ -221,7 +221,7 @@ impl Hub {
                 let subjects = [
                     everything.then_some(Subject::Everything),
                     Some(Subject::Line(entry.line)),
-                    (entry.kind.is_order()).then_some(Subject::Order(entry.subject)),
+                    about_order(entry).map(Subject::Order),
                 ];
                 for subject in subjects.into_iter().flatten() {
                     if map.contains_key(&subject) {
@@ -261,6 +261,14 @@ impl Hub {
                 tell_if_heard(Subject::Outbid(auction, name));
             }
         }
+    }
+}
+
+/// The order that an entry is about: its verdicts, and what becomes of its parcel.
+pub fn about_order(entry: &Entry) -> Option<u64> {
+    match entry.kind.family() {
+        Family::Order | Family::Parcel => Some(entry.subject),
+        Family::Goods | Family::Operations | Family::Auction | Family::Bid => None,
     }
 }
 

@@ -8,11 +8,14 @@ mod bids;
 pub mod consumer;
 mod consumers;
 mod deliveries;
+mod demo_carrier;
 pub mod events;
 mod keeper;
+mod parcel_teller;
 mod replenisher;
 mod runtime;
 mod sweeper;
+mod tracking;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,6 +30,8 @@ use tokio_util::task::TaskTracker;
 use crate::config::Factory;
 use crate::state::App;
 use crate::workers::consumer::Consumer;
+
+pub(crate) use self::demo_carrier::run as carry_parcels;
 
 /// Where requests to factories wait.
 pub const REPLENISHMENT_QUEUE: &str = "replenishment";
@@ -173,10 +178,22 @@ pub async fn ensure_queues(
     }
 }
 
+/// What consumers are made of.
+pub struct Parts<'a> {
+    pub engine: &'a Engine,
+    pub effects: &'a effects::Effects,
+    pub parcel_news: &'a Arc<tokio::sync::Notify>,
+}
+
 /// Those who follow what the shop does, each with a queue of its own.
 #[must_use]
-pub fn consumers() -> Vec<Arc<dyn Consumer>> {
-    Vec::new()
+pub fn consumers(parts: &Parts<'_>) -> Vec<Arc<dyn Consumer>> {
+    let tracking = tracking::Tracking::new(
+        parts.engine.clone(),
+        parts.effects.clone(),
+        Arc::clone(parts.parcel_news),
+    );
+    vec![Arc::new(tracking)]
 }
 
 /// Starts every worker; they end with the server's token.
@@ -192,6 +209,7 @@ pub fn start(
     let replenisher = replenisher::Replenisher::new(app.clone(), client);
     tracker.spawn(runtime::run(app.clone(), REPLENISHMENT_QUEUE, replenisher));
     tracker.spawn(keeper::run(app.clone()));
+    tracker.spawn(parcel_teller::run(app.clone()));
     tracker.spawn(sweeper::run(app.clone()));
     tracker.spawn(auctioneer::run(app.clone()));
     for _ in 0..bids::LOOPS {
