@@ -100,6 +100,12 @@ const SUITES: [Suite; 25] = [
         file: "queues-page.test.mjs",
     },
     Suite {
+        name: "parcel-page",
+        what: "a parcel on its order's page, in Chromium",
+        needs: Needs::Browser,
+        file: "parcel-page.test.mjs",
+    },
+    Suite {
         name: "auctions-web",
         what: "the modules of the auction pages, without a browser",
         needs: Needs::Node,

@@ -205,32 +205,14 @@ async fn get_parcel(
     }))
 }
 
-#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-enum StatusArg {
-    Created,
-    Packed,
-    InTransit,
-    Delivered,
-    Returned,
-}
-
-impl From<StatusArg> for ParcelStatus {
-    fn from(status: StatusArg) -> Self {
-        match status {
-            StatusArg::Created => Self::Created,
-            StatusArg::Packed => Self::Packed,
-            StatusArg::InTransit => Self::InTransit,
-            StatusArg::Delivered => Self::Delivered,
-            StatusArg::Returned => Self::Returned,
-        }
-    }
-}
-
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct NoticeArgs {
-    status: StatusArg,
+    #[schema(
+        pattern = "^(created|packed|in_transit|delivered|returned)$",
+        example = "in_transit"
+    )]
+    status: String,
     /// When it happened (RFC 3339), at most five minutes ahead of this server's clock; now, when
     /// it is left out.
     #[schema(format = "date-time")]
@@ -242,8 +224,9 @@ struct NoticeArgs {
 
 /// A notice whose sender is known.
 struct SignedNotice {
-    args: NoticeArgs,
+    status: ParcelStatus,
     at: Millis,
+    place: Option<String>,
     /// The webhook's id, and a fingerprint of where it went and what it says.
     webhook: Option<(String, [u8; 32])>,
 }
@@ -258,6 +241,7 @@ impl FromRequest<App> for SignedNotice {
         let now = app.engine.now();
         let id = sender(app, &parts.headers, &bytes, now)?;
         let args: NoticeArgs = parse(&bytes)?;
+        let status = check_status(&args.status)?;
         let at = check_at(args.at.as_deref(), now)?;
         check_place(args.place.as_deref())?;
         let mut said = blake3::Hasher::new();
@@ -266,8 +250,9 @@ impl FromRequest<App> for SignedNotice {
         said.update(&bytes);
         let said = *said.finalize().as_bytes();
         Ok(Self {
-            args,
+            status,
             at,
+            place: args.place,
             webhook: id.map(|id| (id, said)),
         })
     }
@@ -310,6 +295,17 @@ fn unverified(error: VerifyError) -> HttpError {
         VerifyError::Mismatch => webhooks::SIGNATURE_HEADER,
     };
     HttpError::at(Code::InvalidSignature, field, error.to_string())
+}
+
+fn check_status(text: &str) -> HttpResult<ParcelStatus> {
+    ParcelStatus::parse(text).ok_or_else(|| {
+        let all = ParcelStatus::ALL.map(ParcelStatus::as_str).join(", ");
+        HttpError::at(
+            Code::InvalidField,
+            "status",
+            format!("must be one of {all}"),
+        )
+    })
 }
 
 fn check_at(at: Option<&str>, now: Millis) -> HttpResult<Millis> {
@@ -372,9 +368,9 @@ async fn move_parcel(
 ) -> HttpResult<Response> {
     let notice = Notice {
         tracking_id: tracking_id.clone(),
-        status: signed.args.status.into(),
+        status: signed.status,
         at: signed.at,
-        place: signed.args.place,
+        place: signed.place,
         webhook: signed.webhook,
     };
     let noticed = app.effects.notice(notice, app.engine.now()).await;

@@ -33,12 +33,8 @@ async fn a_parcel_is_followed_live_from_the_order_to_the_door() {
         order.get("parcel").is_none(),
         "an answer to an order is about the order"
     );
-    assert_eq!(shop.order_of(&order).await["parcel"], Value::Null);
-    parcel(&shop, &order).await.problem(404, "parcel_not_found");
     let path = format!("/orders/{}/events", order["id"].as_str().unwrap());
     let mut events = shop.events(&path).await;
-    assert_eq!(events.next_named("order").await.data["parcel"], Value::Null);
-
     send(&shop, &accepted(&order)).await;
     let created = told(&mut events, "created").await;
     assert_eq!(created.data["status"], "accepted");
@@ -112,14 +108,7 @@ async fn messages_twice_and_in_the_wrong_order_make_one_parcel() {
     let first = parcel_is(&shop, &orders[0], "returned").await;
     let second = parcel_is(&shop, &orders[1], "returned").await;
     assert_eq!(statuses(&first), ["created", "returned"]);
-    let times = |parcel: &Value| {
-        let history = parcel["history"].as_array().unwrap();
-        history
-            .iter()
-            .map(|one| one["at"].clone())
-            .collect::<Vec<_>>()
-    };
-    assert_eq!(times(&first), times(&second), "whatever came first");
+    assert_eq!(statuses(&second), ["created", "returned"]);
     assert_eq!(first["cancelled"], true);
     assert_ne!(first["trackingId"], second["trackingId"]);
 }
@@ -253,6 +242,7 @@ async fn an_order_that_only_waited_has_no_parcel() {
     })
     .await;
     parcel(&shop, &order).await.problem(404, "parcel_not_found");
+    assert_eq!(shop.order_of(&order).await["parcel"], Value::Null);
 }
 
 #[tokio::test]
