@@ -50,7 +50,7 @@ const RUST: [(&str, &str); 3] = [
     ("doc", "the examples in the documentation of every crate"),
     ("fuzz", "made-up bytes for every decoder of requests"),
 ];
-const SUITES: [Suite; 25] = [
+const SUITES: [Suite; 26] = [
     Suite {
         name: "contract",
         what: "docs/openapi.json is what the server answers",

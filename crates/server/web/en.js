@@ -103,7 +103,7 @@ export const en = {
   "parcel.text.in_transit": "Your parcel is on its way to you.",
   "parcel.text.delivered": "Your parcel has been delivered.",
   "parcel.text.returned": "Your parcel goes back to the shop.",
-  "parcel.facts": "Tracking number {id}, last changed {when}",
+  "parcel.facts": "Tracking number {id}\nLast changed {when}",
 
   "orders.heading": "Your orders",
   "orders.place": "place {place}",

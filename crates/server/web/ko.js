@@ -100,7 +100,7 @@ export const ko = {
   "parcel.text.in_transit": "상품이 배송되고 있어요.",
   "parcel.text.delivered": "상품이 도착했어요.",
   "parcel.text.returned": "상품이 상점으로 되돌아가요.",
-  "parcel.facts": "운송장 번호 {id}, 마지막 변경 {when}",
+  "parcel.facts": "운송장 번호 {id}\n마지막 변경 {when}",
 
   "orders.heading": "내 주문",
   "orders.place": "순번 {place}",
