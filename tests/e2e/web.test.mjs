@@ -11,6 +11,7 @@ import * as format from "../../crates/server/web/format.js";
 import { chooseLanguage, DICTIONARIES, t, useLanguage } from "../../crates/server/web/i18n.js";
 import { backoffMs, EventParser } from "../../crates/server/web/live.js";
 import { bodyLabelText, pretty, readAttributes } from "../../crates/server/web/ops-message.js";
+import { describeParcel, newerParcel, parcelMoves } from "../../crates/server/web/parcel.js";
 import { example, fields, typeName } from "../../crates/server/web/schema.js";
 import { buyMode, stockState } from "../../crates/server/web/stock.js";
 import { describe as describeVerdict } from "../../crates/server/web/verdict.js";
@@ -262,6 +263,69 @@ describe("what a product's numbers mean", () => {
     ]) {
       assert.equal(stockState(product(changes), NOW), state, JSON.stringify(changes));
       assert.equal(buyMode(product(changes), 2, NOW), mode, JSON.stringify(changes));
+    }
+  });
+});
+
+describe("the parcel", () => {
+  const order = (status, parcel) => ({
+    status,
+    parcel: parcel && { trackingId: "trk_1", status: parcel, changedAt: "2026-11-21T09:00:00Z" },
+  });
+  const steps = (of) => describeParcel(of)?.steps.map((step) => step.state).join(" ") ?? null;
+
+  test("an accepted order has its steps, before and after its parcel is known", () => {
+    for (const [status, expected] of [
+      [undefined, "next next next next"],
+      ["created", "now next next next"],
+      ["packed", "done now next next"],
+      ["in_transit", "done done now next"],
+      ["delivered", "done done done done"],
+      ["returned", "done done"],
+    ]) {
+      assert.equal(steps(order("accepted", status)), expected, status);
+    }
+  });
+
+  test("other orders have none, but a cancelled one whose parcel was there", () => {
+    for (const status of ["pending", "sold_out", "rejected", "expired", "unknown", "cancelled"]) {
+      assert.equal(describeParcel(order(status)), null, status);
+    }
+    assert.equal(steps(order("cancelled", "returned")), "done done");
+    assert.equal(describeParcel(undefined), null);
+  });
+
+  test("every text exists in both languages", () => {
+    for (const language of ["en", "ko"]) {
+      useLanguage(language);
+      for (const status of [undefined, "created", "packed", "in_transit", "delivered", "returned"]) {
+        const view = describeParcel(order("accepted", status));
+        assert.doesNotMatch(JSON.stringify(view), /undefined|\{id|parcel\./);
+      }
+    }
+    useLanguage("en");
+  });
+
+  test("an older answer turns nothing back", () => {
+    const at = (status) => ({ status });
+    assert.deepEqual(newerParcel(at("delivered"), at("packed")), at("delivered"));
+    assert.deepEqual(newerParcel(at("packed"), at("returned")), at("returned"));
+    assert.deepEqual(newerParcel(at("packed"), undefined), at("packed"));
+    assert.deepEqual(newerParcel(at("packed"), null), at("packed"));
+    assert.deepEqual(newerParcel(undefined, at("created")), at("created"));
+  });
+
+  test("it is listened to as long as something may come", () => {
+    for (const [status, parcel, moves] of [
+      ["accepted", undefined, true],
+      ["accepted", "in_transit", true],
+      ["accepted", "delivered", false],
+      ["cancelled", undefined, false],
+      ["cancelled", "in_transit", true],
+      ["cancelled", "returned", false],
+      ["sold_out", undefined, false],
+    ]) {
+      assert.equal(parcelMoves(order(status, parcel)), moves, `${status} ${parcel}`);
     }
   });
 });

@@ -112,6 +112,12 @@ const SUITES: [Suite; 26] = [
         file: "test_webhooks.py",
     },
     Suite {
+        name: "parcel-page",
+        what: "a parcel on its order's page, in Chromium",
+        needs: Needs::Browser,
+        file: "parcel-page.test.mjs",
+    },
+    Suite {
         name: "auctions-web",
         what: "the modules of the auction pages, without a browser",
         needs: Needs::Node,

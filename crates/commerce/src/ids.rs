@@ -22,6 +22,29 @@ pub const SECRET_BYTES: usize = 10;
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Secret(pub [u8; SECRET_BYTES]);
 
+impl Secret {
+    /// As it stands in an id: 16 characters.
+    pub fn to_base32(self) -> String {
+        let mut text = String::with_capacity(SECRET_CHARACTERS);
+        self.write_base32(&mut text);
+        text
+    }
+
+    fn write_base32(self, text: &mut String) {
+        for five_bytes in self.0.chunks_exact(5) {
+            let mut bits = five_bytes
+                .iter()
+                .fold(0u64, |bits, byte| (bits << 8) | u64::from(*byte));
+            bits <<= 24;
+            for _ in 0..8 {
+                let five = usize::try_from(bits >> 59).expect("five bits");
+                text.push(char::from(ALPHABET[five]));
+                bits <<= 5;
+            }
+        }
+    }
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(..)")
@@ -48,17 +71,7 @@ fn encode(prefix: &str, seq: u64, secret: Secret) -> String {
         let five = usize::try_from((seq >> (5 * i)) & 31).expect("five bits");
         text.push(char::from(ALPHABET[five]));
     }
-    for five_bytes in secret.0.chunks_exact(5) {
-        let mut bits = five_bytes
-            .iter()
-            .fold(0u64, |bits, byte| (bits << 8) | u64::from(*byte));
-        bits <<= 24;
-        for _ in 0..8 {
-            let five = usize::try_from(bits >> 59).expect("five bits");
-            text.push(char::from(ALPHABET[five]));
-            bits <<= 5;
-        }
-    }
+    secret.write_base32(&mut text);
     text
 }
 

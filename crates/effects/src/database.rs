@@ -12,7 +12,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::contain::contain;
-use crate::{ads, alerts, inbox, mails, pauses, webhooks};
+use crate::{ads, alerts, inbox, mails, parcels, pauses, webhooks};
 
 /// How long a write waits for that of another process.
 const BUSY: Duration = Duration::from_secs(2);
@@ -53,6 +53,7 @@ impl Effects {
                 alerts::SCHEMA,
                 mails::SCHEMA,
                 ads::SCHEMA,
+                parcels::SCHEMA,
             ]],
         ))
     }

@@ -4,14 +4,14 @@
 //! the log, and recomputes everything from the first entry on. It reads only, so it runs beside
 //! a live server; entries that arrive while it runs are included.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use commerce::{Email, Hash, LineId, Millis, chain, commit_to_buyer, genesis};
 
 use crate::decide::{SYSTEM_LINE, hex};
 use crate::engine::Limits;
-use crate::entry::{Buyer, Data, Entry, Kind, OrderStatus};
+use crate::entry::{Buyer, Data, Entry, Family, Kind, OrderStatus};
 use crate::ports::{Reader, StoreError};
 
 mod auctions;
@@ -87,6 +87,8 @@ struct Audit<'a> {
     system: (u64, Hash),
     /// The state of every order that is not final yet or may be cancelled.
     orders: HashMap<u64, (OrderStatus, u64)>,
+    /// Those that were accepted and are cancelled.
+    given_back: HashSet<u64>,
     /// When each idempotency key was last used for an order.
     keys: HashMap<[u8; 16], Millis>,
     key_retention: Millis,
@@ -116,6 +118,7 @@ pub fn audit_with(reader: &dyn Reader, key_retention: Duration) -> Result<Report
         auctions: HashMap::new(),
         system: (0, genesis(SYSTEM_LINE)),
         orders: HashMap::new(),
+        given_back: HashSet::new(),
         keys: HashMap::new(),
         key_retention: Millis::try_from(key_retention.as_millis()).unwrap_or(Millis::MAX),
         replenishments: HashMap::new(),
@@ -222,6 +225,18 @@ impl Audit<'_> {
             self.broken(11, entry, "does not follow from the entry before it");
         }
         self.system = (entry.seq, entry.hash);
+        if entry.kind.family() == Family::Parcel && !self.was_accepted(entry.subject) {
+            self.broken(
+                9,
+                entry,
+                "tells of a parcel of an order that was not accepted",
+            );
+        }
+    }
+
+    fn was_accepted(&self, order: u64) -> bool {
+        let stands = matches!(self.orders.get(&order), Some((OrderStatus::Accepted, _)));
+        stands || self.given_back.contains(&order)
     }
 
     /// Rule 11: every entry carries the hash of the one before it in its line.
@@ -452,6 +467,7 @@ impl Audit<'_> {
     fn cancellation(&mut self, entry: &Entry, units: u64) {
         match self.orders.remove(&entry.subject) {
             Some((OrderStatus::Accepted, ordered)) if ordered == units => {
+                self.given_back.insert(entry.subject);
                 if let Some(line) = self.lines.get_mut(&entry.line) {
                     line.allocated = line.allocated.saturating_sub(units);
                     line.refused = None;

@@ -106,6 +106,20 @@ pub struct QueueSpec {
     pub config: QueueConfig,
 }
 
+/// Something about an order's parcel, for those who listen. Says nothing new when it is repeated.
+#[derive(Debug, Clone)]
+pub struct ParcelNote {
+    pub order: OrderId,
+    pub tracking_id: String,
+    /// Where it is now.
+    pub status: &'static str,
+    /// It is the parcel's first.
+    pub is_new: bool,
+}
+
+/// Notes in one command.
+pub const PARCEL_NOTES_MAX: usize = 256;
+
 /// One publication to a topic, with the envelopes its subscribers get it in. The engine knows
 /// no wire format: whoever proposes the command has written them.
 #[derive(Debug, Clone, Default)]
@@ -398,6 +412,11 @@ pub enum Command {
         /// Each with its topic.
         publications: Vec<(&'static str, Publish)>,
     },
+    /// Writes into the log what became of parcels: at most [`PARCEL_NOTES_MAX`]. Changes nothing
+    /// else; a note about an order that is not there is refused, the others are written.
+    TellParcels {
+        notes: Vec<ParcelNote>,
+    },
     /// Writes a row and commits: what readiness means.
     Probe,
 }
@@ -449,6 +468,7 @@ impl Command {
             Self::DeadLetter { .. } => "dead_letter",
             Self::Redrive { .. } => "redrive",
             Self::Relay { .. } => "relay",
+            Self::TellParcels { .. } => "tell_parcels",
             Self::Probe => "probe",
         }
     }

@@ -78,6 +78,8 @@ kinds! {
     BidAccepted = 61, "bid.accepted";
     BidRefused = 62, "bid.refused";
     BidRetracted = 63, "bid.retracted";
+    ParcelCreated = 70, "parcel.created";
+    ParcelMoved = 71, "parcel.moved";
 }
 
 /// What an entry says of a bid.
@@ -99,6 +101,8 @@ pub enum Family {
     Auction,
     Bid,
     Operations,
+    /// The parcel of an order: a note, so that those who listen hear of it.
+    Parcel,
 }
 
 impl Kind {
@@ -106,7 +110,9 @@ impl Kind {
     pub const fn is_order(self) -> bool {
         match self.family() {
             Family::Order => true,
-            Family::Goods | Family::Operations | Family::Auction | Family::Bid => false,
+            Family::Goods | Family::Operations | Family::Auction | Family::Bid | Family::Parcel => {
+                false
+            }
         }
     }
 
@@ -198,6 +204,7 @@ impl Kind {
             Self::BidPlaced | Self::BidAccepted | Self::BidRefused | Self::BidRetracted => {
                 Family::Bid
             }
+            Self::ParcelCreated | Self::ParcelMoved => Family::Parcel,
         }
     }
 }

@@ -32,13 +32,15 @@ mod waits;
 
 pub use command::{
     Aftermath, BidMessage, BodyHash, Command, CreateAuction, Envelope, KeyHash, Offer, OrderReply,
-    OwnSubscription, PlaceBid, PlaceOrder, Publish, QueueSpec, ReceiptReply, Refusal, Relay,
-    ReplenishmentChange, ReplenishmentReply, Reply, SubscriptionChange, TopicSettings,
+    OwnSubscription, PARCEL_NOTES_MAX, ParcelNote, PlaceBid, PlaceOrder, Publish, QueueSpec,
+    ReceiptReply, Refusal, Relay, ReplenishmentChange, ReplenishmentReply, Reply,
+    SubscriptionChange, TopicSettings,
 };
 pub use engine::{Engine, EngineError, Limits};
 pub use entry::{BidStep, Buyer, Data, Entry, Family, Kind, OrderRecord, OrderStatus};
 pub use flow::{Counts, Flow, Flows};
 pub use relay::{
-    TOPIC_AUCTIONS, TOPIC_CUSTOMERS, TOPIC_OPERATIONS, TOPIC_ORDERS, TOPIC_STOCK, run_relay, told,
+    TOPIC_AUCTIONS, TOPIC_CUSTOMERS, TOPIC_OPERATIONS, TOPIC_ORDERS, TOPIC_PARCELS, TOPIC_STOCK,
+    run_relay, told,
 };
 pub use waits::{Waiter, Waits, run_waits};

@@ -27,6 +27,8 @@ pub const TOPIC_ORDERS: &str = "orders";
 pub const TOPIC_CUSTOMERS: &str = "customers.fifo";
 /// Topic of what happens to auctions, but for the single bids.
 pub const TOPIC_AUCTIONS: &str = "auctions";
+/// Topic of what becomes of the parcels of orders.
+pub const TOPIC_PARCELS: &str = "parcels";
 /// Topic of what operations must hear.
 pub const TOPIC_OPERATIONS: &str = "operations";
 
@@ -49,7 +51,7 @@ impl Relay {
     const fn topics(self) -> &'static [&'static str] {
         match self {
             Self::Shop => &[TOPIC_STOCK, TOPIC_AUCTIONS, TOPIC_OPERATIONS],
-            Self::Orders => &[TOPIC_ORDERS, TOPIC_CUSTOMERS],
+            Self::Orders => &[TOPIC_ORDERS, TOPIC_CUSTOMERS, TOPIC_PARCELS],
         }
     }
 
@@ -80,6 +82,7 @@ const fn topics(kind: Kind) -> &'static [&'static str] {
         | Kind::AuctionForfeited
         | Kind::AuctionOffered
         | Kind::AuctionOfferAnswered => &[TOPIC_AUCTIONS],
+        Kind::ParcelCreated | Kind::ParcelMoved => &[TOPIC_PARCELS],
         Kind::ProductCreated
         | Kind::ProductUpdated
         | Kind::BidPlaced

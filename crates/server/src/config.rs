@@ -5,6 +5,7 @@
 //! is `lead_time_ms` of `[factory]`.
 
 mod alerts;
+mod carrier;
 mod client;
 mod consumers;
 mod customers;
@@ -23,6 +24,7 @@ use figment::providers::{Env, Format, Serialized, Toml};
 use serde::{Deserialize, Serialize};
 
 pub use self::alerts::Alerts;
+pub use self::carrier::Carrier;
 pub use self::client::{ClientFlags, ClientSettings, load_client};
 pub use self::consumers::Consumers;
 pub use self::customers::{Marketing, MarketingSystem, Mileage, Vip};
@@ -65,6 +67,7 @@ pub struct Config {
     /// here, and case does not matter, so that the environment can name it.
     pub factories: BTreeMap<String, String>,
     pub factory: Factory,
+    pub carrier: Carrier,
     pub outgoing: Outgoing,
     /// The customers database: a path, or `sqlite:PATH`; `<data>/customers.db` when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -248,6 +251,7 @@ impl Default for Config {
                 overdue_s: 3_600,
                 ask_again_s: 60,
             },
+            carrier: Carrier::default(),
             outgoing: Outgoing {
                 allowed_hosts: Vec::new(),
             },
@@ -364,6 +368,8 @@ pub fn load(file: Option<&PathBuf>, flags: &Flags) -> Result<Config, ConfigError
             format!("must be a text{from}")
         } else if name == "mail.smtp" || name == "mail.smtp.password" {
             format!("must be a table {{host, port, tls, user, password, ca_file}}, the password in quotes{from}")
+        } else if name.starts_with("carrier") {
+            format!("is not a known setting of [carrier], or not a text{from}")
         } else {
             format!("{}{from}", error.kind)
         };
@@ -460,6 +466,7 @@ fn check(config: &Config) -> Result<(), ConfigError> {
     config.mail.check()?;
     roles::check(config)?;
     workers::check(config)?;
+    config.carrier.check()?;
     declared::check(&config.queues, &config.topics, &config.aws)?;
     match &config.auth.operator_token {
         Some(token) if token.0.len() < 16 => Err(ConfigError::new(

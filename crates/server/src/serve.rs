@@ -16,7 +16,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use engine::ports::Clock;
+use engine::ports::{Clock, Ids};
 use engine::{Engine, run_relay, run_waits};
 use outgoing::{AllowedHosts, Client, Timeouts};
 use tokio_util::sync::CancellationToken;
@@ -30,7 +30,7 @@ pub use self::reference_factory::serve_factory;
 use self::signals::{Signals, cancel_on_signal};
 use self::workers_alone::serve_workers;
 use crate::adapters::{OsIds, SystemClock};
-use crate::config::{Config, ConfigError, Role, Shape};
+use crate::config::{self, Config, ConfigError, Role, Shape};
 use crate::realtime::{Hub, socketio};
 use crate::state::{App, Inner};
 use crate::workers::consumer::Consumer;
@@ -99,6 +99,10 @@ async fn serve_shop(mut config: Config) -> Result<(), ServeError> {
     }
     if config.demo {
         config.buy.sku.get_or_insert_with(|| demo::DONUT.to_owned());
+        if config.carrier.secret.is_none() && !config.carrier_is_open() {
+            // The demo's carrier is the only one then.
+            config.carrier.secret = Some(random_secret()?);
+        }
     }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (engine_clock, limits) = (Arc::clone(&clock), config.engine_limits());
@@ -137,6 +141,7 @@ async fn serve_shop(mut config: Config) -> Result<(), ServeError> {
         consumers: recalled(&consumers, &parts).await,
         customers: parts.customers.clone(),
         effects: parts.effects.clone(),
+        parcel_news: Arc::clone(&parts.parcel_news),
         engine: engine.clone(),
         config,
     });
@@ -148,6 +153,7 @@ async fn serve_shop(mut config: Config) -> Result<(), ServeError> {
     let more = reference_factory.as_ref().map(factory::Factory::router);
     if let Some(factory) = &reference_factory {
         tasks.spawn(factory.run(cancel.clone()));
+        tasks.spawn(workers::carry_parcels(app.clone(), callable(address)));
     }
     let (router, io) = socketio::mount(&app, http::router(app.clone(), more));
     if app.config.email_send() {
@@ -192,6 +198,12 @@ impl Ended {
 
 fn ids() -> Result<OsIds, ServeError> {
     OsIds::new().map_err(|error| ServeError::Start(error.to_string()))
+}
+
+fn random_secret() -> Result<config::Secret, ServeError> {
+    let bits = ids()?.entropy();
+    let secret = wire::webhooks::Secret::from_random(&bits).expect("32 bytes are enough");
+    Ok(config::Secret(secret.reveal()))
 }
 
 /// The consumers of this process, paused where an operator has paused them.

@@ -30,6 +30,8 @@ pub struct Inner {
     pub customers: effects::Customers,
     /// Who follows what the shop does, in this process: what each is doing.
     pub consumers: crate::workers::Consumers,
+    /// Something became of a parcel that the sale's log does not have yet.
+    pub parcel_news: Arc<tokio::sync::Notify>,
 }
 
 impl App {

@@ -37,6 +37,8 @@ const TYPES = new Set([
   "bid.accepted",
   "bid.refused",
   "bid.retracted",
+  "parcel.created",
+  "parcel.moved",
 ]);
 
 const TONES = {
@@ -79,6 +81,7 @@ const columns = [
 const numberText = (value) => (value === undefined ? "–" : count(value, lang()));
 
 function detail(one) {
+  if (one.type.startsWith("parcel.")) return `${t(`parcel.${one.status}`)} · ${one.reference}`;
   if (one.type === "message.dead_lettered") {
     return [reasonText(one.reason), one.deadLetterQueue].filter(Boolean).join(" → ");
   }

@@ -14,6 +14,7 @@ import {
   rememberOrder,
 } from "./orders.js";
 import { confirm, notice } from "./page.js";
+import { newerParcel } from "./parcel.js";
 
 /** How many orders are asked for again when a page is shown. */
 const REFRESH_MAX = 10;
@@ -58,7 +59,7 @@ export class OrderList {
   learn(order, name) {
     const known = listOrders(order.sku).find((one) => one.id === order.id);
     if (known && RANK[known.status] > RANK[order.status]) return known;
-    const kept = rememberOrder(order, name);
+    const kept = rememberOrder({ ...order, parcel: newerParcel(known?.parcel, order.parcel) }, name);
     this.#onChange?.(kept);
     this.draw();
     return kept;
@@ -130,6 +131,7 @@ export class OrderList {
       facts.push(t("orders.ahead", { count: count(order.ahead ?? 0, lang()) }));
       if (order.estimateSeconds !== undefined) facts.push(estimateText(order));
     }
+    if (order.parcel) facts.push(t(`parcel.${order.parcel.status}`));
     facts.push(moment(order.placedAt, lang()));
     setText(words.lastChild, facts.join(" · "));
     const cancellable = isCancellable(order);

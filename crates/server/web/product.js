@@ -21,6 +21,7 @@ import {
   placeOrder,
 } from "./orders.js";
 import { eachSecond, perFrame, setConnection, setTab, startPage } from "./page.js";
+import { drawParcel, parcelMoves } from "./parcel.js";
 import { sharpener } from "./sharpen.js";
 import { buyMode, limitText, lineText, opensText, stockState, stockText } from "./stock.js";
 import { drawVerdict } from "./verdict.js";
@@ -53,7 +54,6 @@ const orders = new OrderList({
   sku,
   onChange(order) {
     if (shown.kind === "order" && shown.order.id === order.id) shown = { ...shown, order };
-    if (isFinal(order)) unwatch(order.id);
     redraw();
   },
 });
@@ -66,6 +66,8 @@ function draw() {
   drawProduct();
   drawForm();
   const status = drawVerdict(shown, act);
+  drawParcel(shown.order);
+  unwatchSettled();
   const name = product?.name ?? sku;
   const ahead = count(shown.order?.ahead ?? 0, lang());
   setTab(t(`tab.${status}`, { name, ahead }), status);
@@ -274,8 +276,13 @@ function hear(type, data) {
   }
 }
 
+/** An order without its verdict, and the one that is shown while its parcel moves. */
+function isWatched(order) {
+  return !isFinal(order) || (shown.order?.id === order.id && parcelMoves(order));
+}
+
 function watch(order) {
-  if (isFinal(order) || streams.has(order.id)) {
+  if (!isWatched(order) || streams.has(order.id)) {
     redraw();
     return;
   }
@@ -292,9 +299,13 @@ function watch(order) {
   streams.set(order.id, stream);
 }
 
-function unwatch(id) {
-  streams.get(id)?.close();
-  streams.delete(id);
+function unwatchSettled() {
+  const known = new Map(orders.orders.map((order) => [order.id, order]));
+  for (const [id, stream] of streams) {
+    if (known.has(id) && isWatched(known.get(id))) continue;
+    stream.close();
+    streams.delete(id);
+  }
 }
 
 // ---------------------------------------------------------------- start

@@ -22,6 +22,7 @@ pub enum Code {
     InvalidHeader,
     InvalidJson,
     InvalidParameter,
+    InvalidSignature,
     InvalidToken,
     MailNotFound,
     MethodNotAllowed,
@@ -43,6 +44,8 @@ pub enum Code {
     OutcomeUnknown,
     Overloaded,
     OwnLot,
+    ParcelNotFound,
+    ParcelStepRefused,
     ProductExists,
     ProductNotFound,
     PurchaseLimit,
@@ -83,6 +86,7 @@ impl Code {
         Self::InvalidHeader,
         Self::InvalidJson,
         Self::InvalidParameter,
+        Self::InvalidSignature,
         Self::InvalidToken,
         Self::MailNotFound,
         Self::MethodNotAllowed,
@@ -104,6 +108,8 @@ impl Code {
         Self::OutcomeUnknown,
         Self::Overloaded,
         Self::OwnLot,
+        Self::ParcelNotFound,
+        Self::ParcelStepRefused,
         Self::ProductExists,
         Self::ProductNotFound,
         Self::PurchaseLimit,
@@ -144,6 +150,7 @@ impl Code {
             Self::InvalidHeader => "invalid_header",
             Self::InvalidJson => "invalid_json",
             Self::InvalidParameter => "invalid_parameter",
+            Self::InvalidSignature => "invalid_signature",
             Self::InvalidToken => "invalid_token",
             Self::MailNotFound => "mail_not_found",
             Self::MethodNotAllowed => "method_not_allowed",
@@ -165,6 +172,8 @@ impl Code {
             Self::OutcomeUnknown => "outcome_unknown",
             Self::Overloaded => "overloaded",
             Self::OwnLot => "own_lot",
+            Self::ParcelNotFound => "parcel_not_found",
+            Self::ParcelStepRefused => "parcel_step_refused",
             Self::ProductExists => "product_exists",
             Self::ProductNotFound => "product_not_found",
             Self::PurchaseLimit => "purchase_limit",
@@ -190,7 +199,7 @@ impl Code {
     pub const fn status(self) -> u16 {
         match self {
             Self::InvalidHeader | Self::InvalidJson | Self::InvalidParameter => 400,
-            Self::InvalidToken | Self::Unauthorized => 401,
+            Self::InvalidSignature | Self::InvalidToken | Self::Unauthorized => 401,
             Self::AuctionNotFound
             | Self::BidNotFound
             | Self::CustomerNotFound
@@ -198,6 +207,7 @@ impl Code {
             | Self::MoveNotFound
             | Self::NotFound
             | Self::OrderNotFound
+            | Self::ParcelNotFound
             | Self::ProductNotFound
             | Self::ConsumerNotFound
             | Self::QueueNotFound
@@ -224,6 +234,7 @@ impl Code {
             | Self::OfferExpired
             | Self::OfferRunning
             | Self::OwnLot
+            | Self::ParcelStepRefused
             | Self::ProductExists
             | Self::PurchaseLimit
             | Self::PurgeInProgress
@@ -264,6 +275,7 @@ impl Code {
             Self::InvalidHeader => "A header has a value that is not allowed",
             Self::InvalidJson => "The body is not valid JSON",
             Self::InvalidParameter => "A parameter has a value that is not allowed",
+            Self::InvalidSignature => "The signature is missing, old or wrong",
             Self::InvalidToken => "The token is missing or wrong",
             Self::MethodNotAllowed => "This path does not take this method",
             Self::MissingField => "A field is missing",
@@ -285,6 +297,8 @@ impl Code {
             Self::OutcomeUnknown => "The store failed while this was being decided",
             Self::Overloaded => "The server is over its bounds",
             Self::OwnLot => "Sellers do not bid on their own lots",
+            Self::ParcelNotFound => "There is no such parcel",
+            Self::ParcelStepRefused => "The parcel goes no further",
             Self::ProductExists => "The sku is taken",
             Self::ProductNotFound => "There is no such product",
             Self::PurchaseLimit => "Purchase limit reached",

@@ -6,6 +6,7 @@
 
 mod auctions;
 mod orders;
+mod parcels;
 mod queues;
 mod stock;
 mod topics;
@@ -132,6 +133,7 @@ impl Batch {
             Command::CancelAuction { auction } => self.cancel_auction(auction),
             Command::AuctionDue { auction } => self.auction_due(auction),
             Command::AfterClose { auction, what } => self.after_close(auction, what),
+            Command::TellParcels { notes } => self.tell_parcels(notes),
             command => self.decide_messaging(command),
         }
     }
@@ -230,6 +232,7 @@ impl Batch {
             | Command::CancelAuction { .. }
             | Command::AuctionDue { .. }
             | Command::AfterClose { .. }
+            | Command::TellParcels { .. }
             | Command::Probe => unreachable!("decided above"),
         }
     }
@@ -352,8 +355,8 @@ impl Batch {
         }
     }
 
-    /// Writes an entry that concerns no product.
-    fn record_system(&mut self, kind: Kind, data: &Data<'_>) {
+    /// Writes an entry that belongs to no product's line; about the order `subject`, or 0.
+    fn record_system(&mut self, kind: Kind, subject: u64, data: &Data<'_>) {
         let seq = self.next_seq();
         let data = encode(data);
         let (prev, before) = self.system;
@@ -364,7 +367,7 @@ impl Batch {
             prev,
             kind,
             at: self.now,
-            subject: 0,
+            subject,
             data,
             hash,
             buyer: None,

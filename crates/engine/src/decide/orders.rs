@@ -181,7 +181,7 @@ impl Batch {
         }))
     }
 
-    fn find_order(&self, seq: u64) -> Option<OrderRecord> {
+    pub(super) fn find_order(&self, seq: u64) -> Option<OrderRecord> {
         self.new_orders
             .get(&seq)
             .or_else(|| self.loaded.orders.get(&seq))

@@ -40,6 +40,9 @@ pub(crate) fn touch<'a>(
                 }
             }
             Command::CancelOrder { id } => touch.orders.push(id.seq),
+            Command::TellParcels { notes } => {
+                touch.orders.extend(notes.iter().map(|note| note.order.seq));
+            }
             Command::CreateProduct(new) => product(&mut touch, &new.sku),
             Command::ChangeProduct { sku, .. } | Command::Settle { sku } => {
                 product(&mut touch, sku);
@@ -246,6 +249,7 @@ fn touch_messaging(touch: &mut Touch, command: &Command) {
         | Command::CancelAuction { .. }
         | Command::AuctionDue { .. }
         | Command::AfterClose { .. }
+        | Command::TellParcels { .. }
         | Command::Sweep { .. }
         | Command::Probe => {}
     }
@@ -331,6 +335,7 @@ pub(crate) fn ends_batch(command: &Command) -> bool {
         | Command::CancelAuction { .. }
         | Command::AuctionDue { .. }
         | Command::AfterClose { .. }
+        | Command::TellParcels { .. }
         | Command::TagQueue { .. }
         | Command::SendMessage { .. }
         | Command::SendMessages { .. }

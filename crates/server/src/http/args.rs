@@ -28,7 +28,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
 
     async fn from_request(request: Request, _: &S) -> HttpResult<Self> {
         check_content_type(request.headers())?;
-        parse(&body(request.into_body()).await?).map(Self)
+        parse(&read_body(request.into_body()).await?).map(Self)
     }
 }
 
@@ -40,7 +40,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for MaybeJsonBody<T> {
 
     async fn from_request(request: Request, _: &S) -> HttpResult<Self> {
         let (parts, content) = request.into_parts();
-        let bytes = body(content).await?;
+        let bytes = read_body(content).await?;
         if bytes.is_empty() {
             return Ok(Self(None));
         }
@@ -67,7 +67,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for OrderRequest<T> {
         let scope = request.uri().path();
         let key = idempotency_key(headers)?.map(|key| key_hash(scope, key));
         Ok(Self {
-            body: parse(&body(request.into_body()).await?)?,
+            body: parse(&read_body(request.into_body()).await?)?,
             key,
             prefer,
         })
@@ -85,7 +85,8 @@ fn key_hash(scope: &str, key: &str) -> KeyHash {
     KeyHash(hash)
 }
 
-async fn body(body: axum::body::Body) -> HttpResult<axum::body::Bytes> {
+/// The bytes of a body, as they came.
+pub(crate) async fn read_body(body: axum::body::Body) -> HttpResult<axum::body::Bytes> {
     let collected = tokio::time::timeout(BODY_WITHIN, to_bytes(body, BODY_BYTES_MAX));
     match collected.await {
         Ok(Ok(bytes)) => Ok(bytes),
@@ -100,7 +101,7 @@ async fn body(body: axum::body::Body) -> HttpResult<axum::body::Bytes> {
     }
 }
 
-fn check_content_type(headers: &HeaderMap) -> HttpResult<()> {
+pub(crate) fn check_content_type(headers: &HeaderMap) -> HttpResult<()> {
     let Some(value) = headers.get(header::CONTENT_TYPE) else {
         return Err(wrong_type("it is missing"));
     };
@@ -209,7 +210,10 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for QueryArgs<T> {
 }
 
 /// The bytes of a header, if it is there once and printable ASCII.
-fn single<'a>(headers: &'a HeaderMap, name: &'static str) -> HttpResult<Option<&'a str>> {
+pub(crate) fn single<'a>(
+    headers: &'a HeaderMap,
+    name: &'static str,
+) -> HttpResult<Option<&'a str>> {
     let mut values = headers.get_all(name).iter();
     let Some(value) = values.next() else {
         return Ok(None);

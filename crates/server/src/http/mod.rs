@@ -14,6 +14,7 @@ mod mails;
 mod ops;
 pub mod orders;
 mod pages;
+pub mod parcels;
 mod products;
 mod purchase;
 mod queues;

@@ -18,6 +18,7 @@ use wire::{Code, Problem};
 
 use crate::http::args::{AcceptsKorean, OrderRequest};
 use crate::http::error::{HttpError, HttpResult};
+use crate::http::parcels::brief_of;
 use crate::http::products::check_email;
 use crate::http::verdict::wait_for_verdict;
 use crate::http::views::{OrderView, ProblemView, Standing};
@@ -264,7 +265,7 @@ pub async fn find_or_refuse(app: &App, id: &str) -> HttpResult<OrderRecord> {
         .ok_or_else(|| HttpError::new(Code::OrderNotFound, "no order has this id"))
 }
 
-/// One order: its place, its verdict, and while it waits who is ahead.
+/// One order: its place, its verdict, while it waits who is ahead, and where its parcel is.
 #[utoipa::path(
     get, path = "/orders/{id}", tag = "orders", params(("id" = String, Path)),
     responses(
@@ -274,7 +275,8 @@ pub async fn find_or_refuse(app: &App, id: &str) -> HttpResult<OrderRecord> {
 )]
 async fn get_order(State(app): State<App>, Path(id): Path<String>) -> HttpResult<Json<OrderView>> {
     let order = find_or_refuse(&app, &id).await?;
-    Ok(Json(view(&app, &order).await?))
+    let parcel = brief_of(&app, &order).await;
+    Ok(Json(view(&app, &order).await?.with_parcel(parcel)))
 }
 
 /// Give the units back; they go to the next in line.

@@ -560,7 +560,9 @@ fn movement(entry: &Entry) -> Option<MovementView> {
         | Kind::BidPlaced
         | Kind::BidAccepted
         | Kind::BidRefused
-        | Kind::BidRetracted => return None,
+        | Kind::BidRetracted
+        | Kind::ParcelCreated
+        | Kind::ParcelMoved => return None,
     };
     Some(MovementView {
         seq: entry.seq,

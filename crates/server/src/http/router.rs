@@ -22,7 +22,7 @@ use crate::config::Secret;
 use crate::http::error::HttpError;
 use crate::http::{
     alerts, auctions, callbacks, consumers, customers, health, live, mails, ops, orders, pages,
-    products, purchase, queues, replenishments, webhooks,
+    parcels, products, purchase, queues, replenishments, webhooks,
 };
 use crate::state::App;
 
@@ -46,6 +46,7 @@ fn public() -> OpenApiRouter<App> {
         .merge(health::public())
         .merge(replenishments::factory())
         .merge(callbacks::factory())
+        .merge(parcels::public())
 }
 
 fn operator() -> OpenApiRouter<App> {
@@ -61,6 +62,7 @@ fn operator() -> OpenApiRouter<App> {
         .merge(webhooks::operator())
         .merge(alerts::operator())
         .merge(mails::operator())
+        .merge(parcels::operator())
         .merge(health::operator())
         .merge(consumers::operator())
 }

@@ -130,6 +130,23 @@ pub struct OrderView {
     /// From the measured rate of grants; absent when none was measured.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub estimate_seconds: Option<u64>,
+    /// Null when there is none (yet). Absent in the answer to an order, and when it cannot be
+    /// told now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parcel: Option<Option<ParcelBrief>>,
+}
+
+/// How far the parcel of an order is.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ParcelBrief {
+    #[schema(example = "trk_2m9q0x7d4c1v5b8n")]
+    pub tracking_id: String,
+    /// `created`, `packed`, `in_transit`, `delivered` or `returned`.
+    #[schema(example = "in_transit")]
+    pub status: &'static str,
+    #[schema(value_type = String, format = "date-time")]
+    pub changed_at: Time,
 }
 
 /// How an order that waits stands in its line.
@@ -157,7 +174,15 @@ impl OrderView {
             ahead: standing.map(|standing| standing.ahead),
             ahead_units: standing.map(|standing| standing.ahead_units),
             estimate_seconds: standing.and_then(|standing| standing.estimate_s),
+            parcel: None,
         }
+    }
+
+    /// With what is known of its parcel.
+    #[must_use]
+    pub fn with_parcel(mut self, parcel: Option<Option<ParcelBrief>>) -> Self {
+        self.parcel = parcel;
+        self
     }
 }
 

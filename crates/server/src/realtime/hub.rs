@@ -211,7 +211,7 @@ impl Hub {
         let mut map = self.subjects();
         if !map.is_empty() {
             let mut groups: HashMap<Subject, Vec<Arc<Rendered>>> = HashMap::new();
-            let mut parcels = Parcels::default();
+            let mut parcels = Groups::default();
             let everything = map.contains_key(&Subject::Everything);
             for entry in batch.iter() {
                 let mut rendered: Option<Arc<Rendered>> = None;
@@ -222,7 +222,7 @@ impl Hub {
                 let subjects = [
                     everything.then_some(Subject::Everything),
                     Some(Subject::Line(entry.line)),
-                    (entry.kind.is_order()).then_some(Subject::Order(entry.subject)),
+                    about_order(entry).map(Subject::Order),
                 ];
                 for subject in subjects.into_iter().flatten() {
                     if map.contains_key(&subject) {
@@ -270,13 +270,13 @@ impl Hub {
 /// What one commit holds for each listener to bids: one group, however many events it is. Only
 /// who does not take what it is handed is slow.
 #[derive(Default)]
-struct Parcels {
+struct Groups {
     /// By the listener's own flag, which none other has.
     of: HashMap<*const AtomicBool, usize>,
     groups: Vec<(Sender, Vec<Arc<Rendered>>)>,
 }
 
-impl Parcels {
+impl Groups {
     fn add(&mut self, sender: &Sender, event: Arc<Rendered>) {
         let groups = &mut self.groups;
         let at = *self
@@ -298,6 +298,14 @@ impl Parcels {
             // Who was dropped goes from the map when its listener does.
             send(&sender, &events.into());
         }
+    }
+}
+
+/// The order that an entry is about: its verdicts, and what becomes of its parcel.
+pub fn about_order(entry: &Entry) -> Option<u64> {
+    match entry.kind.family() {
+        Family::Order | Family::Parcel => Some(entry.subject),
+        Family::Goods | Family::Operations | Family::Auction | Family::Bid => None,
     }
 }
 

@@ -14,7 +14,8 @@ use tokio::time::Instant;
 use crate::adapters::rfc3339;
 use crate::http::auctions::{BidView, find_bid};
 use crate::http::orders::standing;
-use crate::http::views::{OrderView, Standing};
+use crate::http::parcels::brief_of;
+use crate::http::views::{OrderView, ParcelBrief, Standing};
 use crate::realtime::hub::{Group, Listener, MaskedName, Subject, outbid_by};
 use crate::realtime::render::{LiveEvent, Rendered};
 use crate::state::App;
@@ -47,6 +48,8 @@ struct OrderWatch {
     app: App,
     order: OrderRecord,
     standing: Standing,
+    /// As in an order's view.
+    parcel: Option<Option<ParcelBrief>>,
     told_at: Instant,
     /// The standing changed since it was told.
     changed: bool,
@@ -225,6 +228,7 @@ impl Watch {
                 app: app.clone(),
                 order,
                 standing: Standing::default(),
+                parcel: Some(None),
                 told_at: Instant::now(),
                 changed: false,
             })),
@@ -235,6 +239,7 @@ impl Watch {
         // Read again now that it is listened to, so that nothing falls in between.
         let seq = app.engine.feed().last_seq();
         order.read().await?;
+        order.parcel = brief_of(app, &order.order).await;
         let event = order.event(seq.max(order.order.last_seq));
         watch.last = event.seq;
         watch.ready.push_back(event);
@@ -325,8 +330,13 @@ impl OrderWatch {
     /// An event when there is something to tell now.
     async fn take(&mut self, group: &Group, seq: u64) -> Result<Option<LiveEvent>, EngineError> {
         let mut own = false;
+        let mut parcel = false;
         for event in group.iter() {
             let entry = &event.entry;
+            if entry.kind.family() == Family::Parcel {
+                parcel = true;
+                continue;
+            }
             if !entry.kind.is_order() {
                 continue;
             }
@@ -364,6 +374,12 @@ impl OrderWatch {
         }
         if own {
             self.read().await?;
+        }
+        if parcel {
+            // The entry says that it moved, the parcel itself where to and since when.
+            self.parcel = brief_of(&self.app, &self.order).await;
+        }
+        if own || parcel {
             return Ok(Some(self.event(seq)));
         }
         if !self.changed || self.told_at.elapsed() < STANDING_EVERY {
@@ -378,7 +394,8 @@ impl OrderWatch {
         self.told_at = Instant::now();
         self.changed = false;
         let pending = self.order.status == OrderStatus::Pending;
-        let view = OrderView::new(&self.order, pending.then_some(self.standing));
+        let view = OrderView::new(&self.order, pending.then_some(self.standing))
+            .with_parcel(self.parcel.clone());
         whole(seq, "order", self.app.engine.now(), &view)
     }
 }

@@ -10,6 +10,7 @@ mod bids;
 pub mod consumer;
 mod consumers;
 mod deliveries;
+mod demo_carrier;
 mod drill;
 mod emails;
 pub mod events;
@@ -17,6 +18,7 @@ mod keeper;
 mod marketing;
 mod mileage;
 mod outage;
+mod parcel_teller;
 mod parts;
 pub mod purchases;
 mod replenisher;
@@ -24,6 +26,7 @@ mod runtime;
 mod sweeper;
 #[cfg(test)]
 mod testing;
+pub mod tracking;
 mod vip;
 pub mod webhooks;
 
@@ -45,6 +48,8 @@ use crate::config::Factory;
 use crate::sqs;
 use crate::state::App;
 use crate::workers::consumer::Consumer;
+
+pub(crate) use self::demo_carrier::run as carry_parcels;
 
 /// Where requests to factories wait.
 pub const REPLENISHMENT_QUEUE: &str = "replenishment";
@@ -241,9 +246,11 @@ pub fn over_sqs(client: &sqs::Client, consumer: &dyn Consumer) -> Arc<dyn QueueP
 pub fn start(app: &App, tracker: &TaskTracker, client: outgoing::Client) {
     tracker.spawn(marketing::announce(app.clone()));
     tracker.spawn(webhooks::keep(app.clone()));
+    tracker.spawn(parcel_teller::run(app.clone()));
     let replenisher = replenisher::Replenisher::new(app.clone(), client);
     tracker.spawn(runtime::run(app.clone(), REPLENISHMENT_QUEUE, replenisher));
     tracker.spawn(keeper::run(app.clone()));
+    tracker.spawn(parcel_teller::run(app.clone()));
     tracker.spawn(sweeper::run(app.clone()));
     tracker.spawn(auctioneer::run(app.clone()));
     for _ in 0..bids::LOOPS {

@@ -10,10 +10,11 @@ use effects::{Customers, Effects};
 use engine::Engine;
 use engine::ports::Clock;
 use outgoing::{AllowedHosts, BuildError, Client, Timeouts};
+use tokio::sync::Notify;
 
 use super::consumer::Consumer;
 use super::drill::Drill;
-use super::{emails, marketing, mileage, purchases, vip, webhooks};
+use super::{emails, marketing, mileage, tracking, vip, webhooks};
 use crate::config::{Config, ConfigError};
 use crate::mailer::Mailer;
 use crate::serve::{ServeError, allowed_hosts};
@@ -35,6 +36,8 @@ pub struct ConsumerParts {
     pub mailer: Mailer,
     /// Where buyers find the shop.
     pub public_url: String,
+    /// Something became of a parcel that the sale's log does not have yet.
+    pub parcel_news: Arc<Notify>,
 }
 
 impl ConsumerParts {
@@ -58,6 +61,7 @@ impl ConsumerParts {
             allowed,
             mailer: Mailer::new(config)?,
             public_url: public_url.to_owned(),
+            parcel_news: Arc::default(),
         })
     }
 }
@@ -78,6 +82,11 @@ pub fn consumers(parts: &ConsumerParts) -> Result<Vec<Arc<dyn Consumer>>, ServeE
         Arc::new(marketing::Marketing::new(parts)),
     ];
     if let Some(engine) = &parts.engine {
+        all.push(Arc::new(tracking::Tracking::new(
+            engine.clone(),
+            parts.effects.clone(),
+            Arc::clone(&parts.parcel_news),
+        )));
         all.push(Arc::new(emails::Emails::new(parts, engine.clone())));
         all.push(Arc::new(webhooks::Teller {
             engine: engine.clone(),
@@ -114,9 +123,7 @@ fn webhook_caller(parts: &ConsumerParts, engine: &Engine) -> Result<webhooks::Ca
 
 /// A consumer that is off must be one that there is, by its name or its queue's.
 fn check_off(parts: &ConsumerParts, consumers: &[Arc<dyn Consumer>]) -> Result<(), ConfigError> {
-    let known = |name: &str| {
-        name == purchases::TRACKING_QUEUE || consumers.iter().any(|one| is_called(&**one, name))
-    };
+    let known = |name: &str| consumers.iter().any(|one| is_called(&**one, name));
     let mut off = parts.config.consumers.off.iter();
     // Without the engine some are missing here that there are.
     match off.find(|name| parts.engine.is_some() && !known(name)) {

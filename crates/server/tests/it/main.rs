@@ -26,6 +26,8 @@ mod observing;
 #[cfg(test)]
 mod outage;
 #[cfg(test)]
+mod parcels;
+#[cfg(test)]
 mod queues;
 #[cfg(test)]
 mod restock;

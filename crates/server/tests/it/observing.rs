@@ -173,7 +173,8 @@ async fn an_audit_runs_beside_orders_that_flow() {
     assert_eq!(report["orders"], 2_400);
     assert_eq!(report["accepted"], 1_500);
     assert_eq!(report["products"], 1);
-    assert_eq!(report["entries"], 2_401);
+    // The product, the orders, and what was told of their parcels so far.
+    assert!(report["entries"].as_u64().unwrap() >= 2_401);
     assert_eq!(report["violationsTotal"], 0);
     let head = report["heads"]["A-1"].as_str().unwrap();
     assert_eq!(head.len(), 64);

@@ -21,6 +21,8 @@ mod lines;
 #[cfg(test)]
 mod mailbox;
 #[cfg(test)]
+mod parcels;
+#[cfg(test)]
 mod queues;
 #[cfg(test)]
 mod relay;

@@ -78,7 +78,7 @@ impl Batch {
             reason: Some(Cow::Borrowed(reason)),
             ..Data::default()
         };
-        self.record_system(Kind::MessageDeadLettered, &data);
+        self.record_system(Kind::MessageDeadLettered, 0, &data);
     }
 
     pub(in crate::decide) fn redrive(

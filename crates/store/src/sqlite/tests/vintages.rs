@@ -2,10 +2,10 @@
 
 use commerce::auction::{AuctionStatus, AwardStatus, Format};
 use commerce::{CustomerHash, Money, ProductId, Reference, ReplenishmentStatus, WhenSoldOut};
-use engine::OrderStatus;
 use engine::auction::{BIDS_QUEUE, BidStatus};
 use engine::audit::audit;
 use engine::ports::{Cursors, Duplicate, QueueTouch, TopicTouch, Touch};
+use engine::{Kind, OrderStatus};
 use messaging::{DeduplicationScope, content_deduplication_id};
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -18,6 +18,7 @@ const VINTAGES: [&str; VERSION as usize] = [
     include_str!("v1.sql"),
     include_str!("v2.sql"),
     include_str!("v3.sql"),
+    include_str!("v4.sql"),
 ];
 
 fn store_of(script: &str) -> TempDir {
@@ -322,6 +323,48 @@ fn the_third_version_is_read() {
     let firsts = loaded.queues[BIDS_QUEUE].group_firsts.values().next();
     let held = firsts.unwrap().iter().filter(|m| m.receipt.is_some());
     assert_eq!((firsts.unwrap().len(), held.count()), (3, 1));
+}
+
+#[test]
+fn the_fourth_version_is_read() {
+    let directory = store_of(VINTAGES[3]);
+    let reader = open(directory.path()).unwrap().reader.clone();
+    let report = audit(&*reader).unwrap();
+    assert!(report.is_clean(), "{:#?}", report.violations);
+    assert_eq!((report.entries, report.orders), (56, 7));
+    let parcels = reader.entries(52, 10).unwrap();
+    let told = parcels.iter().map(|entry| {
+        let status = entry.data().status.unwrap().into_owned();
+        (entry.kind, entry.subject, status)
+    });
+    let of = |kind, order, status: &str| (kind, order, status.to_owned());
+    assert_eq!(
+        told.collect::<Vec<_>>(),
+        [
+            of(Kind::ParcelCreated, 3, "created"),
+            of(Kind::ParcelMoved, 3, "returned"),
+            of(Kind::ParcelCreated, 5, "created"),
+            of(Kind::ParcelMoved, 5, "in_transit"),
+        ]
+    );
+}
+
+#[test]
+fn a_parcel_of_an_order_that_was_not_accepted_is_told() {
+    // As if the notes were about order 10, which was sold out, and about no order at all.
+    for order in [10, 11, 4_000] {
+        let directory = store_of(VINTAGES[3]);
+        let shell = Connection::open(directory.path().join(FILE)).unwrap();
+        shell
+            .execute("UPDATE log SET subject = ?1 WHERE seq = 56", [order])
+            .unwrap();
+        drop(shell);
+        let report = audit(&*open_reader(directory.path()).unwrap()).unwrap();
+        let [violation] = &report.violations[..] else {
+            panic!("{:#?}", report.violations);
+        };
+        assert_eq!((violation.rule, violation.seq), (9, Some(56)));
+    }
 }
 
 #[test]

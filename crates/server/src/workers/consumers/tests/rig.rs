@@ -15,8 +15,8 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::super::port::{Ask, Backlog, Halt, PortError, QueuePort};
 use super::super::monitor::Monitor;
+use super::super::port::{Ask, Backlog, Halt, PortError, QueuePort};
 use super::super::{ConsumerStatus, RunParts, run_consumer};
 use crate::workers::Health;
 use crate::workers::consumer::{Consumer, Delivery, Handle, Outcome, Pace};
