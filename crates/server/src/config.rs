@@ -320,8 +320,10 @@ pub fn load(file: Option<&PathBuf>, flags: &Flags) -> Result<Config, ConfigError
         // What was found instead may be half a secret: it is not repeated.
         let what = if name.starts_with("aws.keys") {
             format!("must be a list of {{access_key, secret, account}}{from}")
-        } else if name == "mail.smtp" || name == "mail.smtp.password" {
-            format!("must be a table {{host, port, tls, user, password, ca_file}}, the password in quotes{from}")
+        } else if name == "mail.smtp.password" {
+            format!("must be text in quotes{from}")
+        } else if name == "mail.smtp" {
+            format!("must be a table: {{host, port, tls, user, password, ca_file}}{from}")
         } else {
             format!("{}{from}", error.kind)
         };
