@@ -307,7 +307,9 @@ impl Audit<'_> {
             | Kind::BidPlaced
             | Kind::BidAccepted
             | Kind::BidRefused
-            | Kind::BidRetracted => {
+            | Kind::BidRetracted
+            | Kind::ParcelCreated
+            | Kind::ParcelMoved => {
                 self.broken(11, entry, "does not belong into a product's line");
             }
         }

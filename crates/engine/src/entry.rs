@@ -143,7 +143,9 @@ impl Kind {
             | Self::BidPlaced
             | Self::BidAccepted
             | Self::BidRefused
-            | Self::BidRetracted => None,
+            | Self::BidRetracted
+            | Self::ParcelCreated
+            | Self::ParcelMoved => None,
         }
     }
 
@@ -174,7 +176,9 @@ impl Kind {
             | Self::AuctionSettled
             | Self::AuctionForfeited
             | Self::AuctionOffered
-            | Self::AuctionOfferAnswered => None,
+            | Self::AuctionOfferAnswered
+            | Self::ParcelCreated
+            | Self::ParcelMoved => None,
         }
     }
 

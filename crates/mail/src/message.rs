@@ -13,7 +13,8 @@ pub const SUBJECT_CHARACTERS_MAX: usize = 400;
 pub const NAME_CHARACTERS_MAX: usize = 200;
 /// Of an address (RFC 5321, 4.5.3.1.3).
 pub const ADDRESS_BYTES_MAX: usize = 254;
-pub const TEXT_BYTES_MAX: usize = 256 * 1024;
+/// What a topic may say, 1 MiB, as JSON in JSON.
+pub const TEXT_BYTES_MAX: usize = 2 * 1024 * 1024;
 pub const HTML_BYTES_MAX: usize = 512 * 1024;
 pub const HEADERS_MAX: usize = 16;
 /// Of a further header's value, in characters: with its name it fits in one line (RFC 5322,

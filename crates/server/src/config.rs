@@ -366,10 +366,12 @@ pub fn load(file: Option<&PathBuf>, flags: &Flags) -> Result<Config, ConfigError
             format!("must be a list of {{access_key, secret, account}}{from}")
         } else if name == "marketing.secret" {
             format!("must be a text{from}")
-        } else if name == "mail.smtp" || name == "mail.smtp.password" {
-            format!("must be a table {{host, port, tls, user, password, ca_file}}, the password in quotes{from}")
         } else if name.starts_with("carrier") {
             format!("is not a known setting of [carrier], or not a text{from}")
+        } else if name == "mail.smtp.password" {
+            format!("must be text in quotes{from}")
+        } else if name == "mail.smtp" {
+            format!("must be a table: {{host, port, tls, user, password, ca_file}}{from}")
         } else {
             format!("{}{from}", error.kind)
         };

@@ -153,6 +153,9 @@ async fn serve_shop(mut config: Config) -> Result<(), ServeError> {
     let more = reference_factory.as_ref().map(factory::Factory::router);
     if let Some(factory) = &reference_factory {
         tasks.spawn(factory.run(cancel.clone()));
+    }
+    if app.config.demo {
+        tasks.spawn(workers::carry_parcels(app.clone(), callable(address)));
         tasks.spawn(workers::carry_parcels(app.clone(), callable(address)));
     }
     let (router, io) = socketio::mount(&app, http::router(app.clone(), more));

@@ -140,7 +140,9 @@ impl Audit<'_> {
                     | Kind::BidPlaced
                     | Kind::BidAccepted
                     | Kind::BidRefused
-                    | Kind::BidRetracted => None,
+                    | Kind::BidRetracted
+                    | Kind::ParcelCreated
+                    | Kind::ParcelMoved => None,
                 });
                 if let Some(model) = self.auctions.get_mut(&auction) {
                     model.status = status.or(model.status);

@@ -247,7 +247,7 @@ impl Hub {
     fn tell_of_bid(
         &self,
         map: &HashMap<Subject, Vec<Sender>>,
-        parcels: &mut Parcels,
+        parcels: &mut Groups,
         entry: &Entry,
         mut rendered: impl FnMut() -> Arc<Rendered>,
     ) {

@@ -97,23 +97,27 @@ fn what(kind: Kind, goods: &Goods) -> Result<Option<What>, Stopped> {
             .map(|id| id.seq)
             .map_err(|_| poison("the message names no replenishment"))
     };
-    Ok(match kind {
-        Kind::ReplenishmentRequested => Some(What::Requested {
+    Ok(if kind == Kind::ReplenishmentRequested {
+        Some(What::Requested {
             replenishment: replenishment()?,
             quantity: goods.quantity,
             factory: goods.factory.clone().unwrap_or_default(),
-        }),
-        Kind::ReplenishmentReceived => Some(What::Received {
+        })
+    } else if kind == Kind::ReplenishmentReceived {
+        Some(What::Received {
             replenishment: replenishment()?,
             quantity: goods.quantity,
-        }),
-        Kind::ReplenishmentFailed => Some(What::Failed {
+        })
+    } else if kind == Kind::ReplenishmentFailed {
+        Some(What::Failed {
             replenishment: replenishment()?,
-        }),
-        Kind::StockReceived => Some(What::Arrived {
+        })
+    } else if kind == Kind::StockReceived {
+        Some(What::Arrived {
             quantity: goods.quantity,
-        }),
-        _ => None,
+        })
+    } else {
+        None
     })
 }
 

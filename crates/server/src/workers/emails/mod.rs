@@ -169,7 +169,10 @@ impl Emails {
                 self.hear_close(body).await?;
                 Ok(None)
             }
-            Some((_, Family::Order | Family::Auction | Family::Bid | Family::Operations))
+            Some((
+                _,
+                Family::Order | Family::Auction | Family::Bid | Family::Parcel | Family::Operations,
+            ))
             | None => Ok(None),
         }
     }
@@ -227,8 +230,9 @@ impl Consumer for Emails {
 
     fn pace(&self) -> Pace {
         Pace {
-            // Longer than an attempt over SMTP may take.
-            timeout: Duration::from_secs(45),
+            // An attempt over SMTP may take longer: whoever receives it meanwhile finds the
+            // e-mail claimed.
+            timeout: Duration::from_secs(15),
             ..Pace::default()
         }
     }

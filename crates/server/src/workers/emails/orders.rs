@@ -50,8 +50,8 @@ impl Emails {
             subject,
             text,
             html,
-        } = match kind {
-            Kind::OrderAccepted => OrderAccepted {
+        } = if kind == Kind::OrderAccepted {
+            OrderAccepted {
                 order,
                 product,
                 quantity,
@@ -60,22 +60,22 @@ impl Emails {
                 currency,
                 link,
             }
-            .write(reader),
-            Kind::OrderSoldOut => {
-                let left = verdict.data.stock.available();
-                OrderSoldOut {
-                    order,
-                    product,
-                    quantity,
-                    left,
-                    place,
-                    price,
-                    currency,
-                    link,
-                }
-                .write(reader)
+            .write(reader)
+        } else if kind == Kind::OrderSoldOut {
+            let left = verdict.data.stock.available();
+            OrderSoldOut {
+                order,
+                product,
+                quantity,
+                left,
+                place,
+                price,
+                currency,
+                link,
             }
-            _ => OrderCancelled {
+            .write(reader)
+        } else {
+            OrderCancelled {
                 order,
                 product,
                 quantity,
@@ -84,7 +84,7 @@ impl Emails {
                 currency,
                 link,
             }
-            .write(reader),
+            .write(reader)
         };
         let id = |kind: Kind| format!("order-{}-{}", facts.seq, short(kind));
         let is_cancelled = kind == Kind::OrderCancelled;

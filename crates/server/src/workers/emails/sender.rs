@@ -174,20 +174,10 @@ impl Sender {
             | FailureCause::Tls
             | FailureCause::Authentication
             | FailureCause::Interrupted
-            | FailureCause::Busy
             | FailureCause::Full
-            | FailureCause::Storage => {
-                // All connections in use is no outage: they are given back.
-                let after = match failure.cause {
-                    FailureCause::Busy => PAUSE,
-                    _ => self.found_away(),
-                };
-                let ended = Ended::Interrupted {
-                    reason: reason.clone(),
-                    may_be_taken: failure.may_have_been_taken,
-                };
-                (ended, Outcome::Wait { after, reason })
-            }
+            | FailureCause::Storage => waited_for(failure, self.found_away(), reason),
+            // No outage: they are given back.
+            FailureCause::Busy => waited_for(failure, PAUSE, reason),
         }
     }
 
@@ -211,6 +201,14 @@ impl Sender {
         }
         duration(outage.until - now)
     }
+}
+
+fn waited_for(failure: &mail::Failure, after: Duration, reason: String) -> (Ended, Outcome) {
+    let ended = Ended::Interrupted {
+        reason: reason.clone(),
+        may_be_taken: failure.may_have_been_taken,
+    };
+    (ended, Outcome::Wait { after, reason })
 }
 
 fn doubled(first: Duration, times: u32, most: Duration) -> Duration {

@@ -80,30 +80,20 @@ async fn what_is_poison_or_has_no_address_is_a_dead_letter_with_its_reason() {
     tell(&shop, "not an event").await.expect(201);
     let nobody = verdict("order.accepted", 903, &order, "사용자@example.com");
     tell(&shop, &nobody).await.expect(201);
-    let reasons = eventually("there are two dead letters", async || {
-        let list = shop
-            .get("/ops/queues/emails-dlq/messages")
-            .await
-            .expect(200);
-        let dead = list["messages"].as_array().unwrap().clone();
-        let reasons = dead
-            .iter()
-            .map(|message| message["reason"].as_str().unwrap().to_owned());
-        (dead.len() == 2).then(|| reasons.collect::<Vec<_>>())
-    })
-    .await;
-    assert!(
-        reasons
-            .iter()
-            .any(|reason| reason.contains("not such an event")),
-        "{reasons:?}"
-    );
-    assert!(
-        reasons
-            .iter()
-            .any(|reason| reason.starts_with("invalid: to must")),
-        "{reasons:?}"
-    );
+    for wanted in ["not such an event", "invalid: to must"] {
+        eventually(wanted, async || {
+            let list = shop
+                .get("/ops/queues/emails-dlq/messages")
+                .await
+                .expect(200);
+            let dead = list["messages"].as_array().unwrap().clone();
+            let mut reasons = dead
+                .iter()
+                .map(|message| message["reason"].as_str().unwrap());
+            reasons.any(|reason| reason.contains(wanted)).then_some(())
+        })
+        .await;
+    }
 }
 
 #[tokio::test]

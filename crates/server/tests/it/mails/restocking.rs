@@ -35,9 +35,9 @@ async fn of_a_fast_factory_nobody_hears() {
 
 #[tokio::test]
 async fn killed_again_and_again_each_is_sent_once() {
-    let mut shop = Shop::start(demo(6_000, 2)).await;
+    let mut shop = Shop::start(demo(25_000, 2)).await;
     shop.place(DONUT, "a@example.com", 5).await;
-    // Within the grace: the request waits in the queue.
+    // Within the grace. What is in flight comes again after 15 seconds at most.
     eventually("the request is heard of", async || {
         let queue = shop.get("/ops/queues/emails").await.expect(200);
         (queue["inFlight"].as_u64() > Some(0)).then_some(())

@@ -396,7 +396,7 @@ async fn restocking_and_operations() {
                 Json(
                     200,
                     json!({
-            "products": 3, "waiting": 0, "queues": 14, "deadLetters": 0, "openReplenishments": 0,
+            "products": 3, "waiting": 0, "queues": 20, "deadLetters": 0, "openReplenishments": 0,
             "sequencer": {"capacity": 8192}, "listeners": 0}),
                 ),
             ),

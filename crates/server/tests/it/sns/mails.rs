@@ -1,26 +1,18 @@
 //! People who subscribe: mails, as files in the server's mailbox.
 
+use mail::{Mailbox, Stored, WhenFull};
+
 use super::client::{Ask, start};
 use crate::harness::wait::eventually;
 use crate::harness::{Settings, Shop};
 
-/// The mails to this address, once there are so many: head and text of each.
-async fn mails(shop: &Shop, to: &str, count: usize) -> Vec<(String, String)> {
-    let directory = shop.data().join("mail");
-    let to = format!("\r\nTo: {to}\r\n");
+/// The mails to this address, once there are so many, the confirmation last.
+async fn mails(shop: &Shop, to: &str, count: usize) -> Vec<Stored> {
+    let mailbox = Mailbox::new(shop.data().join("mail"), 1_000, WhenFull::Fail);
     eventually("there are mails", async || {
-        let files = std::fs::read_dir(&directory).ok()?;
-        let mut mails: Vec<_> = files
-            .map(|file| file.unwrap().path())
-            .filter(|path| path.extension().is_some_and(|extension| extension == "eml"))
-            .map(|path| std::fs::read_to_string(path).unwrap())
-            .filter(|mail| mail.contains(&to))
-            .map(|mail| {
-                let (head, text) = mail.split_once("\r\n\r\n").unwrap();
-                (head.to_owned(), text.trim_end().to_owned())
-            })
-            .collect();
-        mails.sort_by_key(|(head, _)| head.contains("confirm"));
+        let mut mails = mailbox.list(100).await.unwrap().mails;
+        mails.retain(|mail| mail.to == to);
+        mails.sort_by_key(|mail| mail.subject.contains("confirm"));
         (mails.len() == count).then_some(mails)
     })
     .await
@@ -45,15 +37,12 @@ async fn a_person_confirms_reads_and_leaves() {
     assert_eq!(answer.text("SubscriptionArn"), Some("pending confirmation"));
     let arn = sns.subscribe(&topic, "email-json", program, &[]).await;
 
-    let (head, text) = mails(&shop, person, 1).await.remove(0);
-    assert!(head.contains("\r\nSubject: Please confirm your subscription\r\n"));
-    assert!(
-        head.contains("From: =?UTF-8?B?6rCA6rKMIOyGjOyLnQ==?= <"),
-        "{head}"
-    );
-    assert!(text.contains(&topic));
-    assert_eq!(sns.visit(link(&text)).await.status, 200);
-    let (_, text) = mails(&shop, program, 1).await.remove(0);
+    let mail = mails(&shop, person, 1).await.remove(0);
+    assert_eq!(mail.subject, "Please confirm your subscription");
+    assert!(mail.from.starts_with("가게 소식 <"), "{}", mail.from);
+    assert!(mail.text.contains(&topic));
+    assert_eq!(sns.visit(link(&mail.text)).await.status, 200);
+    let text = mails(&shop, program, 1).await.remove(0).text;
     let asked: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(asked["Type"], "SubscriptionConfirmation");
     let url = asked["SubscribeURL"].as_str().unwrap();
@@ -68,10 +57,11 @@ async fn a_person_confirms_reads_and_leaves() {
             r#"{"default":"d","email":"There are donuts.\nCome!"}"#,
         );
     sns.ok(ask).await;
-    let (head, text) = mails(&shop, person, 2).await.remove(0);
-    assert!(head.contains("\r\nSubject: Donuts\r\n"), "{head}");
-    assert!(text.starts_with("There are donuts.\r\nCome!\r\n"), "{text}");
-    let (_, text_of_program) = mails(&shop, program, 2).await.remove(0);
+    let mail = mails(&shop, person, 2).await.remove(0);
+    assert_eq!(mail.subject, "Donuts");
+    let text = mail.text;
+    assert!(text.starts_with("There are donuts.\nCome!\n"), "{text}");
+    let text_of_program = mails(&shop, program, 2).await.remove(0).text;
     let told: serde_json::Value = serde_json::from_str(&text_of_program).unwrap();
     assert_eq!(told["Message"], "d");
     assert!(told["UnsubscribeURL"].as_str().unwrap().ends_with(&arn));
