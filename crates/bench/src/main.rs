@@ -224,7 +224,11 @@ struct FollowupsArgs {
     #[arg(long, default_value_t = 3)]
     rounds: u32,
     /// Those that hear of every accepted order.
-    #[arg(long, value_delimiter = ',', default_value = "mileage,tracking,vip")]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "mileage,product-tracking,vip"
+    )]
     consumers: Vec<String>,
 }
 

@@ -57,13 +57,20 @@ const REPLENISHMENT_DLQ: &str = "replenishment-dlq";
 /// Where notifications end up that no endpoint took and no other queue is named for.
 const DELIVERIES_DLQ: &str = "sns-deliveries-dlq";
 /// Nobody else may make these otherwise than they are made here, change or delete them.
-const OWN_QUEUES: [&str; 6] = [
+const OWN_QUEUES: [&str; 13] = [
     REPLENISHMENT_QUEUE,
     REPLENISHMENT_DLQ,
     BIDS_QUEUE,
     BIDS_DEAD_LETTER_QUEUE,
     DELIVERIES_QUEUE,
     DELIVERIES_DLQ,
+    purchases::MILEAGE_QUEUE,
+    purchases::TRACKING_QUEUE,
+    vip::QUEUE,
+    marketing::QUEUE,
+    emails::QUEUE,
+    webhooks::TELLER_QUEUE,
+    webhooks::CALLER_QUEUE,
 ];
 /// An endpoint has 15 seconds to answer, and may have to wait for its turn before.
 const DELIVERIES_TIMEOUT_S: u32 = 120;
@@ -76,7 +83,8 @@ const DLQ_RETENTION_S: u32 = 1_209_600;
 
 /// Whether the shop itself needs the queue of this name.
 pub fn is_own(queue: &str) -> bool {
-    OWN_QUEUES.contains(&queue)
+    let is_dead_letters = |own: &&str| queue == consumers::dead_letter_queue(own);
+    OWN_QUEUES.contains(&queue) || OWN_QUEUES.iter().any(is_dead_letters)
 }
 
 /// How long one look of a consumer waits for messages: an arrival ends it sooner.

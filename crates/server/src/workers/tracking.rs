@@ -11,19 +11,15 @@ use effects::Effects;
 use effects::parcels::{Folded, OrderParcel, ParcelEvent, PurchaseParcel};
 use engine::{Engine, TOPIC_ORDERS};
 use futures_util::future::BoxFuture;
-use serde::Deserialize;
 use tokio::sync::Notify;
 
 use super::consumer::{Consumer, Delivery, Hears, Outcome, Pace};
 use super::events;
 
-pub use super::purchases::TRACKING_QUEUE;
+use super::purchases::{Purchase, TRACKING_QUEUE};
 
 /// When the database was away, it is tried again after so long.
 const AWAY: Duration = Duration::from_secs(2);
-/// Bounds of what a purchase says, in characters.
-const ID_MAX: usize = 128;
-const NAME_MAX: usize = 254;
 
 pub struct Tracking {
     engine: Engine,
@@ -123,16 +119,11 @@ impl Read {
     }
 }
 
-#[derive(Deserialize)]
-struct Kind {
-    r#type: Option<String>,
-}
-
 fn read(delivery: &Delivery) -> Read {
-    let read = match serde_json::from_str(&delivery.body) {
-        Ok(Kind { r#type: Some(_) }) => order_event(&delivery.body),
-        Ok(Kind { r#type: None }) => purchase(delivery).map(Some),
-        Err(error) => Err(format!("the message is not a JSON object: {error}")),
+    let read = match Purchase::parse(&delivery.body) {
+        Ok(Some(purchase)) => bought(purchase, delivery).map(Some),
+        Ok(None) => order_event(&delivery.body),
+        Err(reason) => Err(reason),
     };
     match read {
         Ok(Some(event)) => Read::Event(Box::new(event)),
@@ -160,47 +151,18 @@ fn order_event(body: &str) -> Result<Option<ParcelEvent>, String> {
     Ok(Some(ParcelEvent::Accepted(parcel, event.seq, event.at)))
 }
 
-/// What this consumer needs of a purchase; the rest of it is for others.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Purchase {
-    id: PurchaseId,
-    username: String,
-    tracking_id: String,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum PurchaseId {
-    Number(u64),
-    Text(String),
-}
-
-fn purchase(delivery: &Delivery) -> Result<ParcelEvent, String> {
-    let purchase: Purchase = serde_json::from_str(&delivery.body).map_err(|error| {
-        format!("the message is neither an order's event nor a purchase: {error}")
-    })?;
-    let id = match purchase.id {
-        PurchaseId::Number(number) => number.to_string(),
-        PurchaseId::Text(text) => text,
-    };
-    let within = |text: &str, max: usize| (1..=max).contains(&text.chars().count());
-    if !within(&id, ID_MAX) {
-        return Err(format!("id must have 1 to {ID_MAX} characters"));
-    }
-    if !within(&purchase.username, NAME_MAX) {
-        return Err(format!("username must have 1 to {NAME_MAX} characters"));
-    }
-    let tracking_id = purchase.tracking_id;
-    if !within(&tracking_id, ID_MAX) || !tracking_id.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(format!(
-            "trackingId must have 1 to {ID_MAX} letters, digits or punctuation"
-        ));
+fn bought(purchase: Purchase, delivery: &Delivery) -> Result<ParcelEvent, String> {
+    if !purchase
+        .tracking_id
+        .bytes()
+        .all(|byte| byte.is_ascii_graphic())
+    {
+        return Err("trackingId must be letters, digits and punctuation".to_owned());
     }
     Ok(ParcelEvent::Purchased(PurchaseParcel {
-        id,
+        id: purchase.id,
         customer: purchase.username,
-        tracking_id,
+        tracking_id: purchase.tracking_id,
         at: delivery.sent_at,
     }))
 }

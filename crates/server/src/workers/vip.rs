@@ -10,9 +10,7 @@ use futures_util::future::BoxFuture;
 use super::consumer::{Consumer, Delivery, Hears, Outcome, Pace};
 use super::{events, outage};
 
-const QUEUE: &str = "vip.fifo";
-/// Accepted and cancelled orders, in order for each customer.
-const TOPIC: &str = "customers.fifo";
+pub(super) const QUEUE: &str = "vip.fifo";
 
 pub(super) struct Vip {
     customers: Customers,
@@ -56,7 +54,7 @@ impl Consumer for Vip {
 
     fn hears(&self) -> &'static [Hears] {
         &[Hears {
-            topic: TOPIC,
+            topic: engine::TOPIC_CUSTOMERS,
             types: &["order.accepted", "order.cancelled"],
         }]
     }

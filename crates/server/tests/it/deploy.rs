@@ -356,7 +356,8 @@ fn the_bounds_that_are_written_down_are_those_of_the_server() {
 }
 
 /// What no scrape has before it has happened once.
-const LATER: [&str; 5] = [
+const LATER: [&str; 6] = [
+    "firstcome_aws_request",
     "firstcome_consumer_",
     "firstcome_delivery_failures_total",
     "firstcome_deliveries_total",

@@ -18,7 +18,8 @@ mod teller;
 
 use effects::webhooks::{Endpoint, Queued, Webhooks};
 use engine::{
-    Command, Engine, EngineError, OwnSubscription, Reply, TOPIC_AUCTIONS, TOPIC_ORDERS, TOPIC_STOCK,
+    Command, Engine, EngineError, OwnSubscription, Reply, TOPIC_AUCTIONS, TOPIC_ORDERS,
+    TOPIC_PARCELS, TOPIC_STOCK,
 };
 use futures_util::future::try_join_all;
 use messaging::Send;
@@ -33,10 +34,11 @@ pub const TELLER_QUEUE: &str = "webhooks";
 pub const CALLER_QUEUE: &str = "webhook-deliveries";
 
 /// What may be heard: a topic, and how the types begin that come through it.
-const TOPICS: [(&str, &[&str]); 3] = [
+const TOPICS: [(&str, &[&str]); 4] = [
     (TOPIC_ORDERS, &["order."]),
     (TOPIC_STOCK, &["stock.", "replenishment."]),
     (TOPIC_AUCTIONS, &["auction."]),
+    (TOPIC_PARCELS, &["parcel."]),
 ];
 /// Made here and not by the log.
 const OWN_TYPES: [&str; 2] = ["alert.opened", "alert.resolved"];

@@ -170,7 +170,7 @@ async fn a_purchase_made_elsewhere_has_a_parcel_too() {
 #[tokio::test]
 async fn poison_goes_to_the_dead_letter_queue_with_its_reason() {
     let shop = Shop::start(Settings::new()).await;
-    send(&shop, &json!({"id": 7, "username": "ada"})).await;
+    send(&shop, &json!({"id": 7, "username": "ada", "price": 1})).await;
     let letter = eventually("the message is dead", async || {
         let list = shop.get(&format!("/ops/queues/{QUEUE}-dlq/messages")).await;
         list.expect(200)["messages"]

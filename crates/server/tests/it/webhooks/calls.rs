@@ -53,7 +53,7 @@ async fn an_attempt_that_fails_is_made_again_with_the_same_id() {
         .collect();
     // A redirect is an answer that is not 2xx, and is not followed.
     assert_eq!(statuses, [500, 302, 200]);
-    assert_eq!(told["attempts"][0]["error"], "the endpoint answered 500");
+    assert_eq!(told["attempts"][0]["error"], "the receiver answered 500");
     let ids = ids(&receiver);
     assert_eq!(ids.len(), 3);
     assert!(ids.iter().all(|one| *one == ids[0]), "{ids:?}");
@@ -85,7 +85,7 @@ async fn a_delivery_that_always_fails_is_a_dead_letter_and_can_be_sent_again() {
             .cloned()
     })
     .await;
-    assert_eq!(dead["reason"], "the endpoint answered 503");
+    assert_eq!(dead["reason"], "the receiver answered 503");
     receiver.behave(Manner::Answer(200));
     let redriven = shop
         .post("/ops/queues/webhook-deliveries-dlq/redrive", &json!({}))
@@ -168,6 +168,16 @@ async fn while_a_secret_is_replaced_both_verify_and_afterwards_one() {
     assert!(!shop.get("/webhooks").await.body.contains("whsec_"));
 }
 
+/// What a topic says is told a moment after its order was answered: so many accepted ones have
+/// been by now.
+async fn told_of(shop: &Shop, orders: u64) {
+    eventually("the orders are told of", async || {
+        let queue = shop.get("/ops/queues/mileage").await.expect(200);
+        (queue["sinceStart"]["sent"] == orders).then_some(())
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_replay_tells_the_same_events_with_the_same_ids() {
     let shop = Shop::start(settings()).await;
@@ -176,6 +186,7 @@ async fn a_replay_tells_the_same_events_with_the_same_ids() {
     for n in 0..3 {
         shop.place("CP-1", &format!("c{n}@example.com"), 1).await;
     }
+    told_of(&shop, 3).await;
     // It came later: what was before is in the log.
     let hook = subscribe(&shop, &receiver.url(), &["order.accepted"]).await;
     let path = format!("/webhooks/{}/replay", id(&hook));
@@ -203,9 +214,11 @@ async fn nothing_is_heard_while_nobody_wants_it() {
     offer(&shop, "CP-1", 50).await;
     let sent = async || -> u64 {
         let queue = shop.get("/ops/queues/webhooks").await.expect(200);
-        queue["sent"].as_u64().unwrap_or_else(|| panic!("{queue}"))
+        let sent = queue["sinceStart"]["sent"].as_u64();
+        sent.unwrap_or_else(|| panic!("{queue}"))
     };
     shop.place("CP-1", "a@example.com", 1).await;
+    told_of(&shop, 1).await;
     let receiver = Factory::start(Manner::Answer(200));
     let hook = subscribe(&shop, &receiver.url(), &["order.*"]).await;
     assert_eq!(sent().await, 0, "nobody was there");
