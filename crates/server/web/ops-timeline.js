@@ -62,7 +62,7 @@ export function facts({ source, status, detail }) {
     answer: detail.answer !== undefined && String(detail.answer),
     error: detail.error,
     replay: detail.replay !== undefined && number(detail.replay),
-    seq: source === "sale" && detail.seq !== undefined && number(detail.seq),
+    seq: source === "sale" && detail.seq !== undefined && String(detail.seq),
   };
   return Object.entries(of)
     .filter(([, value]) => value)
@@ -98,7 +98,7 @@ function drawItem(node, item) {
 }
 
 export function drawTimeline() {
-  setText(byId("order-title"), t("timeline.heading", { id: line ? count(line.order.seq, lang()) : id }));
+  setText(byId("order-title"), t("timeline.heading", { id: line ? line.order.seq : id }));
   show(byId("order-content"), line !== null);
   show(byId("order-chip"), line !== null);
   if (line === null) return;

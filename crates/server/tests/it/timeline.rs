@@ -36,6 +36,12 @@ async fn of_length(shop: &Shop, id: &str, length: usize) -> Value {
     .await
 }
 
+async fn cancel(shop: &Shop, id: &str) {
+    let path = format!("/orders/{id}");
+    let answer = shop.send("DELETE", &path, &[], None).await;
+    answer.expect(200);
+}
+
 /// A shop whose consumers tell of everything at once.
 fn settings() -> Settings {
     Settings::new()
@@ -71,8 +77,7 @@ async fn a_time_line_has_everything_once_and_in_order() {
     let packed = json!({"status": "packed", "place": "Seoul"});
     let path = format!("/carrier/parcels/{tracking}");
     shop.post(&path, &packed).await.expect(200);
-    let cancel = shop.send("DELETE", &format!("/orders/{id}"), &[], None);
-    cancel.await.expect(200);
+    cancel(&shop, id).await;
     let line = of_length(&shop, id, 12).await;
     let mut facts = told(&line);
     facts.sort();
@@ -138,8 +143,7 @@ async fn an_order_that_waited_and_was_cancelled_later_has_its_verdict() {
     .await;
     let other = shop.place("W-1", "bob@example.com", 1).await;
     assert_eq!(other["status"], "accepted");
-    let cancel = shop.send("DELETE", &format!("/orders/{id}"), &[], None);
-    cancel.await.expect(200);
+    cancel(&shop, id).await;
     let line = timeline(&shop, id).await;
     let of_sale: Vec<_> = told(&line)
         .into_iter()
