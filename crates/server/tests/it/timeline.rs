@@ -6,6 +6,7 @@ use crate::harness::wait::eventually;
 use crate::harness::{Settings, Shop};
 
 const ADA: &str = "ada@example.com";
+const TOKEN: &str = "correct-horse-battery";
 
 async fn timeline(shop: &Shop, id: impl std::fmt::Display) -> Value {
     let path = format!("/ops/orders/{id}/timeline");
@@ -188,12 +189,21 @@ async fn a_database_that_is_away_is_said_and_the_rest_is_shown() {
 
 #[tokio::test]
 async fn an_order_that_is_not_there_has_no_time_line() {
-    let shop = Shop::start(Settings::new().set("AUTH__OPERATOR_TOKEN", "secret")).await;
+    let shop = Shop::start(Settings::new().set("AUTH__OPERATOR_TOKEN", TOKEN)).await;
     shop.get("/ops/orders/7/timeline")
         .await
         .problem(401, "unauthorized");
-    let token = [("authorization", "Bearer secret")];
-    for id in ["7", "0", "99999999999999999999", "ord_x", "-1", "x"] {
+    let bearer = format!("Bearer {TOKEN}");
+    let token = [("authorization", bearer.as_str())];
+    for id in [
+        "7",
+        "0",
+        "18446744073709551615",
+        "99999999999999999999",
+        "ord_x",
+        "-1",
+        "x",
+    ] {
         let path = format!("/ops/orders/{id}/timeline");
         let answer = shop.send("GET", &path, &token, None).await;
         answer.problem(404, "order_not_found");
