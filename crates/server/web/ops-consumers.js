@@ -151,7 +151,7 @@ const columns = [
     label: "col.oldest",
     kind: "number",
     draw(cell, one) {
-      const seconds = one.backlog?.oldestAgeSeconds;
+      const seconds = depth(one) ? one.backlog.oldestAgeSeconds : undefined;
       setNumber(cell, seconds, seconds === undefined ? "–" : age(seconds, lang()));
     },
   },

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::harness::factory::{Factory, Manner};
 use crate::harness::wait::eventually;
 use crate::harness::{Settings, Shop};
 
@@ -185,6 +186,43 @@ async fn a_database_that_is_away_is_said_and_the_rest_is_shown() {
     let line = of_length(&shop, id, 4).await;
     assert_eq!(line["missing"], json!([]));
     assert_eq!(item(&line, "mileage.given")["source"], "mileage");
+}
+
+#[tokio::test]
+async fn each_delivery_to_an_endpoint_is_on_the_time_line() {
+    let shop = Shop::start(Settings::new().set("WEBHOOKS__RETRIES_S", "[0, 1]")).await;
+    shop.offer("A-1", json!({"stock": 5})).await;
+    let (well, ill) = (
+        Factory::start(Manner::Answer(204)),
+        Factory::start(Manner::Answer(503)),
+    );
+    let mut endpoints = Vec::new();
+    for receiver in [&well, &ill] {
+        let body = json!({"url": receiver.url(), "types": ["order.accepted"]});
+        endpoints.push(shop.post("/webhooks", &body).await.expect(201));
+    }
+    let order = shop.place("A-1", ADA, 1).await;
+    let id = order["id"].as_str().unwrap();
+    let deliveries = eventually("both are over", async || {
+        let line = timeline(&shop, id).await;
+        let of_webhooks = |item: &&Value| item["source"] == "webhook";
+        let items = line["items"].as_array().unwrap().iter();
+        let found: Vec<Value> = items.filter(of_webhooks).cloned().collect();
+        let is_over = found.iter().all(|item| item["status"] != "pending");
+        (found.len() == 2 && is_over).then_some(found)
+    })
+    .await;
+    for (endpoint, status, attempts, answer) in [
+        (&endpoints[0], "delivered", 1, 204),
+        (&endpoints[1], "failed", 3, 503),
+    ] {
+        let of_it = |item: &&Value| item["detail"]["to"] == endpoint["id"];
+        let delivery = deliveries.iter().find(of_it).unwrap();
+        assert_eq!(delivery["what"], "order.accepted");
+        assert_eq!(delivery["status"], status, "{delivery}");
+        assert_eq!(delivery["detail"]["attempts"], attempts);
+        assert_eq!(delivery["detail"]["answer"], answer);
+    }
 }
 
 #[tokio::test]

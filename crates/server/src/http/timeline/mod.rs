@@ -9,6 +9,8 @@
 //! itself says, and no index finds them.
 
 mod story;
+#[cfg(test)]
+mod tests;
 mod views;
 
 use axum::Json;

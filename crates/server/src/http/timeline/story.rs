@@ -25,6 +25,18 @@ pub(super) fn is_undecided(entry: &Entry) -> bool {
     entry.kind.order_status() == Some(OrderStatus::Pending)
 }
 
+fn is_verdict(entry: &Entry) -> bool {
+    match entry.kind.order_status() {
+        Some(OrderStatus::Pending | OrderStatus::Cancelled) | None => false,
+        Some(
+            OrderStatus::Accepted
+            | OrderStatus::SoldOut
+            | OrderStatus::Rejected
+            | OrderStatus::Expired,
+        ) => true,
+    }
+}
+
 /// `rows_max` e-mails and as many deliveries are shown.
 pub(super) fn told(
     view: TimelineOrderView,
@@ -91,19 +103,16 @@ fn of_sale(order: &OrderRecord, entries: &[Entry]) -> Vec<TimelineItem> {
         .collect();
     // The verdict was too far away in its line to be found. Only what was accepted can be
     // cancelled after its verdict.
-    let is_decided = entries
-        .iter()
-        .any(|entry| !is_undecided(entry) && Some(entry.at) != order.cancelled_at);
+    let has_verdict = entries.iter().any(is_verdict);
     if let Some(at) = order.decided_at
         && order.cancelled_at.is_some()
-        && !is_decided
-        && entries.len() == 2
+        && !has_verdict
     {
         let status = OrderStatus::Accepted.as_str();
         let kind = engine::Kind::OrderAccepted.as_str();
         let detail = TimelineDetail::default();
         let item = TimelineItem::new(at, Source::Sale, kind, Some(status), detail);
-        items.insert(1, item);
+        items.insert(items.len().min(1), item);
     }
     items
 }
