@@ -6,6 +6,7 @@ import fs from "node:fs";
 import { describe, test } from "node:test";
 
 import { Problem, problemText } from "../../crates/server/web/api.js";
+import { highest, linePath, markPath, scale, stepPath, timeWindow } from "../../crates/server/web/chart.js";
 import { ServerClock } from "../../crates/server/web/clock.js";
 import * as format from "../../crates/server/web/format.js";
 import { chooseLanguage, DICTIONARIES, t, useLanguage } from "../../crates/server/web/i18n.js";
@@ -425,5 +426,44 @@ describe("schemas", () => {
 
   test("a list is named by its items", () => {
     assert.equal(typeName(api, { type: "array", items: node }, words), "list of Node");
+  });
+});
+
+describe("charts", () => {
+  const box = scale({ from: 0, to: 100, top: 10, width: 200, height: 24 });
+  const samples = (...values) => values.map((value, n) => ({ at: n * 50, value }));
+
+  test("a line goes from the first sample to the last, the highest on top", () => {
+    assert.equal(linePath(samples(0, 10, 5), box), "M0 22L100 2L200 12");
+    assert.equal(highest(samples(0, 10, undefined, 5)), 10);
+  });
+
+  test("what is not known is a gap, and a lonely sample is still seen", () => {
+    assert.equal(linePath(samples(5, undefined, 10), box), "M0 12h1M200 2h1");
+    assert.equal(stepPath(samples(undefined, 5), box), "M100 12h1");
+    assert.equal(linePath(samples(undefined), box), "");
+    assert.equal(linePath([], box), "");
+  });
+
+  test("steps hold a value until the next one", () => {
+    assert.equal(stepPath(samples(1, 4, 4), box), "M0 20H100V14H200V14");
+  });
+
+  test("each failure is a mark on the ground, and no failure is none", () => {
+    assert.equal(markPath(samples(0, 3, 0), box, 5), "M95 22h10l-5 -9z");
+    assert.equal(markPath(samples(0, undefined, 0), box), "");
+  });
+
+  test("values above the scale stay in the box, and an empty one divides by nothing", () => {
+    assert.equal(linePath(samples(50), box), "M0 2h1");
+    const empty = scale({ from: 7, to: 7, top: 0, width: 10, height: 10 });
+    assert.equal(linePath([{ at: 7, value: 0 }], empty), "M0 8h1");
+  });
+
+  test("five minutes are shown at least, one hour at most", () => {
+    const minutes = (n) => n * 60_000;
+    assert.deepEqual(timeWindow(minutes(99), minutes(100)), { from: minutes(95), to: minutes(100) });
+    assert.deepEqual(timeWindow(minutes(80), minutes(100)), { from: minutes(80), to: minutes(100) });
+    assert.deepEqual(timeWindow(0, minutes(100)), { from: minutes(40), to: minutes(100) });
   });
 });

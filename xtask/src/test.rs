@@ -50,7 +50,7 @@ const RUST: [(&str, &str); 3] = [
     ("doc", "the examples in the documentation of every crate"),
     ("fuzz", "made-up bytes for every decoder of requests"),
 ];
-const SUITES: [Suite; 26] = [
+const SUITES: [Suite; 27] = [
     Suite {
         name: "contract",
         what: "docs/openapi.json is what the server answers",
@@ -98,6 +98,12 @@ const SUITES: [Suite; 26] = [
         what: "the queues of the operations page, in Chromium",
         needs: Needs::Browser,
         file: "queues-page.test.mjs",
+    },
+    Suite {
+        name: "follow-page",
+        what: "an order's story and the consumers on the operations page, in Chromium",
+        needs: Needs::Browser,
+        file: "follow-page.test.mjs",
     },
     Suite {
         name: "webhooks",

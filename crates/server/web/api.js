@@ -113,6 +113,8 @@ export const paths = {
   move: (queue, id) => at("ops", "queues", queue, "moves", id),
   purge: (queue) => at("ops", "queues", queue, "purge"),
   mail: (id) => at("ops", "mails", id),
+  timeline: (id) => at("ops", "orders", id, "timeline"),
+  consumer: (name, does) => at("ops", "consumers", name, does),
   messages: (queue) => at("ops", "queues", queue, "messages"),
   redrive: (queue) => at("ops", "queues", queue, "redrive"),
 };

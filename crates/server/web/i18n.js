@@ -4,10 +4,15 @@
 
 import { en } from "./en.js";
 import { enAuctions } from "./en-auctions.js";
+import { enFollow } from "./en-follow.js";
 import { ko } from "./ko.js";
 import { koAuctions } from "./ko-auctions.js";
+import { koFollow } from "./ko-follow.js";
 
-export const DICTIONARIES = { en: { ...en, ...enAuctions }, ko: { ...ko, ...koAuctions } };
+export const DICTIONARIES = {
+  en: { ...en, ...enAuctions, ...enFollow },
+  ko: { ...ko, ...koAuctions, ...koFollow },
+};
 export const LANGUAGES = Object.keys(DICTIONARIES);
 const STORAGE_KEY = "firstcome.lang";
 

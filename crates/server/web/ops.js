@@ -10,11 +10,13 @@ import { poll } from "./live.js";
 import { drawAlerts, fetchAlerts, openAlerts } from "./ops-alerts.js";
 import { openAuctionForm, startAuctionForm } from "./ops-auction-form.js";
 import { auctionColumns, drawAuction, fetchAuctions, startAuctions } from "./ops-auctions.js";
+import { drawConsumers, fetchConsumers, startConsumers } from "./ops-consumers.js";
 import { drawMail, fetchMails, mailColumns, startMails } from "./ops-mails.js";
 import { drawDeadLetters, fetchDeadLetters } from "./ops-dead.js";
 import { Feed } from "./ops-feed.js";
 import { offerSkus, openProduct, openReceipt, startForms } from "./ops-forms.js";
 import { productColumns, queueColumns, replenishmentColumns, sampleQueues, Table } from "./ops-tables.js";
+import { drawTimeline, fetchTimeline, startTimeline } from "./ops-timeline.js";
 import { draw as drawQueue, fetchQueue, startQueue } from "./ops-queue.js";
 import { setConnection, setTab, startPage } from "./page.js";
 
@@ -57,7 +59,7 @@ async function fetchProducts() {
 }
 
 async function refresh() {
-  const [page, auctions, { replenishments }, { queues }, summary, alerts, mails] = await Promise.all([
+  const [page, auctions, { replenishments }, { queues }, summary, alerts, mails, consumers] = await Promise.all([
     fetchProducts(),
     fetchAuctions(),
     request("GET", `/replenishments?limit=${REPLENISHMENTS_SHOWN}`),
@@ -65,11 +67,13 @@ async function refresh() {
     request("GET", "/ops/summary"),
     fetchAlerts(),
     fetchMails(),
+    fetchConsumers(),
+    fetchTimeline(),
   ]);
   const [dead] = await Promise.all([fetchDeadLetters(queues), fetchQueue(queues)]);
   sampleQueues(queues);
   const first = state === null;
-  state = { ...page, auctions, replenishments: openFirst(page.products, replenishments), queues, summary, alerts, mails, dead };
+  state = { ...page, auctions, replenishments: openFirst(page.products, replenishments), queues, summary, alerts, mails, consumers, dead };
   if (first) feed.start(summary.lastSeq);
   draw();
 }
@@ -95,6 +99,7 @@ function draw() {
   if (state === null) return;
   const empty = t(filter.value.trim() ? "ops.noneFiltered" : "ops.none");
   drawAlerts(state.alerts, matches);
+  drawConsumers(state.consumers, matches);
   tables.products.draw(state.products.filter((one) => matches(one.sku, one.name)), empty);
   tables.auctions.draw(state.auctions.filter((one) => matches(one.product, one.id, one.status)), empty);
   tables.queues.draw(state.queues.filter((one) => matches(one.name)), empty);
@@ -115,6 +120,7 @@ function draw() {
   drawQueue();
   drawAuction();
   drawMail();
+  drawTimeline();
 }
 
 function drawSummary(summary) {
@@ -199,4 +205,6 @@ startAuctionForm(refreshing.now);
 startQueue(refreshing.now);
 startAuctions(refreshing.now);
 startMails(refreshing.now);
+startConsumers(refreshing.now);
+startTimeline(refreshing.now);
 startPage(draw);

@@ -33,7 +33,7 @@ pub use self::ledger::{MileageFact, MileageWhat};
 pub use self::notices::{Notice, NoticeState};
 pub use self::points::{BASIS_POINTS_MAX, POINTS_MAX, points};
 pub use self::tiers::{Tier, UnitsFact};
-pub use self::view::{CustomerView, MileageEntry};
+pub use self::view::{CustomerView, MileageEntry, OrderCounts, UnitsEntry};
 use crate::database::Database;
 
 /// The longest name of a customer, in bytes: that of an e-mail address.

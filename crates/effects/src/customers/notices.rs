@@ -149,6 +149,20 @@ pub(super) fn of_customer(
         .optional()
 }
 
+/// That of the customer whom this order made a VIP.
+pub(super) fn of_order(
+    transaction: &Transaction<'_>,
+    order: i64,
+) -> rusqlite::Result<Option<Notice>> {
+    transaction
+        .prepare_cached(&format!(
+            "{SELECT} WHERE notice.order_seq = ?1
+             AND notice.customer IN (SELECT customer FROM units WHERE order_seq = ?1)"
+        ))?
+        .query_row([order], read)
+        .optional()
+}
+
 fn read(row: &Row<'_>) -> rusqlite::Result<Notice> {
     Ok(Notice {
         id: row.get(0)?,

@@ -34,6 +34,26 @@ pub struct MileageEntry {
     pub at: Millis,
 }
 
+/// What an order counts towards a tier, or takes back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnitsEntry {
+    /// Negative when they were given back.
+    pub units: i64,
+    /// The event's sequence.
+    pub seq: u64,
+    pub at: Millis,
+}
+
+/// What was counted for one order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OrderCounts {
+    /// Two at most, in the order in which they were counted; as the next.
+    pub mileage: Vec<MileageEntry>,
+    pub units: Vec<UnitsEntry>,
+    /// Of the order that made its customer a VIP.
+    pub notice: Option<Notice>,
+}
+
 impl Customers {
     /// None for somebody of whom nothing was counted yet.
     ///
@@ -105,18 +125,51 @@ impl Customers {
     /// # Errors
     /// When the database fails.
     pub async fn mileage_of_order(&self, order: u64) -> Result<Vec<MileageEntry>, DatabaseError> {
+        let order = super::ledger::sequence(order);
+        self.database
+            .read(move |transaction| mileage_of(transaction, order))
+            .await
+    }
+
+    /// Everything that was counted for one order.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn of_order(&self, order: u64) -> Result<OrderCounts, DatabaseError> {
+        let order = super::ledger::sequence(order);
         self.database
             .read(move |transaction| {
-                transaction
-                    .prepare_cached(
-                        "SELECT id, cause, order_seq, points, at FROM mileage
-                         WHERE order_seq = ?1 ORDER BY id",
-                    )?
-                    .query_map([super::ledger::sequence(order)], entry)?
-                    .collect()
+                Ok(OrderCounts {
+                    mileage: mileage_of(transaction, order)?,
+                    units: units_of(transaction, order)?,
+                    notice: notices::of_order(transaction, order)?,
+                })
             })
             .await
     }
+}
+
+fn mileage_of(transaction: &Transaction<'_>, order: i64) -> rusqlite::Result<Vec<MileageEntry>> {
+    transaction
+        .prepare_cached(
+            "SELECT id, cause, order_seq, points, at FROM mileage
+             WHERE order_seq = ?1 ORDER BY id",
+        )?
+        .query_map([order], entry)?
+        .collect()
+}
+
+fn units_of(transaction: &Transaction<'_>, order: i64) -> rusqlite::Result<Vec<UnitsEntry>> {
+    transaction
+        .prepare_cached("SELECT units, seq, at FROM units WHERE order_seq = ?1 ORDER BY id")?
+        .query_map([order], |row| {
+            Ok(UnitsEntry {
+                units: row.get(0)?,
+                seq: row.get::<_, i64>(1)?.unsigned_abs(),
+                at: row.get(2)?,
+            })
+        })?
+        .collect()
 }
 
 fn find(transaction: &Transaction<'_>, name: &str) -> rusqlite::Result<Option<i64>> {

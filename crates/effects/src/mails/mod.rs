@@ -26,7 +26,7 @@ use rusqlite::{OptionalExtension as _, Transaction, params};
 use crate::number;
 
 pub use read::{Listed, get, of_order, page};
-pub use rows::{Mail, NewMail, Status};
+pub use rows::{Kept, Mail, NewMail, Status};
 
 /// Part of the schema of `effects.db`.
 pub(crate) const SCHEMA: &str = "

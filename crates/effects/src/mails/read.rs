@@ -49,15 +49,22 @@ pub fn page(
     Ok(Listed { mails, more })
 }
 
-/// The e-mails about one order, oldest first.
+/// The e-mails about one order, oldest first, at most so many.
 ///
 /// # Errors
 /// When the database fails.
-pub fn of_order(transaction: &Transaction<'_>, order_seq: u64) -> rusqlite::Result<Vec<Mail>> {
+pub fn of_order(
+    transaction: &Transaction<'_>,
+    order_seq: u64,
+    limit: usize,
+) -> rusqlite::Result<Vec<Mail>> {
     transaction
         .prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM mail WHERE order_seq = ?1 ORDER BY no"
+            "SELECT {COLUMNS} FROM mail WHERE order_seq = ?1 ORDER BY no LIMIT ?2"
         ))?
-        .query_map([number(order_seq)], Mail::from_row)?
+        .query_map(
+            params![number(order_seq), number(limit as u64)],
+            Mail::from_row,
+        )?
         .collect()
 }

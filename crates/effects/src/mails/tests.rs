@@ -48,9 +48,9 @@ async fn the_same_id_is_written_once_and_found_by_event_order_and_page() {
         assert!(add(transaction, &mail("b", 1))?);
         assert_eq!(of_event(transaction, 1)?, ["a", "b"]);
         assert_eq!(of_event(transaction, 2)?, Vec::<String>::new());
-        let orders = of_order(transaction, 7)?;
+        let orders = of_order(transaction, 7, 100)?;
         assert_eq!(orders.len(), 2);
-        assert_eq!(of_order(transaction, 8)?, []);
+        assert_eq!(of_order(transaction, 8, 100)?, []);
         let first = page(transaction, None, 1)?;
         assert!(first.more);
         assert_eq!(first.mails[0].new.id, "b");

@@ -4,17 +4,18 @@
 
 use axum::Json;
 use axum::extract::{FromRef, Path, State};
-use serde::Serialize;
-use utoipa::ToSchema;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use wire::Code;
 
 use crate::adapters::Time;
+use crate::http::args::{QueryArgs, cursor};
 use crate::http::error::{HttpError, HttpResult};
 use crate::http::views::ProblemView;
 use crate::state::App;
-use crate::workers::{ConsumerState, ConsumerStatus, Consumers};
+use crate::workers::{ConsumerState, ConsumerStatus, Consumers, SAMPLE_EVERY, Sample};
 
 impl FromRef<App> for Consumers {
     fn from_ref(app: &App) -> Self {
@@ -29,6 +30,7 @@ where
 {
     OpenApiRouter::new()
         .routes(routes!(list_consumers))
+        .routes(routes!(get_history))
         .routes(routes!(pause_consumer))
         .routes(routes!(resume_consumer))
 }
@@ -91,6 +93,73 @@ struct ConsumerList {
     consumers: Vec<ConsumerView>,
 }
 
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct HistoryArgs {
+    /// A consumer; all of them when it is left out.
+    name: Option<String>,
+    /// The `next` of an answer before: only what is newer.
+    after: Option<u64>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct HistoryView {
+    /// Between two samples.
+    every_seconds: u64,
+    consumers: Vec<SeriesView>,
+    /// To ask for what comes after this answer.
+    next: u64,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct SeriesView {
+    name: &'static str,
+    /// The oldest first, 720 at most: one hour.
+    samples: Vec<SampleView>,
+}
+
+/// A consumer between two looks. Counts are of this time alone.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct SampleView {
+    /// Of the second look.
+    #[schema(value_type = String, format = "date-time")]
+    at: Time,
+    /// Messages in its queue that nobody holds. Absent where the queue could not be asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    visible: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    in_flight: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    oldest_age_seconds: Option<u64>,
+    handled: u64,
+    /// To a tenth.
+    rate_per_second: f64,
+    concurrency: usize,
+    /// Tries of a message that failed.
+    failed: u64,
+    /// Messages that went to the dead-letter queue.
+    dead: u64,
+}
+
+impl From<Sample> for SampleView {
+    fn from(sample: Sample) -> Self {
+        Self {
+            at: Time(sample.at),
+            visible: sample.visible,
+            in_flight: sample.in_flight,
+            oldest_age_seconds: sample.oldest_age.map(|age| age.as_secs()),
+            handled: sample.handled,
+            rate_per_second: sample.rate_per_second,
+            concurrency: sample.concurrency,
+            failed: sample.failed,
+            dead: sample.dead,
+        }
+    }
+}
+
 impl From<ConsumerStatus> for ConsumerView {
     fn from(status: ConsumerStatus) -> Self {
         let (state, reason, waiting_since) = match status.state {
@@ -138,6 +207,43 @@ async fn list_consumers(State(consumers): State<Consumers>) -> Json<ConsumerList
     Json(ConsumerList {
         consumers: consumers.status().into_iter().map(Into::into).collect(),
     })
+}
+
+/// What consumers did in the last hour, as this process saw it: a restart begins anew.
+#[utoipa::path(
+    get, path = "/ops/consumers/history", tag = "operations", params(HistoryArgs),
+    responses(
+        (status = 200, description = "The samples", body = HistoryView),
+        (status = 404, description = "No such consumer", body = ProblemView, content_type = "application/problem+json"),
+    )
+)]
+async fn get_history(
+    State(consumers): State<Consumers>,
+    QueryArgs(args): QueryArgs<HistoryArgs>,
+) -> HttpResult<Json<HistoryView>> {
+    let after = cursor("after", args.after)?.unwrap_or(0);
+    let since = i64::try_from(after).unwrap_or(i64::MAX);
+    let mut next = since;
+    let mut found = Vec::new();
+    for status in consumers.status() {
+        if args.name.as_ref().is_some_and(|name| name != status.name) {
+            continue;
+        }
+        let samples = consumers.samples(status.name, since).unwrap_or_default();
+        next = samples.iter().map(|sample| sample.at).fold(next, i64::max);
+        found.push(SeriesView {
+            name: status.name,
+            samples: samples.into_iter().map(Into::into).collect(),
+        });
+    }
+    if args.name.is_some() && found.is_empty() {
+        return Err(no_such_consumer());
+    }
+    Ok(Json(HistoryView {
+        every_seconds: SAMPLE_EVERY.as_secs(),
+        consumers: found,
+        next: next.unsigned_abs(),
+    }))
 }
 
 /// It receives nothing more, also after a restart; what it holds it finishes.

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use effects::DatabaseError;
 use effects::customers::{CustomerView as Customer, MileageEntry, Notice};
+use effects::parcels::Parcel;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -13,8 +14,11 @@ use wire::Code;
 use crate::adapters::rfc3339;
 use crate::http::args::{QueryArgs, cursor, limit};
 use crate::http::error::{HttpError, HttpResult};
-use crate::http::views::ProblemView;
+use crate::http::views::{ParcelBrief, ProblemView};
 use crate::state::App;
+
+/// Of a customer, shown with it.
+const PARCELS_MAX: usize = 20;
 
 pub fn operator() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -43,6 +47,18 @@ struct CustomerView {
     /// What became of telling the marketing system; absent for who is not VIP.
     #[serde(skip_serializing_if = "Option::is_none")]
     marketing: Option<NoticeView>,
+    /// The newest 20. Absent while the database of effects is away.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parcels: Option<Vec<CustomerParcelView>>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct CustomerParcelView {
+    #[serde(flatten)]
+    parcel: ParcelBrief,
+    /// Absent for a purchase that was made elsewhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sku: Option<String>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -92,7 +108,11 @@ struct Page {
 }
 
 impl CustomerView {
-    fn new(customer: Customer, bound: u64) -> Self {
+    fn new(customer: Customer, bound: u64, parcels: Option<Vec<Parcel>>) -> Self {
+        let parcel_view = |parcel: Parcel| CustomerParcelView {
+            parcel: ParcelBrief::of(&parcel),
+            sku: parcel.sku,
+        };
         let units = u64::try_from(customer.units).unwrap_or(0);
         let units_to_vip = match customer.vip_since {
             Some(_) => 0,
@@ -106,6 +126,7 @@ impl CustomerView {
             units_to_vip,
             mileage: customer.mileage,
             marketing: customer.notice.map(NoticeView::new),
+            parcels: parcels.map(|parcels| parcels.into_iter().map(parcel_view).collect()),
         }
     }
 }
@@ -168,7 +189,16 @@ async fn get_customer(
 ) -> HttpResult<Json<CustomerView>> {
     let found = app.customers.customer(&email).await.map_err(unavailable)?;
     let found = found.ok_or_else(not_found)?;
-    Ok(Json(CustomerView::new(found, app.config.vip.units)))
+    // A customer is shown whether the parcels can be read or not.
+    let parcels = app.effects.parcels_of(&found.name, PARCELS_MAX).await;
+    let parcels = parcels
+        .inspect_err(|error| tracing::warn!(%error, "a customer is shown without parcels"))
+        .ok();
+    Ok(Json(CustomerView::new(
+        found,
+        app.config.vip.units,
+        parcels,
+    )))
 }
 
 /// The ledger of a customer's mileage, newest first. Its points add up to the balance.

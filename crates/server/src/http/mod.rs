@@ -20,6 +20,7 @@ mod purchase;
 mod queues;
 mod replenishments;
 mod router;
+mod timeline;
 mod verdict;
 pub mod views;
 mod webhooks;

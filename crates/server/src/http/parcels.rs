@@ -116,7 +116,7 @@ struct MovedView {
 }
 
 impl ParcelBrief {
-    fn of(parcel: &Parcel) -> Self {
+    pub(super) fn of(parcel: &Parcel) -> Self {
         Self {
             tracking_id: parcel.tracking_id.clone(),
             status: parcel.status.as_str(),

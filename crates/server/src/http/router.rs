@@ -22,7 +22,7 @@ use crate::config::Secret;
 use crate::http::error::HttpError;
 use crate::http::{
     alerts, auctions, callbacks, consumers, customers, health, live, mails, ops, orders, pages,
-    parcels, products, purchase, queues, replenishments, webhooks,
+    parcels, products, purchase, queues, replenishments, timeline, webhooks,
 };
 use crate::state::App;
 
@@ -65,6 +65,7 @@ fn operator() -> OpenApiRouter<App> {
         .merge(parcels::operator())
         .merge(health::operator())
         .merge(consumers::operator())
+        .merge(timeline::operator())
 }
 
 /// The router of the shop, with `more` beside it (the reference factory in a demo).

@@ -41,7 +41,10 @@ use engine::{Command, Engine, EngineError, QueueSpec, TOPIC_STOCK};
 use messaging::{DeduplicationScope, FifoConfig, QueueConfig, RedrivePolicy, ThroughputLimit};
 use tokio_util::task::TaskTracker;
 
-pub use self::consumers::{ConsumerState, ConsumerStatus, Consumers, RunParts, run_consumer};
+pub use self::consumers::{
+    ConsumerState, ConsumerStatus, Consumers, RunParts, SAMPLE_EVERY, Sample, run_consumer,
+    sample_consumers,
+};
 use self::consumers::{EnginePort, QueuePort, SqsPort};
 pub use self::parts::{ConsumerParts, consumers, is_off};
 use crate::config::Factory;
@@ -231,6 +234,8 @@ pub fn start_consumers(
         .into();
     worked_on.extend(consumers.iter().map(|one| one.queue().to_owned()));
     tracker.spawn(alerter::run(app.clone(), worked_on));
+    let looked_at = app.consumers.clone();
+    tracker.spawn(sample_consumers(looked_at, app.cancel.clone()));
     for consumer in consumers {
         tracker.spawn(run_consumer(RunParts {
             monitor: app.consumers.of(&*consumer),

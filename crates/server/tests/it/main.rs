@@ -40,4 +40,6 @@ mod sns;
 #[cfg(test)]
 mod starting;
 #[cfg(test)]
+mod timeline;
+#[cfg(test)]
 mod webhooks;

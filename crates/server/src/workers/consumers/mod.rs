@@ -11,6 +11,7 @@
 //! port      what a queue must be able to do
 //!   engine_port, sqs_port
 //! monitor   what one consumer does at this moment; registry: all of them
+//! history   what they did in the last hour
 //! names     the queues they need
 //! ```
 //! It deliberately knows nothing of what consumers do, and of queues only the port.
@@ -19,6 +20,7 @@ mod attempt;
 mod breaker;
 mod engine_port;
 mod fate;
+mod history;
 mod memory;
 mod monitor;
 mod names;
@@ -32,6 +34,7 @@ mod worker;
 #[cfg(test)]
 mod tests;
 
+pub use history::{SAMPLE_EVERY, Sample, sample_consumers};
 pub use monitor::{ConsumerState, ConsumerStatus};
 pub use registry::Consumers;
 

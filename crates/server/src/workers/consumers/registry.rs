@@ -1,10 +1,12 @@
 //! All consumers of this process, by name: what they do, and who was paused.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use commerce::Millis;
 use effects::{DatabaseError, Effects, pauses};
 use engine::ports::Clock;
 
+use super::history::{History, Sample};
 use super::monitor::{ConsumerStatus, Monitor};
 use crate::workers::consumer::Consumer;
 
@@ -12,6 +14,7 @@ use crate::workers::consumer::Consumer;
 #[derive(Clone)]
 pub struct Consumers {
     monitors: Arc<[Arc<Monitor>]>,
+    history: Arc<Mutex<History>>,
     effects: Effects,
     clock: Arc<dyn Clock>,
 }
@@ -28,6 +31,7 @@ impl Consumers {
                 .into_iter()
                 .map(|consumer| Arc::new(Monitor::new(&**consumer)))
                 .collect(),
+            history: Arc::default(),
             effects,
             clock,
         }
@@ -38,6 +42,23 @@ impl Consumers {
         let now = self.clock.now();
         let monitors = self.monitors.iter();
         monitors.map(|monitor| monitor.status(now)).collect()
+    }
+
+    /// Notes for the history what they do now.
+    pub(super) fn sample(&self) {
+        let (now, status) = (self.clock.now(), self.status());
+        self.history().look(now, &status);
+    }
+
+    /// What a consumer did in the last hour, after this moment, the oldest first. None when there
+    /// is no such consumer.
+    pub fn samples(&self, name: &str, after: Millis) -> Option<Vec<Sample>> {
+        let monitor = self.get(name)?;
+        Some(self.history().of(monitor.name(), after))
+    }
+
+    fn history(&self) -> MutexGuard<'_, History> {
+        self.history.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The one of this consumer.

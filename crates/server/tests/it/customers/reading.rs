@@ -26,6 +26,7 @@ async fn an_order_gives_points_and_its_cancellation_takes_them_back() {
     let ada = customer_with(&shop, ADA, "/mileage", 60 + 20).await;
     let expected = json!({
         "customer": ADA, "tier": "normal", "qualifyingUnits": 0, "unitsToVip": 100, "mileage": 80,
+        "parcels": [],
     });
     assert_eq!(ada, expected);
     let mut seen = Vec::new();

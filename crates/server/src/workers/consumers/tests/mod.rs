@@ -3,6 +3,7 @@
 mod crashes;
 mod failing;
 mod fifo;
+mod history;
 mod outages;
 mod pace;
 mod rig;
