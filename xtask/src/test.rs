@@ -50,7 +50,7 @@ const RUST: [(&str, &str); 3] = [
     ("doc", "the examples in the documentation of every crate"),
     ("fuzz", "made-up bytes for every decoder of requests"),
 ];
-const SUITES: [Suite; 27] = [
+const SUITES: [Suite; 31] = [
     Suite {
         name: "contract",
         what: "docs/openapi.json is what the server answers",

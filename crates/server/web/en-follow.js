@@ -26,8 +26,8 @@ export const enFollow = {
   "chart.concurrency": "Concurrency",
   "chart.ceiling": "Its ceiling",
   "chart.failures": "Failures",
-  "chart.flow": "Up to {backlog} waiting, {rate}/s",
-  "chart.work": { one: "Up to {most} at once, {failed} failure", other: "Up to {most} at once, {failed} failures" },
+  "chart.flow": "Up to {backlog}; {rate}/s",
+  "chart.work": { one: "Up to {most}; {failed} failure", other: "Up to {most}; {failed} failures" },
   "chart.flowLabel":
     "{name}, last {since}: backlog {now} now, {backlog} at most; {rateNow} handled a second now, {rate} at most",
   "chart.workLabel": {

@@ -25,8 +25,8 @@ export const koFollow = {
   "chart.concurrency": "동시 처리",
   "chart.ceiling": "동시 처리 상한",
   "chart.failures": "실패",
-  "chart.flow": "최대 {backlog}건 대기, 초당 {rate}건",
-  "chart.work": "최대 {most}개 동시 처리, 실패 {failed}건",
+  "chart.flow": "최대 {backlog}건, 초당 {rate}건",
+  "chart.work": "최대 {most}, 실패 {failed}건",
   "chart.flowLabel":
     "{name}, 최근 {since}: 밀린 메시지 지금 {now}건, 최대 {backlog}건. 초당 처리 지금 {rateNow}건, 최대 {rate}건",
   "chart.workLabel":
