@@ -184,7 +184,13 @@ impl Engine {
     /// See [`EngineError`]; a rule that says no is `Ok(Err(refusal))`.
     pub async fn decide(&self, command: Command) -> Result<Result<Reply, Refusal>, EngineError> {
         if !self.is_behind {
-            self.inner.pace.note_front();
+            // To look whether there is something is no rush.
+            if !matches!(
+                command,
+                Command::ReceiveMessages { .. } | Command::Sweep { .. } | Command::Probe
+            ) {
+                self.inner.pace.note_front();
+            }
             return self.inner.decide(command, false).await;
         }
         let spent = || self.inner.shared.behind_us.load(Ordering::Relaxed);

@@ -156,7 +156,6 @@ async fn serve_shop(mut config: Config) -> Result<(), ServeError> {
     }
     if app.config.demo {
         tasks.spawn(workers::carry_parcels(app.clone(), callable(address)));
-        tasks.spawn(workers::carry_parcels(app.clone(), callable(address)));
     }
     let (router, io) = socketio::mount(&app, http::router(app.clone(), more));
     if app.config.email_send() {

@@ -259,7 +259,6 @@ pub fn over_sqs(client: &sqs::Client, consumer: &dyn Consumer) -> Arc<dyn QueueP
 pub fn start(app: &App, tracker: &TaskTracker, client: outgoing::Client) {
     tracker.spawn(marketing::announce(app.clone()));
     tracker.spawn(webhooks::keep(app.clone()));
-    tracker.spawn(parcel_teller::run(app.clone()));
     let replenisher = replenisher::Replenisher::new(app.clone(), client);
     tracker.spawn(runtime::run(app.clone(), REPLENISHMENT_QUEUE, replenisher));
     tracker.spawn(keeper::run(app.clone()));

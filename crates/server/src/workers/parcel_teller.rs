@@ -71,7 +71,11 @@ async fn tell(app: &App, untold: Vec<Untold>) -> Result<(), EngineError> {
     if notes.is_empty() {
         return Ok(());
     }
-    let told = app.engine.decide(Command::TellParcels { notes }).await?;
+    let told = app
+        .engine
+        .behind()
+        .decide(Command::TellParcels { notes })
+        .await?;
     if let Ok(Reply::Batch(told)) = told {
         let refused = told.iter().filter(|one| one.is_err()).count();
         if refused > 0 {
