@@ -68,8 +68,9 @@ pub struct Report {
 
 impl Report {
     pub fn table(&self) -> String {
-        let time =
-            |seconds: Option<f64>| seconds.map_or("never".to_owned(), |s| format!("{s:.1} s"));
+        let time = |seconds: Option<f64>| {
+            seconds.map_or_else(|| "never".to_owned(), |s| format!("{s:.1} s"))
+        };
         let mut text = format!(
             "{}\n{} messages of {} ms, floor {}, ceiling {}{}\n  seconds  concurrency  handled\n",
             self.machine,

@@ -105,7 +105,7 @@ impl Alerts {
     /// # Errors
     /// When the database fails.
     pub async fn untold(&self) -> Result<Vec<Telling>, DatabaseError> {
-        self.database.read(|transaction| untold(transaction)).await
+        self.database.read(untold).await
     }
 
     /// It was handed on.

@@ -239,7 +239,7 @@ pub fn start_consumers(
     for consumer in consumers {
         tracker.spawn(run_consumer(RunParts {
             monitor: app.consumers.of(&*consumer),
-            port: EnginePort::new(app.engine.clone(), consumer.queue()),
+            port: EnginePort::open(&app.engine, consumer.queue()),
             consumer,
             clock: Arc::clone(clock),
             ids: Arc::clone(ids),
@@ -252,7 +252,7 @@ pub fn start_consumers(
 
 /// The queue of this consumer at an SQS endpoint.
 pub fn over_sqs(client: &sqs::Client, consumer: &dyn Consumer) -> Arc<dyn QueuePort> {
-    SqsPort::new(client.clone(), consumer.queue())
+    SqsPort::open(client.clone(), consumer.queue())
 }
 
 /// Starts what belongs to the engine's process; it ends with the server's token.

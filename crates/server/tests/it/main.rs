@@ -11,9 +11,11 @@ mod auctions;
 mod aws;
 #[cfg(test)]
 mod bounds;
+#[cfg(test)]
 mod consumers;
 #[cfg(test)]
 mod customers;
+#[cfg(test)]
 mod deploy;
 #[cfg(test)]
 mod harness;

@@ -18,7 +18,7 @@ pub(in crate::workers) struct EnginePort {
 }
 
 impl EnginePort {
-    pub(in crate::workers) fn new(engine: Engine, queue: &'static str) -> Arc<dyn QueuePort> {
+    pub(in crate::workers) fn open(engine: &Engine, queue: &'static str) -> Arc<dyn QueuePort> {
         // Those who buy do not wait for what follows.
         let engine = engine.behind();
         Arc::new(Self { engine, queue })
@@ -200,7 +200,7 @@ fn delivery(queue: &str, queue_id: u32, message: Message) -> Delivery {
 
 fn own(handle: &Handle) -> Option<ReceiptHandle> {
     match handle {
-        Handle::Own(handle) => Some(handle.clone()),
+        Handle::Own(handle) => Some(*handle),
         Handle::Sqs(_) => None,
     }
 }

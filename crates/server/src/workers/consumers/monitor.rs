@@ -14,6 +14,7 @@ use crate::workers::consumer::Consumer;
 /// The rate is counted in pieces of so long.
 const SLOT_MS: Millis = 5_000;
 const SLOTS: usize = 12;
+const SLOT_COUNT: Millis = 12;
 /// The end of a reason that is shown; the dead letter has all of it.
 const REASON_CHARS_MAX: usize = 500;
 
@@ -134,7 +135,7 @@ impl Monitor {
             },
             None => ConsumerState::Running,
         };
-        let oldest = now / SLOT_MS - SLOTS as Millis;
+        let oldest = now / SLOT_MS - SLOT_COUNT;
         let recent = rest.slots.iter().filter(|(slot, _)| *slot > oldest);
         ConsumerStatus {
             name: self.name,
@@ -198,7 +199,7 @@ impl Monitor {
     pub(super) fn add_handled(&self, count: u64, now: Millis) {
         self.handled.fetch_add(count, Ordering::Relaxed);
         let number = now / SLOT_MS;
-        let at = usize::try_from(number.rem_euclid(SLOTS as Millis)).expect("below SLOTS");
+        let at = usize::try_from(number.rem_euclid(SLOT_COUNT)).expect("below SLOTS");
         let mut rest = self.lock();
         let (slot, counted) = &mut rest.slots[at];
         if *slot != number {

@@ -32,7 +32,7 @@ pub(in crate::workers) struct SqsPort {
 }
 
 impl SqsPort {
-    pub(in crate::workers) fn new(client: Client, queue: &'static str) -> Arc<dyn QueuePort> {
+    pub(in crate::workers) fn open(client: Client, queue: &'static str) -> Arc<dyn QueuePort> {
         Arc::new(Self {
             client,
             queue,

@@ -199,7 +199,7 @@ impl Runner {
 
     async fn try_once(&self, batch: &[Delivery]) -> Vec<Fate> {
         let began = Instant::now();
-        let Runner { pace, memory, .. } = self;
+        let Self { pace, memory, .. } = self;
         let outcomes = attempt(&*self.parts.consumer, batch, memory, pace.work_max).await;
         let consumer = self.parts.monitor.name();
         metrics::histogram!("firstcome_consumer_work_seconds", "consumer" => consumer)

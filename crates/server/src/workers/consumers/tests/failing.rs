@@ -208,13 +208,13 @@ fn delivery(id: &str, group: Option<&str>, receive_count: u32) -> Delivery {
 
 #[test]
 fn a_failure_ends_its_group_and_no_other() {
-    let after = Some(Duration::from_secs(7));
+    let after = Duration::from_secs(7);
     let later = || Outcome::Later {
-        after,
+        after: Some(after),
         reason: "r".to_owned(),
     };
     let again = Fate::Again {
-        after: after.unwrap(),
+        after,
         reason: "r".to_owned(),
     };
     let dead = Fate::Dead {

@@ -284,7 +284,7 @@ impl Consumer for Scripted {
     fn handle<'a>(&'a self, batch: &'a [Delivery]) -> BoxFuture<'a, Vec<Outcome>> {
         let keys = batch
             .iter()
-            .map(|one| one.group.clone().unwrap_or(one.id.clone()));
+            .map(|one| one.group.clone().unwrap_or_else(|| one.id.clone()));
         let guard = InWork::new(&self.in_work, keys.collect());
         let work = (self.work)(batch.to_vec());
         async move {
