@@ -345,15 +345,15 @@ fn check_place(place: Option<&str>) -> HttpResult<()> {
 /// The carrier says where a parcel is.
 ///
 /// A step that the parcel has reached or passed changes nothing, one further on moves it, over
-/// steps between them too. Signed as Standard Webhooks has it (standardwebhooks.com).
+/// steps between them too.
+///
+/// Signed as Standard Webhooks has it (standardwebhooks.com), in three headers: `webhook-id`, the
+/// same id with the same notice gets the same answer; `webhook-timestamp`, seconds since 1970 of
+/// this attempt, within five minutes of this server's clock; `webhook-signature`,
+/// `v1,<base64>`, needed with the setting `carrier.secret`.
 #[utoipa::path(
     post, path = "/carrier/parcels/{trackingId}", tag = "orders", request_body = NoticeArgs,
-    params(
-        ("trackingId" = String, Path),
-        ("webhook-id" = Option<String>, Header, description = "the same id with the same notice gets the same answer"),
-        ("webhook-timestamp" = Option<u64>, Header, description = "seconds since 1970 of this attempt, within five minutes of this server's clock"),
-        ("webhook-signature" = Option<String>, Header, description = "v1,<base64>; needed with the setting carrier.secret"),
-    ),
+    params(("trackingId" = String, Path)),
     responses(
         (status = 200, description = "Taken in, now or before", body = MovedView),
         (status = 401, description = "The signature is missing, old or wrong", body = ProblemView, content_type = "application/problem+json"),

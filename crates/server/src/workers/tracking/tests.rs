@@ -90,10 +90,10 @@ fn a_purchase_is_read_with_an_id_of_either_kind() {
 #[test]
 fn poison_is_told_with_its_reason() {
     let purchase = |id: Value, username: &str, tracking_id: &str| {
-        json!({"id": id, "username": username, "trackingId": tracking_id}).to_string()
+        json!({"id": id, "username": username, "price": 1, "trackingId": tracking_id}).to_string()
     };
     for (body, reason) in [
-        ("not json".to_owned(), "not a JSON object"),
+        ("not json".to_owned(), "neither an event nor a purchase"),
         ("[]".to_owned(), "not a"),
         ("{}".to_owned(), "missing field"),
         (
@@ -104,7 +104,7 @@ fn poison_is_told_with_its_reason() {
         (purchase(json!(""), "a", "t"), "id must have"),
         (purchase(json!(1), "a", "has space"), "trackingId"),
         (purchase(json!(1), "a", &"t".repeat(129)), "trackingId"),
-        (purchase(json!(1.5), "a", "t"), "purchase"),
+        (purchase(json!(1.5), "a", "t"), "id must be"),
     ] {
         let Read::Poison(told) = read(&delivery(&body)) else {
             panic!("{body} was taken");
