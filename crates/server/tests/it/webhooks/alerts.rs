@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::calls::told_of;
 use super::{delivery, endpoint, id, ids, offer, settings, subscribe};
 use crate::harness::factory::{Factory, Manner};
 use crate::harness::wait::eventually;
@@ -53,6 +54,12 @@ async fn an_endpoint_that_is_gone_is_disabled_and_operations_hears_of_it() {
     assert_eq!(opened["data"]["subject"], id(&hook));
     // Nothing more is sent there.
     shop.place("CP-1", "b@example.com", 1).await;
+    told_of(&shop, 2).await;
+    eventually("it is known that nobody wants it", async || {
+        let queue = shop.get("/ops/queues/webhooks").await.expect(200);
+        (queue["total"] == 0).then_some(())
+    })
+    .await;
     let path = format!("/webhooks/{}", id(&hook));
     let change = json!({"enabled": true});
     shop.send("PATCH", &path, &[], Some(&change))

@@ -170,7 +170,7 @@ async fn while_a_secret_is_replaced_both_verify_and_afterwards_one() {
 
 /// What a topic says is told a moment after its order was answered: so many accepted ones have
 /// been by now.
-async fn told_of(shop: &Shop, orders: u64) {
+pub(super) async fn told_of(shop: &Shop, orders: u64) {
     eventually("the orders are told of", async || {
         let queue = shop.get("/ops/queues/mileage").await.expect(200);
         (queue["sinceStart"]["sent"] == orders).then_some(())
