@@ -9,7 +9,8 @@ import { Server } from "./lib/server.mjs";
 import { Listener } from "./lib/sse.mjs";
 import { until } from "./lib/wait.mjs";
 
-const LEAD_TIME_MS = 300;
+/** Long enough for all to have ordered before the first delivery. */
+const LEAD_TIME_MS = 1_200;
 /** Long enough to kill a factory that has begun, however busy the machine is. */
 const LONG_LEAD_TIME_MS = 1_500;
 /** Three deliveries take a few seconds; ten times that is a failure. */
