@@ -24,12 +24,13 @@ use tokio_util::task::TaskTracker;
 
 use self::bind::bind;
 pub(crate) use self::bind::callable;
-use self::ready::{say, write_ready_file};
+use self::ready::write_ready_file;
 use self::reference_factory::open_factory;
 pub use self::reference_factory::serve_factory;
 use self::signals::{Signals, cancel_on_signal};
 use self::workers_alone::serve_workers;
 use crate::adapters::{OsIds, SystemClock};
+use crate::cli::say;
 use crate::config::{self, Config, ConfigError, Role, Shape};
 use crate::realtime::{Hub, socketio};
 use crate::state::{App, Inner};

@@ -1,4 +1,4 @@
-//! Saying that requests are taken, to a person and to a script.
+//! Saying that requests are taken, to a script that asked for a file.
 
 use std::path::Path;
 
@@ -13,12 +13,4 @@ pub(super) fn write_ready_file(file: Option<&Path>, text: &str) -> Result<(), Se
     std::fs::write(&beside, text)
         .and_then(|()| std::fs::rename(&beside, file))
         .map_err(|error| ServeError::Start(format!("cannot write {}: {error}", file.display())))
-}
-
-#[expect(
-    clippy::print_stdout,
-    reason = "the command line speaks to a person here"
-)]
-pub(super) fn say(line: &str) {
-    println!("{line}");
 }

@@ -8,10 +8,11 @@ use outgoing::AllowedHosts;
 use tokio_util::sync::CancellationToken;
 
 use super::bind::bind;
-use super::ready::{say, write_ready_file};
+use super::ready::write_ready_file;
 use super::signals::{Signals, cancel_on_signal};
 use super::{STOP_WITHIN, ServeError, allowed_hosts};
 use crate::adapters::SystemClock;
+use crate::cli::say;
 use crate::config::Config;
 use crate::listen;
 

@@ -8,10 +8,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::bind::bind;
-use super::ready::{say, write_ready_file};
+use super::ready::write_ready_file;
 use super::signals::{Signals, cancel_on_signal};
 use super::{STOP_WITHIN, ServeError, ids, recalled};
 use crate::adapters::SystemClock;
+use crate::cli::say;
 use crate::config::Config;
 use crate::http::workers::Outpost;
 use crate::sqs::{Client, Endpoint};
