@@ -79,6 +79,8 @@ async fn a_paused_consumer_takes_nothing_until_it_goes_on() {
     queue.send("before", None);
     running.is_empty(MINUTE).await;
     running.monitor.pause();
+    // What is being received at this moment is given back, and counts as received.
+    tokio::time::sleep(Duration::from_secs(1)).await;
     queue.send("meanwhile", None);
     tokio::time::sleep(10 * MINUTE).await;
     let status = running.status();

@@ -160,6 +160,9 @@ impl QueuePort for Queue {
             let until = Instant::now() + ask.wait;
             loop {
                 let changed = self.changed.notified();
+                if halt.is_asked_for() {
+                    return Ok(Vec::new());
+                }
                 let taken = self.take(ask);
                 if !taken.is_empty() || Instant::now() >= until {
                     return Ok(taken);
