@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::contain::contain;
@@ -175,6 +176,8 @@ impl Inner {
     /// Brings the schema up to date; what is wrong with it, if it is of a newer version.
     fn prepare(&self, connection: &mut Connection) -> rusqlite::Result<Option<String>> {
         connection.busy_timeout(BUSY)?;
+        // A statement is planned once, whatever values it is given.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "foreign_keys", true)?;

@@ -314,7 +314,7 @@ impl Inner {
         }
         // Counted before it is sent: the sequencer counts it down as soon as it has it.
         let depth = &self.shared.depth;
-        depth.fetch_add(1, Ordering::Relaxed);
+        let waiting = depth.fetch_add(1, Ordering::Relaxed) + 1;
         if let Err(error) = self.sender.try_send(Job::Decide {
             command,
             reply,
@@ -326,6 +326,7 @@ impl Inner {
                 mpsc::error::TrySendError::Closed(_) => self.why_closed(),
             });
         }
+        self.shared.company.came(waiting);
         match answer.await {
             Ok(answer) => answer,
             Err(_) => Err(self.why_closed()),

@@ -19,6 +19,7 @@
 pub mod auction;
 pub mod audit;
 mod command;
+mod company;
 mod decide;
 mod engine;
 mod entry;

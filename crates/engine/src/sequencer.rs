@@ -18,6 +18,7 @@ use commerce::{Millis, Sku};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::command::{Command, Refusal, Reply};
+use crate::company::{Company, Crowd};
 use crate::decide::{self, Batch, Wake};
 use crate::engine::{EngineError, Limits, Nudges};
 use crate::entry::Entry;
@@ -53,8 +54,10 @@ pub(crate) struct Shared {
     /// Batches that readers of the store may see, and those of them that are durable.
     pub(crate) appended: AtomicU64,
     pub(crate) durable: watch::Sender<u64>,
-    /// Batches on their way from the first to the second.
+    /// Batches on their way from the first to the second, and the commands in them.
     on_the_way: AtomicU64,
+    in_hand: AtomicU64,
+    pub(crate) company: Company,
 }
 
 impl Shared {
@@ -71,6 +74,8 @@ impl Shared {
             appended: AtomicU64::new(0),
             durable: watch::Sender::new(0),
             on_the_way: AtomicU64::new(0),
+            in_hand: AtomicU64::new(0),
+            company: Company::default(),
         }
     }
 
@@ -157,6 +162,7 @@ fn run(mut parts: Parts) {
         }
     };
     let mut stopping = false;
+    let mut crowd = Crowd::default();
     while parts.shared.failure().is_none() {
         let mut taken: Vec<Taken> = Vec::with_capacity(parts.limits.batch_max);
         // What a line owes comes before anything new.
@@ -172,7 +178,15 @@ fn run(mut parts: Parts) {
                     command,
                     reply,
                     is_behind,
-                }) => taken.push((command, Some(reply), is_behind)),
+                }) => {
+                    if let Some(wanted) = crowd.wanted()
+                        && !decide::ends_batch(&command)
+                    {
+                        let shared = &parts.shared;
+                        shared.company.wait_for(wanted, &shared.depth);
+                    }
+                    taken.push((command, Some(reply), is_behind));
+                }
                 Some(Job::Stop) => {
                     parts.jobs.close();
                     stopping = true;
@@ -205,10 +219,11 @@ fn run(mut parts: Parts) {
             continue;
         }
         let from_callers = taken.iter().filter(|(_, reply, _)| reply.is_some()).count();
-        parts
+        let waiting = parts
             .shared
             .depth
             .fetch_sub(from_callers as u64, Ordering::Relaxed);
+        crowd.note(waiting + parts.shared.in_hand.load(Ordering::Relaxed));
         match decide_and_append(&mut parts, taken) {
             Ok(Some(appended)) => hand_on(&parts, &syncer, appended),
             Ok(None) => {}
@@ -279,6 +294,8 @@ fn hand_on(parts: &Parts, syncer: &Syncer, appended: Appended) {
         && parts.jobs.is_empty()
         && parts.unsettled.is_empty();
     shared.on_the_way.fetch_add(1, Ordering::AcqRel);
+    let commands = appended.answers.len() as u64;
+    shared.in_hand.fetch_add(commands, Ordering::Relaxed);
     if is_alone {
         finish(shared, &parts.feed, &mut vec![appended]);
         return;
@@ -390,6 +407,8 @@ fn finish(shared: &Shared, feed: &Feed, batches: &mut Vec<Appended>) {
         (None, None) => Ok(()),
     };
     for batch in batches.drain(..) {
+        let commands = batch.answers.len() as u64;
+        shared.in_hand.fetch_sub(commands, Ordering::Relaxed);
         match &synced {
             Ok(()) => deliver(shared, feed, batch),
             Err(error) => {

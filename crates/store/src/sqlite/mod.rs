@@ -31,6 +31,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use engine::ports::{Opened, Reader, StoreError};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use self::checkpoint::Pace;
@@ -119,7 +120,7 @@ fn open_at(directory: &Path, pace: Pace) -> Result<(SqliteStore, SqliteReader), 
     connection
         .pragma_update(None, "cache_size", -65_536)
         .map_err(sqlite)?;
-    connection.set_prepared_statement_cache_capacity(64);
+    prepare_once(&connection).map_err(sqlite)?;
     let found = schema::version(&connection).map_err(sqlite)?;
     if found > VERSION {
         return Err(OpenError::Newer {
@@ -175,11 +176,19 @@ fn read_only(file: &Path) -> Result<Connection, rusqlite::Error> {
         OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )?;
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
-    connection.set_prepared_statement_cache_capacity(64);
+    prepare_once(&connection)?;
     if schema::version(&connection)? < 3 {
         connection.execute_batch(schema::READ_BEFORE_V3)?;
     }
     Ok(connection)
+}
+
+/// Each statement is planned once and kept. By itself `SQLite` would plan some of them again
+/// whenever they are given other values.
+fn prepare_once(connection: &Connection) -> Result<(), rusqlite::Error> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    connection.set_prepared_statement_cache_capacity(128);
+    Ok(())
 }
 
 /// The lock is the kernel's: it goes when the process does, however it ends. The file's content
