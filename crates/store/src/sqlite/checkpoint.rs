@@ -93,6 +93,11 @@ const RESTART_WAIT: Duration = Duration::from_millis(20);
 /// How long anything else waits for a lock, as rusqlite sets it.
 const BUSY_WAIT: Duration = Duration::from_secs(5);
 
+/// Linux keeps what is written at once in one piece of its cache, up to 2 MiB, and then looks through
+/// all of the piece whenever a frame in it is written: that took 45 us a commit of six frames, and
+/// takes none with pieces of 32 KiB.
+const LAID_OUT_AT_ONCE: usize = 32 << 10;
+
 /// A log that is longer than this holds what a crash has left, and is laid out already.
 const LEFT_BEHIND_BYTES: u64 = 1 << 20;
 
@@ -119,7 +124,14 @@ pub(super) fn lay_out_log(
         return Ok(());
     }
     let mut file = OpenOptions::new().write(true).open(&log)?;
-    file.write_all(&vec![0; pace.laid_out_bytes])
+    let zeros = [0; LAID_OUT_AT_ONCE];
+    let mut left = pace.laid_out_bytes;
+    while left > 0 {
+        let some = left.min(zeros.len());
+        file.write_all(&zeros[..some])?;
+        left -= some;
+    }
+    Ok(())
 }
 
 /// Moves the rest of the log and has the next commit begin it anew.
