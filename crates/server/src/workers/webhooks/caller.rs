@@ -121,6 +121,14 @@ fn wait(after: Duration, reason: &str) -> Outcome {
     }
 }
 
+/// One delivery, or one endpoint: nothing is wrong with the others.
+fn not_yet(after: Duration, reason: &str) -> Outcome {
+    Outcome::NotYet {
+        after,
+        reason: reason.to_owned(),
+    }
+}
+
 fn ms(ms: Millis) -> Duration {
     Duration::from_millis(u64::try_from(ms).unwrap_or(0))
 }
@@ -154,7 +162,7 @@ impl Caller {
         }
         let next_at = due.delivery.next_at.unwrap_or(now);
         if next_at - now > EARLY_MS {
-            return wait(ms(next_at - now).min(STEP_MAX), "its time has not come");
+            return not_yet(ms(next_at - now).min(STEP_MAX), "its time has not come");
         }
         let seed = seed(delivery, due.delivery.attempts_made);
         let fails = due.endpoint.failing_since.is_some();
@@ -170,7 +178,7 @@ impl Caller {
             } else {
                 500 + seed % 1_000
             };
-            return wait(Duration::from_millis(after), "the endpoint is busy");
+            return not_yet(Duration::from_millis(after), "the endpoint is busy");
         };
         let attempted = self.call(&due).await;
         self.note(&due, attempted, seed).await
