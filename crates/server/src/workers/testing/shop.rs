@@ -113,6 +113,8 @@ impl Shop {
         let directory = tempfile::tempdir().unwrap();
         let mut config = Config {
             data: directory.path().to_owned(),
+            // In a directory of its own, which can be moved out of reach.
+            customers: Some(format!("{}/customers/c.db", directory.path().display())),
             ..Config::default()
         };
         settle(&mut config);
