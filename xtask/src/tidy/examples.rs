@@ -34,7 +34,10 @@ fn shown(page: &str) -> Vec<(String, Option<String>)> {
     let mut found = Vec::new();
     let mut lines = page.lines();
     while let Some(line) = lines.next() {
-        let Some(file) = line.strip_prefix(MARK).and_then(|rest| rest.strip_suffix(" -->")) else {
+        let Some(file) = line
+            .strip_prefix(MARK)
+            .and_then(|rest| rest.strip_suffix(" -->"))
+        else {
             continue;
         };
         let is_block = lines.next().is_some_and(|line| line.starts_with("```"));
