@@ -8,10 +8,12 @@
 //! - `dying`: a process that dies where it is told to
 //! - `neighbour`: a web server that can be away
 //! - `worlds`: each consumer with its events and the fold
-//! - `crashes`, `outages`: the tests
+//! - `crashes`, `outages`, `factory`, `alerts`: the tests
 
+mod alerts;
 mod crashes;
 mod dying;
+mod factory;
 mod neighbour;
 mod outages;
 mod worlds;

@@ -5,25 +5,38 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 /// The id of a webhook and its body, as often as it came.
 type Heard = Arc<Mutex<Vec<(String, String)>>>;
+/// The status, and a `Retry-After`.
+type Answer = Arc<Mutex<(StatusCode, Option<String>)>>;
 
 pub(super) struct Neighbour {
     address: SocketAddr,
     heard: Heard,
+    answer: Answer,
     serving: Option<JoinHandle<()>>,
 }
 
-async fn hear(State(heard): State<Heard>, headers: HeaderMap, body: String) -> StatusCode {
+async fn hear(
+    State((heard, answer)): State<(Heard, Answer)>,
+    headers: HeaderMap,
+    body: String,
+) -> Response {
     let named = ["webhook-id", "idempotency-key"];
     let id = named.into_iter().find_map(|name| headers.get(name));
     let id = id.map_or("", |id| id.to_str().unwrap()).to_owned();
     heard.lock().unwrap().push((id, body));
-    StatusCode::OK
+    let (status, retry_after) = answer.lock().unwrap().clone();
+    let retry_after = retry_after.map(|value| [(header::RETRY_AFTER, value)]);
+    match retry_after {
+        Some(headers) => (status, headers).into_response(),
+        None => status.into_response(),
+    }
 }
 
 impl Neighbour {
@@ -33,6 +46,7 @@ impl Neighbour {
         let mut neighbour = Self {
             address,
             heard: Arc::default(),
+            answer: Arc::new(Mutex::new((StatusCode::OK, None))),
             serving: None,
         };
         neighbour.serve(listener);
@@ -42,7 +56,7 @@ impl Neighbour {
     fn serve(&mut self, listener: TcpListener) {
         let router = Router::new()
             .fallback(hear)
-            .with_state(Arc::clone(&self.heard));
+            .with_state((Arc::clone(&self.heard), Arc::clone(&self.answer)));
         self.serving = Some(tokio::spawn(async move {
             axum::serve(listener, router).await.unwrap();
         }));
@@ -50,6 +64,11 @@ impl Neighbour {
 
     pub(super) fn url(&self) -> String {
         format!("http://{}/", self.address)
+    }
+
+    /// From now on.
+    pub(super) fn answers(&self, status: StatusCode, retry_after: Option<String>) {
+        *self.answer.lock().unwrap() = (status, retry_after);
     }
 
     /// Nobody listens any more.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::dying::{PATIENCE, Way, send};
 use super::worlds::{Called, Letters, Notices, Points, Sent, Tiers, World};
+use axum::http::StatusCode;
 use engine::ports::Clock as _;
 
 use crate::workers::consumers::ConsumerState;
@@ -166,4 +167,45 @@ async fn a_restart_in_the_middle_of_an_outage_loses_nothing() {
     }
     give_back(&file);
     is_over(&world, start_real(&queue, world.process())).await;
+}
+
+/// By seconds, by a date, and no longer than a day.
+#[tokio::test(start_paused = true)]
+async fn a_receiver_says_when_it_wants_to_be_called_again() {
+    // The tests begin on Tuesday, 14 November 2023, 22:13:20.
+    let in_two_hours = "Wed, 15 Nov 2023 00:13:20 GMT".to_owned();
+    for (status, asked, wait_s) in [
+        (StatusCode::SERVICE_UNAVAILABLE, "7200".to_owned(), 7_200),
+        (StatusCode::TOO_MANY_REQUESTS, in_two_hours, 7_200),
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "999999999".to_owned(),
+            86_400,
+        ),
+        // Sooner than usual, or said with another status: as usual.
+        (StatusCode::SERVICE_UNAVAILABLE, "0".to_owned(), 5),
+        (StatusCode::INTERNAL_SERVER_ERROR, "7200".to_owned(), 5),
+        (StatusCode::SERVICE_UNAVAILABLE, "soon".to_owned(), 5),
+    ] {
+        let world = Called::open().await;
+        let endpoint = &world.hooks.endpoint;
+        endpoint.answers(status, Some(asked.clone()));
+        let queue = send(&world, Way::InOrder);
+        let running = start_real(&queue, world.process());
+        let of_all = queue.left().len();
+        let wait = Duration::from_secs(wait_s);
+        tokio::time::sleep(wait.mul_f32(0.9)).await;
+        assert_eq!(
+            endpoint.heard().len(),
+            of_all,
+            "{status} {asked}: not before"
+        );
+        endpoint.answers(StatusCode::OK, None);
+        running
+            .is_empty(wait.mul_f32(0.2) + Duration::from_secs(30))
+            .await;
+        assert_eq!(endpoint.heard().len(), 2 * of_all, "{status} {asked}");
+        assert_eq!(world.effects(), world.fold());
+        running.stop().await;
+    }
 }
