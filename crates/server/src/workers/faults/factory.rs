@@ -102,6 +102,9 @@ impl Failures {
         let is_event = |body: &str| body.contains(r#""type":"replenishment.failed""#);
         let told = shop.told();
         let webhooks = reader.messages(webhooks::TELLER_QUEUE, 0, 10_000);
+        let webhooks = webhooks.unwrap();
+        let is_dead = |body: &str| body.contains("message.dead_lettered");
+        assert!(!webhooks.iter().any(|one| is_dead(&one.body)));
         let dead = reader
             .queue(REPLENISHMENT_DLQ, shop.now())
             .unwrap()
@@ -116,11 +119,7 @@ impl Failures {
                 .filter(|one| is_event(&one.body) && one.body.contains(reason))
                 .count(),
             dead_letters: usize::try_from(dead.visible).unwrap(),
-            webhooks: webhooks
-                .unwrap()
-                .iter()
-                .filter(|one| is_event(&one.body))
-                .count(),
+            webhooks: webhooks.iter().filter(|one| is_event(&one.body)).count(),
             alerts: open_alerts(shop).await,
         }
     }
