@@ -46,11 +46,12 @@ class Answer:
 
 
 class Server:
-    def __init__(self, binary: str, folder: Path, settings: dict[str, str] | None = None):
+    def __init__(self, binary: str, folder: Path, settings: dict[str, str] | None = None, config=None):
         self.folder = folder
         self.data = folder / "data"
         self.binary = binary
         self.settings = settings or {}
+        self.arguments = ["--config", str(config)] if config else []
         OUT.joinpath("logs").mkdir(parents=True, exist_ok=True)
         self.log = OUT / "logs" / f"python-{folder.name}.log"
         self.process = None
@@ -74,7 +75,8 @@ class Server:
             self.process = subprocess.Popen(
                 [self.binary, "serve", "--demo", "--listen", "127.0.0.1:0"]
                 + ["--aws-listen", "127.0.0.1:0", "--data", str(self.data)]
-                + ["--ready-file", str(ready)],
+                + ["--ready-file", str(ready)]
+                + self.arguments,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -164,12 +166,12 @@ class Server:
 
 
 @contextmanager
-def running_server(settings: dict[str, str] | None = None):
-    """`settings` are environment variables, `FIRSTCOME_*`."""
+def running_server(settings: dict[str, str] | None = None, config: Path | None = None):
+    """`settings` are environment variables, `FIRSTCOME_*`; `config` is a settings file."""
     binary = os.environ.get("FIRSTCOME_BIN")
     assert binary, "FIRSTCOME_BIN names no binary; `cargo xtask test` sets it"
     folder = Path(tempfile.mkdtemp(prefix="firstcome-"))
-    server = Server(binary, folder, settings)
+    server = Server(binary, folder, settings, config)
     try:
         server.start()
         yield server

@@ -50,7 +50,7 @@ const RUST: [(&str, &str); 3] = [
     ("doc", "the examples in the documentation of every crate"),
     ("fuzz", "made-up bytes for every decoder of requests"),
 ];
-const SUITES: [Suite; 31] = [
+const SUITES: [Suite; 33] = [
     Suite {
         name: "contract",
         what: "docs/openapi.json is what the server answers",
@@ -200,6 +200,18 @@ const SUITES: [Suite; 31] = [
         what: "the examples in Node, as their pages say",
         needs: Needs::Node,
         file: "aws-examples.test.mjs",
+    },
+    Suite {
+        name: "consumers",
+        what: "the consumer in Node that its page shows, killed half-way",
+        needs: Needs::Node,
+        file: "consumers.test.mjs",
+    },
+    Suite {
+        name: "consumers-py",
+        what: "the consumer in Python that its page shows, killed half-way",
+        needs: Needs::Python,
+        file: "test_consumers.py",
     },
     Suite {
         name: "aws-boto3",

@@ -12,7 +12,7 @@
 
 use std::time::Duration;
 
-use outgoing::{CallError, Response};
+use outgoing::{CallError, Response, RetryAfter};
 
 use crate::job::{Failing, Failure};
 
@@ -45,7 +45,7 @@ pub(crate) fn judge(answer: Result<Response, CallError>) -> Outcome {
             },
             status: Some(answer.status),
             error: format!("the callback was answered {}", answer.status),
-            retry_after: answer.retry_after.unwrap_or_default().min(RETRY_AFTER_MAX),
+            retry_after: asked(answer.retry_after).min(RETRY_AFTER_MAX),
         },
         Err(error) => Outcome::Failed {
             kind: if error.temporary() {
@@ -57,6 +57,14 @@ pub(crate) fn judge(answer: Result<Response, CallError>) -> Outcome {
             error: error.to_string(),
             retry_after: Duration::ZERO,
         },
+    }
+}
+
+/// Shops say it in seconds.
+fn asked(retry_after: Option<RetryAfter>) -> Duration {
+    match retry_after {
+        Some(RetryAfter::Wait(wait)) => wait,
+        Some(RetryAfter::At(_)) | None => Duration::ZERO,
     }
 }
 

@@ -117,7 +117,7 @@ impl RefusalCause {
 
 impl Failure {
     /// One before anything of the e-mail was sent, without a reply.
-    pub(crate) fn new(cause: FailureCause, text: impl Into<String>) -> Self {
+    pub fn new(cause: FailureCause, text: impl Into<String>) -> Self {
         Self {
             cause,
             reply_code: None,

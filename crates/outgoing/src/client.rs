@@ -1,6 +1,6 @@
 //! The client itself: one POST with a JSON body, one bounded answer.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
@@ -43,8 +43,38 @@ pub struct Response {
     pub body: Bytes,
     /// The body was longer than what is kept.
     pub truncated: bool,
-    /// `Retry-After` when it was given in seconds.
-    pub retry_after: Option<Duration>,
+    /// `Retry-After`, if it could be read.
+    pub retry_after: Option<RetryAfter>,
+}
+
+/// When to come back (RFC 9110, 10.2.3). Bounding it is the caller's business.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RetryAfter {
+    Wait(Duration),
+    At(SystemTime),
+}
+
+impl RetryAfter {
+    fn read(value: &str) -> Option<Self> {
+        let value = value.trim();
+        // Digits only: a sign is no part of it.
+        if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+            let seconds = value.parse().unwrap_or(u64::MAX);
+            return Some(Self::Wait(Duration::from_secs(seconds)));
+        }
+        httpdate::parse_http_date(value).ok().map(Self::At)
+    }
+
+    /// How long that is at this moment, in milliseconds since 1970; what is over is no wait.
+    pub fn wait(self, now_ms: i64) -> Duration {
+        match self {
+            Self::Wait(wait) => wait,
+            Self::At(at) => {
+                let now = UNIX_EPOCH + Duration::from_millis(u64::try_from(now_ms).unwrap_or(0));
+                at.duration_since(now).unwrap_or_default()
+            }
+        }
+    }
 }
 
 impl Response {
@@ -165,8 +195,7 @@ async fn read_answer(mut answer: reqwest::Response) -> Result<Response, reqwest:
     let retry_after = answer
         .headers()
         .get(RETRY_AFTER)
-        .and_then(|value| value.to_str().ok()?.trim().parse().ok())
-        .map(Duration::from_secs);
+        .and_then(|value| RetryAfter::read(value.to_str().ok()?));
     let mut body = BytesMut::new();
     let mut truncated = false;
     while let Some(chunk) = answer.chunk().await? {
@@ -193,4 +222,31 @@ fn reason(error: &reqwest::Error) -> String {
         cause = source;
     }
     cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let now_ms = 784_111_777_000 - 90_000;
+        for (value, expected_s) in [
+            ("0", Some(0)),
+            (" 7 ", Some(7)),
+            ("99999999999999999999999999", Some(u64::MAX)),
+            ("Sun, 06 Nov 1994 08:49:37 GMT", Some(90)),
+            ("Sunday, 06-Nov-94 08:49:37 GMT", Some(90)),
+            ("Sun Nov  6 08:49:37 1994", Some(90)),
+            ("Sun, 06 Nov 1983 08:49:37 GMT", Some(0)),
+            ("", None),
+            ("-1", None),
+            ("+1", None),
+            ("1.5", None),
+            ("tomorrow", None),
+        ] {
+            let read = RetryAfter::read(value).map(|it| it.wait(now_ms).as_secs());
+            assert_eq!(read, expected_s, "{value}");
+        }
+    }
 }

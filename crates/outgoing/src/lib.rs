@@ -20,7 +20,7 @@ mod resolve;
 #[cfg(test)]
 mod tests;
 
-pub use client::{BODY_BYTES_MAX, Client, Response, Timeouts};
+pub use client::{BODY_BYTES_MAX, Client, Response, RetryAfter, Timeouts};
 pub use error::{BuildError, CallError};
 pub use hosts::{
     ALLOWED_HOSTS_MAX, AllowedHosts, InvalidHost, Target, URL_BYTES_MAX, without_query,

@@ -76,7 +76,8 @@ async fn a_call_carries_its_body_and_headers_and_brings_the_answer() {
         .unwrap();
     assert_eq!(answer.status, 503);
     assert!(!answer.is_success());
-    assert_eq!(answer.retry_after, Some(Duration::from_secs(7)));
+    let seven = crate::RetryAfter::Wait(Duration::from_secs(7));
+    assert_eq!(answer.retry_after, Some(seven));
     assert_eq!(&answer.body[..], b"late");
     assert!(!answer.truncated);
 

@@ -68,6 +68,16 @@ impl Mailer {
         })
     }
 
+    /// Over a transport of a test's own.
+    #[cfg(test)]
+    pub fn over(transport: Arc<dyn Transport>, from: Party, language: Language) -> Self {
+        Self {
+            transport: Some(transport),
+            from,
+            language,
+        }
+    }
+
     pub fn is_off(&self) -> bool {
         self.transport.is_none()
     }

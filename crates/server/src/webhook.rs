@@ -1,7 +1,7 @@
 //! One signed call to a server of somebody else's (Standard Webhooks). When to call again is
 //! the caller's business; the id is the same each time, so that the receiver can tell.
 
-use outgoing::{CallError, Client};
+use outgoing::{CallError, Client, RetryAfter};
 use wire::webhooks::{self, Secret};
 
 /// Why a webhook was not taken.
@@ -13,6 +13,8 @@ pub struct Failure {
     pub temporary: bool,
     /// What was answered, if anything was.
     pub status: Option<u16>,
+    /// When a receiver that has too much to do, or is away, wants to be called again.
+    pub retry_after: Option<RetryAfter>,
 }
 
 /// Posts these bytes, signed with every secret in use at this moment (seconds since 1970). The
@@ -33,6 +35,7 @@ pub async fn post_signed(
         reason: format!("cannot be signed: {error}"),
         temporary: false,
         status: None,
+        retry_after: None,
     })?;
     match client
         .post_json(url, &signed.headers(), body.to_vec())
@@ -43,12 +46,16 @@ pub async fn post_signed(
             reason: format!("the receiver answered {}", answer.status),
             temporary: is_temporary(answer.status),
             status: Some(answer.status),
+            retry_after: answer
+                .retry_after
+                .filter(|_| matches!(answer.status, 429 | 503)),
         }),
         Err(error) => Err(Failure {
             // A certificate is renewed without anybody asking us.
             temporary: error.temporary() || matches!(error, CallError::Tls { .. }),
             reason: error.to_string(),
             status: None,
+            retry_after: None,
         }),
     }
 }

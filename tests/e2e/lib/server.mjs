@@ -45,15 +45,17 @@ export class Server {
    * @param {boolean} [options.demo] with the demonstration's catalogue
    * @param {Record<string, string>} [options.env] settings, `FIRSTCOME_*`
    * @param {"serve" | "factory"} [options.command]
+   * @param {string} [options.config] its settings file
    */
-  static async start({ demo = true, env = {}, command = "serve" } = {}) {
-    const server = new Server(demo, env, command);
+  static async start({ demo = true, env = {}, command = "serve", config } = {}) {
+    const server = new Server(demo, env, command, config);
     await server.restart();
     return server;
   }
 
-  constructor(demo, env, command) {
+  constructor(demo, env, command, config) {
     this.demo = demo;
+    this.config = config;
     this.env = env;
     this.command = command;
     this.folder = fs.mkdtempSync(path.join(os.tmpdir(), `firstcome-${command}-`));
@@ -90,6 +92,7 @@ export class Server {
     const args = [this.command, "--listen", `127.0.0.1:${this.port}`, "--data", this.data];
     args.push("--ready-file", readyFile);
     if (this.command === "serve") args.push("--aws-listen", `127.0.0.1:${this.awsPort}`);
+    if (this.config) args.push("--config", this.config);
     if (this.demo && this.command === "serve") args.push("--demo");
     this.child = launch(args, this.env, this.log);
     const ready = await until(

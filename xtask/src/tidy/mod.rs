@@ -5,11 +5,13 @@
 //!
 //! - `crates`: which crate may know which, and what every manifest says
 //! - `codes`: every error code has its page, every page its code
+//! - `examples`: pages show files as they are
 //! - `links`: what documents point at is there
 //! - `sources`: nothing left to be written, nothing impure in the pure crates
 
 mod codes;
 mod crates;
+mod examples;
 mod links;
 mod manifest;
 mod run;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::{codes, crates, links, sources};
+use super::{codes, crates, examples, links, sources};
 use crate::{root, usage_error};
 
 /// Folders that hold nothing of ours.
@@ -36,6 +36,7 @@ pub(crate) fn check() -> Result<(), String> {
     let rules = [
         ("crates", crates::problems as fn(&Path) -> Vec<String>),
         ("codes", codes::problems),
+        ("examples", examples::problems),
         ("links", links::problems),
         ("sources", sources::problems),
     ];

@@ -10,7 +10,7 @@ use commerce::Millis;
 pub enum Rule {
     /// Messages lie in a dead-letter queue. The subject is the queue.
     DeadLetters,
-    /// A consumer has work and does none. The subject is its queue.
+    /// A consumer has work and does none, or waits for a neighbour. The subject is its queue.
     ConsumerStandsStill,
     /// The last request to a factory failed. The subject is the factory.
     FactoryFails,
@@ -94,6 +94,8 @@ pub struct Observation {
     /// Dead-letter queues that hold something, with how much.
     pub dead_letters: Vec<(String, i64)>,
     pub consumers: Vec<Backlog>,
+    /// Queues whose consumer waits for a neighbour, what is known to be in them, and since when.
+    pub waiting: Vec<(String, i64, Millis)>,
     /// Factories whose newest requests failed, with how many in a row.
     pub factories: Vec<(String, i64)>,
     pub lines: Vec<Line>,
@@ -156,6 +158,14 @@ pub fn sightings(limits: &Limits, seen: &Observation, memory: &mut Memory) -> Ve
     }
     for backlog in stand_still(limits, seen, memory) {
         add(Rule::ConsumerStandsStill, &backlog.queue, backlog.visible);
+    }
+    if limits.stands_still_ms > 0 {
+        for (queue, count, since) in &seen.waiting {
+            if seen.at - since >= limits.stands_still_ms {
+                // What it holds to try it again and again cannot be seen in the queue.
+                add(Rule::ConsumerStandsStill, queue, (*count).max(1));
+            }
+        }
     }
     for (factory, count) in seen.factories.iter().filter(|(_, count)| *count > 0) {
         add(Rule::FactoryFails, factory, *count);

@@ -45,6 +45,21 @@ fn a_consumer_stands_still_when_it_has_work_and_does_none() {
 }
 
 #[test]
+fn a_consumer_that_waits_for_a_neighbour_stands_still_though_it_holds_its_messages() {
+    let look = |at: Millis| {
+        let seen = Observation {
+            at,
+            waiting: vec![("emails".to_owned(), 0, 1_000)],
+            ..Observation::default()
+        };
+        causes(&seen, &mut Memory::default())
+    };
+    assert_eq!(look(60_999), []);
+    let expected = (Rule::ConsumerStandsStill, "emails".to_owned(), 1);
+    assert_eq!(look(61_000), [expected]);
+}
+
+#[test]
 fn each_rule_sees_its_cause() {
     let mut seen = Observation {
         at: 10_000_000,

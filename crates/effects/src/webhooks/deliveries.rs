@@ -115,6 +115,8 @@ pub struct Attempted {
     pub status: Option<u16>,
     /// None is success.
     pub error: Option<String>,
+    /// The receiver asks not to be called again before.
+    pub not_before: Option<Millis>,
 }
 
 /// What is needed to make an attempt.
@@ -529,7 +531,7 @@ fn note(
         end(transaction, n, DeliveryStatus::Failed, now)?;
         return Ok(Noted::Failed);
     };
-    let at = now + wait_ms;
+    let at = (now + wait_ms).max(attempted.not_before.unwrap_or(now));
     transaction
         .prepare_cached("UPDATE webhook_deliveries SET next_at = ?2 WHERE n = ?1")?
         .execute(params![n, at])?;

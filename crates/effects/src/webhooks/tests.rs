@@ -157,12 +157,17 @@ impl Rig {
     }
 
     async fn attempt(&self, n: i64, at: Millis, status: u16) -> Noted {
+        self.put_off(n, at, status, None).await
+    }
+
+    async fn put_off(&self, n: i64, at: Millis, status: u16, until: Option<Millis>) -> Noted {
         let error = (!(200..300).contains(&status)).then(|| format!("answered {status}"));
         let attempted = Attempted {
             at,
             ms: 0,
             status: Some(status),
             error,
+            not_before: until,
         };
         self.webhooks
             .note(n, attempted, Schedule::default(), DISABLE_AFTER_MS, 0)
@@ -372,4 +377,20 @@ async fn an_endpoint_goes_with_all_that_is_known_of_it() {
     assert!(!rig.webhooks.delete("whk_a".into()).await.unwrap());
     assert!(rig.webhooks.due(n, 1).await.unwrap().is_none());
     assert_eq!(rig.attempt(n, 2, 200).await, Noted::Gone);
+}
+
+#[tokio::test]
+async fn a_receiver_may_put_a_call_off_and_not_pull_it_forward() {
+    let rig = Rig::new();
+    rig.endpoint("whk_a", &["*"]).await;
+    let n = rig.tell(1).await[0].n;
+    let schedule = Schedule::default();
+    let usual = 1_000 + schedule.wait_ms(1, 0).unwrap();
+    let noted = rig.put_off(n, 1_000, 503, Some(usual + 7_000)).await;
+    assert_eq!(noted, Noted::Retry { at: usual + 7_000 });
+    let usual = 100_000 + schedule.wait_ms(2, 0).unwrap();
+    let noted = rig.put_off(n, 100_000, 429, Some(100_001)).await;
+    assert_eq!(noted, Noted::Retry { at: usual });
+    let due = rig.webhooks.due(n, 100_000).await.unwrap().unwrap();
+    assert_eq!(due.delivery.next_at, Some(usual));
 }

@@ -63,7 +63,7 @@ fn answers_are_judged_by_their_status() {
             status,
             body: Bytes::new(),
             truncated: false,
-            retry_after: Some(Duration::from_secs(100_000)),
+            retry_after: Some(outgoing::RetryAfter::Wait(Duration::from_secs(100_000))),
         }));
         match (outcome, expected) {
             (Outcome::Taken { status: taken }, None) => assert_eq!(taken, status),

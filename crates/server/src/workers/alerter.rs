@@ -17,6 +17,7 @@ use engine::{Command, Refusal};
 use messaging::Send;
 
 use super::alert_mail::AlertMail;
+use super::{ConsumerState, ConsumerStatus};
 use crate::state::App;
 
 const NAME: &str = "alerter";
@@ -34,7 +35,7 @@ struct Seen {
     lines: Vec<Line>,
 }
 
-struct Alerter {
+pub(super) struct Alerter {
     app: App,
     alerts: Alerts,
     webhooks: Webhooks,
@@ -48,15 +49,7 @@ struct Alerter {
 
 pub(super) async fn run(app: App, queues: BTreeSet<String>) {
     let every = Duration::from_millis(app.config.alerts.every_ms);
-    let mut alerter = Alerter {
-        alerts: Alerts::new(&app.effects),
-        webhooks: Webhooks::new(&app.effects),
-        queues,
-        memory: Memory::default(),
-        looking_since: app.engine.now(),
-        mails_put_off: false,
-        app: app.clone(),
-    };
+    let mut alerter = Alerter::new(app.clone(), queues);
     loop {
         app.workers.beat(NAME, app.engine.now());
         tokio::select! {
@@ -74,7 +67,19 @@ fn text(error: impl std::fmt::Display) -> String {
 }
 
 impl Alerter {
-    async fn round(&mut self) -> Result<(), String> {
+    pub(super) fn new(app: App, queues: BTreeSet<String>) -> Self {
+        Self {
+            alerts: Alerts::new(&app.effects),
+            webhooks: Webhooks::new(&app.effects),
+            queues,
+            memory: Memory::default(),
+            looking_since: app.engine.now(),
+            mails_put_off: false,
+            app,
+        }
+    }
+
+    pub(super) async fn round(&mut self) -> Result<(), String> {
         let seen = self.look().await?;
         let limits = self.app.config.alerts.limits();
         let causes = sightings(&limits, &seen, &mut self.memory);
@@ -112,6 +117,7 @@ impl Alerter {
             at: now,
             dead_letters: dead_letters(&seen.depths),
             consumers: self.backlogs(&seen.depths),
+            waiting: self.waiting(),
             factories: seen.factories,
             lines: seen.lines,
             endpoints: endpoints
@@ -137,6 +143,21 @@ impl Alerter {
                 }
             })
             .collect()
+    }
+
+    /// Those of this process.
+    fn waiting(&self) -> Vec<(String, i64, Millis)> {
+        let waits = |status: ConsumerStatus| match status.state {
+            ConsumerState::Waiting { since, .. } => {
+                let count = status.backlog.map_or(0, |backlog| {
+                    i64::try_from(backlog.visible + backlog.in_flight).unwrap_or(i64::MAX)
+                });
+                Some((status.queue.to_owned(), count, since))
+            }
+            ConsumerState::Running | ConsumerState::Paused | ConsumerState::Stopped => None,
+        };
+        let all = self.app.consumers.status().into_iter();
+        all.filter_map(waits).collect()
     }
 
     async fn tell(&mut self) -> Result<(), String> {

@@ -44,9 +44,12 @@ pub enum Outcome {
         after: Option<Duration>,
         reason: String,
     },
-    /// Not because of itself, and however often: a neighbour is down, or its time has not come.
-    /// Comes again after so long; never a dead letter for it.
+    /// A neighbour of the consumer is away, so others would fare no better. Comes again after so
+    /// long, however often; never a dead letter for it. All of them waiting slows the consumer.
     Wait { after: Duration, reason: String },
+    /// The time of this message alone has not come. Comes again after so long, however often;
+    /// never a dead letter for it, and the others are not slowed down.
+    NotYet { after: Duration, reason: String },
     /// Never, and why: to the dead-letter queue at once.
     Never { reason: String },
 }

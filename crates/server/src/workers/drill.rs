@@ -30,10 +30,11 @@ struct Order {
 }
 
 #[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 enum What {
     Later,
     Wait,
+    NotYet,
     Never,
     Panic,
 }
@@ -93,6 +94,10 @@ fn outcome(delivery: &Delivery) -> Outcome {
     match order.outcome {
         What::Later => Outcome::later("the drill says so"),
         What::Wait => Outcome::Wait {
+            after: WAIT,
+            reason: "the drill says so".to_owned(),
+        },
+        What::NotYet => Outcome::NotYet {
             after: WAIT,
             reason: "the drill says so".to_owned(),
         },

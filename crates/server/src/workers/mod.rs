@@ -14,6 +14,10 @@ mod demo_carrier;
 mod drill;
 mod emails;
 pub mod events;
+#[cfg(test)]
+mod examples;
+#[cfg(test)]
+mod faults;
 mod keeper;
 mod marketing;
 mod mileage;

@@ -134,9 +134,10 @@ async fn replay(
     entries.truncate(REPLAY_MAX);
     let events: Result<Vec<Event>, String> = entries
         .iter()
-        .filter_map(|entry| engine::told(entry, orders.get(&entry.subject)))
-        .filter(|(topic, _)| is_heard(topic))
-        .map(|(_, message)| event(message))
+        .filter_map(|entry| {
+            let (topic, message) = engine::told(entry, orders.get(&entry.subject))?;
+            is_heard(topic, entry.kind.as_str()).then(|| event(message))
+        })
         .collect();
     let events = events.map_err(|why| HttpError::new(Code::OutcomeUnknown, why))?;
     let replayed = tell(&app, id, events, true).await?;

@@ -6,6 +6,8 @@
 //! open: one batch at a time, after 1, 2, 4 ... 30 s
 //! open --- a batch of which anything was done, or failed by itself ---> closed, at full speed
 //! ```
+//! A batch of messages whose own time has not come says nothing of the neighbours: it counts
+//! neither way, and while it is open the next batch is tried right behind it.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -31,6 +33,8 @@ struct State {
     waited: u32,
     /// Somebody has the one place there is while it is open.
     probing: bool,
+    /// The last probe told nothing: the next one follows at once.
+    told_nothing: bool,
     reason: String,
 }
 
@@ -47,6 +51,8 @@ pub(super) enum Came {
     Progress,
     /// All of it has to wait.
     Waits(String),
+    /// The time of all of it has not come: nothing is known of the neighbours.
+    Nothing,
 }
 
 impl Breaker {
@@ -63,7 +69,7 @@ impl Breaker {
             match leave {
                 Some(leave) if !leave.is_probe => return Some(leave),
                 Some(leave) => tokio::select! {
-                    () = tokio::time::sleep(self.pause()) => return Some(leave),
+                    () = tokio::time::sleep(self.pause_before_probe()) => return Some(leave),
                     () = halt.asked_for() => return None,
                 },
                 None => tokio::select! {
@@ -84,6 +90,14 @@ impl Breaker {
             breaker: self,
             is_probe,
         })
+    }
+
+    fn pause_before_probe(&self) -> Duration {
+        let told_nothing = std::mem::take(&mut self.lock().told_nothing);
+        if told_nothing {
+            return Duration::ZERO;
+        }
+        self.pause()
     }
 
     /// How long the next probe waits.
@@ -124,6 +138,8 @@ impl Leave<'_> {
                 }
                 state.reason = reason;
             }
+            // Each such batch was put off, so this ends with the last of them.
+            Came::Nothing => state.told_nothing = self.is_probe,
         }
     }
 }
@@ -194,6 +210,28 @@ mod tests {
             breaker.leave(&halt).await.unwrap().tell(Came::Progress);
         }
         assert_eq!(breaker.reason(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_batch_that_says_nothing_neither_opens_nor_closes_it() {
+        let (breaker, halt) = (Breaker::default(), halt());
+        for _ in 0..10 {
+            breaker.leave(&halt).await.unwrap().tell(Came::Nothing);
+        }
+        assert_eq!(breaker.reason(), None);
+        for _ in 0..TRIPS {
+            breaker.leave(&halt).await.unwrap().tell(Came::Nothing);
+            waits(&breaker, &halt).await;
+        }
+        assert!(breaker.reason().is_some());
+        let mut waited = Vec::new();
+        for _ in 0..3 {
+            let from = Instant::now();
+            breaker.leave(&halt).await.unwrap().tell(Came::Nothing);
+            waited.push(from.elapsed().as_secs());
+            assert!(breaker.reason().is_some());
+        }
+        assert_eq!(waited, [1, 0, 0], "it asks the next one at once");
     }
 
     #[tokio::test(start_paused = true)]

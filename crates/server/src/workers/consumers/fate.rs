@@ -17,10 +17,14 @@ pub(super) enum Fate {
     Dead {
         reason: String,
     },
-    /// It did not fail: it waits.
+    /// It did not fail: it waits for a neighbour.
     Wait {
         after: Duration,
         reason: String,
+    },
+    /// It did not fail, and no neighbour is away: its own time has not come.
+    NotYet {
+        after: Duration,
     },
     /// One before it in its group did not get through. It comes again right behind that one.
     Behind,
@@ -52,6 +56,7 @@ pub(super) fn fates(
                 reason,
             },
             Outcome::Wait { after, reason } => Fate::Wait { after, reason },
+            Outcome::NotYet { after, .. } => Fate::NotYet { after },
             Outcome::Never { reason } => Fate::Dead { reason },
         };
         if fate != Fate::Done {

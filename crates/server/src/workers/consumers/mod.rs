@@ -32,7 +32,7 @@ mod sqs_port;
 mod worker;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 pub use history::{SAMPLE_EVERY, Sample, sample_consumers};
 pub use monitor::{ConsumerState, ConsumerStatus};

@@ -181,7 +181,7 @@ impl Runner {
             let waits = matches!(came, Came::Waits(_));
             leave.tell(came);
             let is_short = |fate: &Fate| match fate {
-                Fate::Wait { after, .. } => *after <= HELD_EACH_MAX,
+                Fate::Wait { after, .. } | Fate::NotYet { after } => *after <= HELD_EACH_MAX,
                 Fate::Done | Fate::Again { .. } | Fate::Dead { .. } | Fate::Behind => true,
             };
             let is_held = leave.is_probe() && waits && fates.iter().all(is_short);
@@ -225,6 +225,11 @@ impl Runner {
                     self.memory.excuse(delivery);
                     held.push((delivery.handle.clone(), *after));
                     self.count("wait", 1);
+                }
+                Fate::NotYet { after } => {
+                    self.memory.excuse(delivery);
+                    held.push((delivery.handle.clone(), *after));
+                    self.count("not_yet", 1);
                 }
                 Fate::Behind => {
                     self.memory.excuse(delivery);
@@ -322,15 +327,16 @@ impl Runner {
     }
 }
 
-/// A batch of which anything was done, or failed by itself, shows that the neighbours are there.
+/// A batch of which anything was done, or failed by itself, shows that the neighbours are there;
+/// one whose time has not come shows nothing.
 fn came(fates: &[Fate]) -> Came {
     let mut waits = None;
     for fate in fates {
         match fate {
             Fate::Done | Fate::Again { .. } | Fate::Dead { .. } => return Came::Progress,
             Fate::Wait { reason, .. } => waits = Some(reason),
-            Fate::Behind => {}
+            Fate::NotYet { .. } | Fate::Behind => {}
         }
     }
-    waits.map_or(Came::Progress, |reason| Came::Waits(reason.clone()))
+    waits.map_or(Came::Nothing, |reason| Came::Waits(reason.clone()))
 }

@@ -16,6 +16,8 @@ mod auctions;
 mod goods;
 mod orders;
 mod sender;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
@@ -146,12 +148,16 @@ impl Emails {
             Err(stopped) => return stopped.into(),
         };
         let sent = self.sender.send_all(head.seq).await;
-        match again {
-            Some(until) => Outcome::Wait {
-                after: duration(until - self.engine.now()),
-                reason: "it may be over before anybody need hear of it".to_owned(),
-            },
-            None => sent,
+        match (again, sent) {
+            // What it wrote before could not be sent: it comes again for that, and sooner.
+            (Some(_), sent @ (Outcome::Wait { .. } | Outcome::Later { .. })) => sent,
+            (Some(until), Outcome::Done | Outcome::NotYet { .. } | Outcome::Never { .. }) => {
+                Outcome::NotYet {
+                    after: duration(until - self.engine.now()),
+                    reason: "it may be over before anybody need hear of it".to_owned(),
+                }
+            }
+            (None, sent) => sent,
         }
     }
 

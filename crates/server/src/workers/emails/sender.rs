@@ -78,9 +78,11 @@ impl Sender {
             });
             all = match (all, one) {
                 (Outcome::Done, one) => one,
-                (Outcome::Never { .. }, one @ (Outcome::Wait { .. } | Outcome::Later { .. })) => {
-                    one
-                }
+                (
+                    Outcome::Never { .. },
+                    one @ (Outcome::Wait { .. } | Outcome::NotYet { .. } | Outcome::Later { .. }),
+                )
+                | (Outcome::NotYet { .. }, one @ Outcome::Wait { .. }) => one,
                 (all, _) => all,
             };
         }
@@ -103,13 +105,13 @@ impl Sender {
             Claim::Ours(mail) => mail,
             Claim::Over => return Ok(Outcome::Done),
             Claim::Busy { until } => {
-                return Ok(Outcome::Wait {
+                return Ok(Outcome::NotYet {
                     after: duration(until - now),
                     reason: "somebody else hands it over".to_owned(),
                 });
             }
             Claim::Behind => {
-                return Ok(Outcome::Wait {
+                return Ok(Outcome::NotYet {
                     after: PAUSE,
                     reason: "the e-mail before it is still on its way".to_owned(),
                 });
@@ -165,7 +167,7 @@ impl Sender {
                 let ended = Ended::Deferred {
                     reason: reason.clone(),
                 };
-                (ended, Outcome::Wait { after, reason })
+                (ended, Outcome::NotYet { after, reason })
             }
             FailureCause::Unresolved
             | FailureCause::ConnectionRefused

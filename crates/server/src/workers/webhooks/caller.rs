@@ -35,6 +35,8 @@ const CALLS_MAX: usize = 8;
 const CALLS_TO_FAILING_MAX: usize = 2;
 /// What of a visibility timeout is left for the rows before and after a call.
 const BESIDE_THE_CALL: Duration = Duration::from_secs(10);
+/// The longest that a receiver may put a call off: the longest wait there is between attempts.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(24 * 3_600);
 /// A message that comes a little early is as good as due.
 const EARLY_MS: Millis = 50;
 
@@ -121,6 +123,14 @@ fn wait(after: Duration, reason: &str) -> Outcome {
     }
 }
 
+/// One delivery, or one endpoint: nothing is wrong with the others.
+fn not_yet(after: Duration, reason: &str) -> Outcome {
+    Outcome::NotYet {
+        after,
+        reason: reason.to_owned(),
+    }
+}
+
 fn ms(ms: Millis) -> Duration {
     Duration::from_millis(u64::try_from(ms).unwrap_or(0))
 }
@@ -154,7 +164,7 @@ impl Caller {
         }
         let next_at = due.delivery.next_at.unwrap_or(now);
         if next_at - now > EARLY_MS {
-            return wait(ms(next_at - now).min(STEP_MAX), "its time has not come");
+            return not_yet(ms(next_at - now).min(STEP_MAX), "its time has not come");
         }
         let seed = seed(delivery, due.delivery.attempts_made);
         let fails = due.endpoint.failing_since.is_some();
@@ -170,7 +180,7 @@ impl Caller {
             } else {
                 500 + seed % 1_000
             };
-            return wait(Duration::from_millis(after), "the endpoint is busy");
+            return not_yet(Duration::from_millis(after), "the endpoint is busy");
         };
         let attempted = self.call(&due).await;
         self.note(&due, attempted, seed).await
@@ -194,17 +204,24 @@ impl Caller {
                 reason: format!("a secret cannot be used: {error}"),
                 temporary: false,
                 status: None,
+                retry_after: None,
             }),
         };
-        let (status, error) = match answer {
-            Ok(status) => (Some(status), None),
-            Err(failure) => (failure.status, Some(failure.reason)),
+        let now = self.engine.now();
+        let (status, error, retry_after) = match answer {
+            Ok(status) => (Some(status), None, None),
+            Err(failure) => (failure.status, Some(failure.reason), failure.retry_after),
         };
+        let not_before = retry_after.map(|asked| {
+            let wait = asked.wait(now).min(RETRY_AFTER_MAX).as_millis();
+            now + Millis::try_from(wait).expect("it is bounded")
+        });
         Attempted {
             at,
-            ms: (self.engine.now() - at).max(0),
+            ms: (now - at).max(0),
             status,
             error,
+            not_before,
         }
     }
 

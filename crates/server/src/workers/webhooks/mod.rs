@@ -18,8 +18,8 @@ mod teller;
 
 use effects::webhooks::{Endpoint, Queued, Webhooks};
 use engine::{
-    Command, Engine, EngineError, OwnSubscription, Reply, TOPIC_AUCTIONS, TOPIC_ORDERS,
-    TOPIC_PARCELS, TOPIC_STOCK,
+    Command, Engine, EngineError, OwnSubscription, Reply, TOPIC_AUCTIONS, TOPIC_OPERATIONS,
+    TOPIC_ORDERS, TOPIC_PARCELS, TOPIC_STOCK,
 };
 use futures_util::future::try_join_all;
 use messaging::Send;
@@ -33,13 +33,16 @@ pub use teller::event;
 pub const TELLER_QUEUE: &str = "webhooks";
 pub const CALLER_QUEUE: &str = "webhook-deliveries";
 
-/// What may be heard: a topic, and how the types begin that come through it.
-const TOPICS: [(&str, &[&str]); 4] = [
+/// What may be heard: a topic, and how the types begin that come through it. Of `operations` one
+/// type alone: dead letters are told as alerts.
+const TOPICS: [(&str, &[&str]); 5] = [
     (TOPIC_ORDERS, &["order."]),
     (TOPIC_STOCK, &["stock.", "replenishment."]),
     (TOPIC_AUCTIONS, &["auction."]),
     (TOPIC_PARCELS, &["parcel."]),
+    (TOPIC_OPERATIONS, &[FAILED]),
 ];
+const FAILED: &str = engine::Kind::ReplenishmentFailed.as_str();
 /// Made here and not by the log.
 const OWN_TYPES: [&str; 2] = ["alert.opened", "alert.resolved"];
 /// Messages in one command (API reference, `SendMessageBatch`).
@@ -73,8 +76,9 @@ fn topic_families() -> impl Iterator<Item = &'static str> {
 }
 
 /// Whether it may be replayed: what endpoints hear of the log.
-pub fn is_heard(topic: &str) -> bool {
-    TOPICS.iter().any(|(known, _)| *known == topic)
+pub fn is_heard(topic: &str, kind: &str) -> bool {
+    let mut known = TOPICS.iter().filter(|(known, _)| *known == topic);
+    known.any(|(_, families)| families.iter().any(|family| kind.starts_with(family)))
 }
 
 /// Sends the messages of these deliveries, then notes that they were sent. One too many changes
@@ -136,7 +140,14 @@ pub async fn listen(engine: &Engine, endpoints: &[Endpoint]) -> Result<(), Engin
         let command = match (is_wanted, heard) {
             (true, None) => Command::EnsureQueues {
                 queues: Vec::new(),
-                subscriptions: vec![OwnSubscription::from((topic, TELLER_QUEUE))],
+                subscriptions: vec![OwnSubscription {
+                    // Of the other topics everything.
+                    types: (topic == TOPIC_OPERATIONS)
+                        .then(|| FAILED.to_owned())
+                        .into_iter()
+                        .collect(),
+                    ..OwnSubscription::from((topic, TELLER_QUEUE))
+                }],
             },
             (false, Some(heard)) => Command::Unsubscribe {
                 id: heard.subscription.id.clone(),
@@ -167,6 +178,9 @@ mod tests {
             ("order.accepted", true),
             ("order.acepted", false),
             ("replenishment.*", true),
+            ("replenishment.failed", true),
+            ("message.*", false),
+            ("message.dead_lettered", false),
             ("alert.*", true),
             ("alert.opened", true),
             ("bid.*", false),
@@ -175,6 +189,20 @@ mod tests {
             ("orders.*", false),
         ] {
             assert_eq!(is_told(entry), expected, "{entry}");
+        }
+    }
+
+    #[test]
+    fn what_the_log_says_is_replayed_if_it_was_told() {
+        for (kind, expected) in [
+            (engine::Kind::OrderAccepted, true),
+            (engine::Kind::ReplenishmentReceived, true),
+            (engine::Kind::ReplenishmentFailed, true),
+            (engine::Kind::MessageDeadLettered, false),
+        ] {
+            let topics = [TOPIC_ORDERS, TOPIC_STOCK, TOPIC_OPERATIONS];
+            let is_heard = topics.iter().any(|topic| is_heard(topic, kind.as_str()));
+            assert_eq!(is_heard, expected, "{kind:?}");
         }
     }
 }

@@ -6,4 +6,4 @@ mod fifo;
 mod history;
 mod outages;
 mod pace;
-mod rig;
+pub(in crate::workers) mod rig;

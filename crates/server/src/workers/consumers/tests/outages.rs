@@ -95,3 +95,127 @@ async fn a_queue_that_was_away_is_read_again() {
     running.is_empty(Duration::from_secs(60)).await;
     running.stop().await;
 }
+
+fn not_yet(after_s: u64) -> Outcome {
+    Outcome::NotYet {
+        after: Duration::from_secs(after_s),
+        reason: "too early".to_owned(),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_is_put_off_holds_nobody_up_and_is_never_a_dead_letter() {
+    let queue = Queue::new(Duration::from_millis(1));
+    for n in 0..12 {
+        queue.send(format!("parked {n}"), None);
+    }
+    let pace = Pace {
+        batch_max: 1,
+        ceiling: 1,
+        receives_max: 3,
+        ..Pace::default()
+    };
+    let from = tokio::time::Instant::now();
+    let running = start(&queue, pace, move |batch: Vec<Delivery>| {
+        let is_parked = |one: &Delivery| {
+            one.id.starts_with("parked") && from.elapsed() < Duration::from_secs(600)
+        };
+        let outcome = |one: &Delivery| {
+            if is_parked(one) {
+                not_yet(20)
+            } else {
+                Outcome::Done
+            }
+        };
+        let outcomes = batch.iter().map(outcome).collect();
+        async move { outcomes }
+    });
+    for n in 0..20 {
+        tokio::time::sleep(Duration::from_secs(25)).await;
+        queue.send(format!("news {n}"), None);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let left = queue.left();
+        assert!(
+            left.iter().all(|one| one.id.starts_with("parked")),
+            "{left:?}"
+        );
+        assert_eq!(running.status().state, ConsumerState::Running);
+    }
+    running.is_empty(Duration::from_secs(150)).await;
+    let status = running.status();
+    assert_eq!((status.handled, status.failed, status.dead), (32, 0, 0));
+    running.stop().await;
+    assert!(queue.dead().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_that_are_put_off_do_not_take_workers_away() {
+    let peak = |outcome: Outcome| async move {
+        let queue = Queue::new(Duration::from_millis(1));
+        for n in 0..2_000 {
+            queue.send(n, None);
+        }
+        let pace = Pace {
+            batch_max: 1,
+            ceiling: 8,
+            ..Pace::default()
+        };
+        let (at_once, most) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
+        let highest = Arc::clone(&most);
+        let running = start(&queue, pace, move |batch: Vec<Delivery>| {
+            let (now, most) = (Arc::clone(&at_once), Arc::clone(&most));
+            let outcome = outcome.clone();
+            async move {
+                most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                now.fetch_sub(1, Ordering::SeqCst);
+                vec![outcome; batch.len()]
+            }
+        });
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        running.stop().await;
+        highest.load(Ordering::SeqCst)
+    };
+    assert_eq!(peak(not_yet(3_600)).await, 8);
+    let wait = Outcome::Wait {
+        after: Duration::from_secs(3_600),
+        reason: "away".to_owned(),
+    };
+    assert_eq!(peak(wait).await, 1, "where this would not hold");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_put_off_does_not_hide_the_end_of_an_outage() {
+    let queue = Queue::new(Duration::from_millis(1));
+    let is_away = Arc::new(AtomicBool::new(true));
+    let away = Arc::clone(&is_away);
+    let pace = Pace {
+        batch_max: 1,
+        ceiling: 1,
+        ..Pace::default()
+    };
+    let running = start(&queue, pace, move |batch: Vec<Delivery>| {
+        let away = away.load(Ordering::Relaxed);
+        let outcome = |one: &Delivery| match one.id.starts_with("parked") {
+            true => not_yet(3_600),
+            false if away => Outcome::Wait {
+                after: Duration::from_secs(1),
+                reason: "away".to_owned(),
+            },
+            false => Outcome::Done,
+        };
+        let outcomes = batch.iter().map(outcome).collect();
+        async move { outcomes }
+    });
+    queue.send("a", None);
+    tokio::time::sleep(Duration::from_secs(300)).await;
+    for n in 0..10 {
+        queue.send(format!("parked {n}"), None);
+    }
+    queue.send("b", None);
+    is_away.store(false, Ordering::Relaxed);
+    // One probe of 30 s, and none for each of those that are put off.
+    tokio::time::sleep(Duration::from_secs(35)).await;
+    assert_eq!(running.status().handled, 2);
+    running.stop().await;
+}

@@ -20,14 +20,16 @@ use super::super::port::{Ask, Backlog, Halt, PortError, QueuePort};
 use super::super::{ConsumerStatus, RunParts, run_consumer};
 use crate::workers::Health;
 use crate::workers::consumer::{Consumer, Delivery, Handle, Outcome, Pace};
+use crate::workers::testing::time::{TestClock, Timeless};
 
 #[derive(Debug, Clone)]
-pub(super) struct Kept {
+pub(in crate::workers) struct Kept {
     pub id: String,
     pub group: Option<String>,
     pub visible_at: Instant,
     pub receipt: u64,
     pub receive_count: u32,
+    body: String,
     sent_at: Millis,
 }
 
@@ -38,30 +40,42 @@ struct State {
     /// Calls of this name that fail next.
     faults: BTreeMap<&'static str, u32>,
     receipts: u64,
+    /// The call that nobody answers, after so many more that are; whoever waits for it is told.
+    hangs: Option<(&'static str, u32, Arc<Notify>)>,
 }
 
-pub(super) struct Queue {
+pub(in crate::workers) struct Queue {
     state: Mutex<State>,
     changed: Notify,
-    began: Instant,
+    clock: Arc<TestClock>,
     /// How long each call takes.
     pub lag: Duration,
 }
 
 impl Queue {
-    pub(super) fn new(lag: Duration) -> Arc<Self> {
+    pub(in crate::workers) fn new(lag: Duration) -> Arc<Self> {
+        Self::with_clock(lag, TestClock::new())
+    }
+
+    pub(in crate::workers) fn with_clock(lag: Duration, clock: Arc<TestClock>) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::default(),
             changed: Notify::new(),
-            began: Instant::now(),
+            clock,
             lag,
         })
     }
 
-    pub(super) fn send(&self, id: impl ToString, group: Option<&str>) {
+    pub(in crate::workers) fn send(&self, id: impl ToString, group: Option<&str>) {
+        let id = id.to_string();
+        self.send_body(&id, &id, group);
+    }
+
+    pub(in crate::workers) fn send_body(&self, id: &str, body: &str, group: Option<&str>) {
         let now = Instant::now();
         self.lock().messages.push(Kept {
-            id: id.to_string(),
+            id: id.to_owned(),
+            body: body.to_owned(),
             group: group.map(str::to_owned),
             visible_at: now,
             receipt: 0,
@@ -71,15 +85,41 @@ impl Queue {
         self.changed.notify_waiters();
     }
 
-    pub(super) fn fail(&self, call: &'static str, times: u32) {
+    pub(in crate::workers) fn fail(&self, call: &'static str, times: u32) {
         self.lock().faults.insert(call, times);
     }
 
-    pub(super) fn left(&self) -> Vec<Kept> {
+    /// The process dies over this call, after so many that go well.
+    pub(in crate::workers) fn hang(&self, call: &'static str, after: u32, told: Arc<Notify>) {
+        self.lock().hangs = Some((call, after, told));
+    }
+
+    pub(in crate::workers) fn stop_hanging(&self) {
+        self.lock().hangs = None;
+    }
+
+    fn is_hanging(&self, call: &str) -> bool {
+        let mut state = self.lock();
+        match &mut state.hangs {
+            Some((name, left, told)) if *name == call => match left.checked_sub(1) {
+                Some(fewer) => {
+                    *left = fewer;
+                    false
+                }
+                None => {
+                    told.notify_one();
+                    true
+                }
+            },
+            Some(_) | None => false,
+        }
+    }
+
+    pub(in crate::workers) fn left(&self) -> Vec<Kept> {
         self.lock().messages.clone()
     }
 
-    pub(super) fn dead(&self) -> Vec<(String, String)> {
+    pub(in crate::workers) fn dead(&self) -> Vec<(String, String)> {
         self.lock().dead.clone()
     }
 
@@ -89,6 +129,9 @@ impl Queue {
 
     async fn begin(&self, call: &'static str) -> Result<(), PortError> {
         tokio::time::sleep(self.lag).await;
+        if self.is_hanging(call) {
+            std::future::pending::<()>().await;
+        }
         match self.lock().faults.get_mut(call) {
             Some(left) if *left > 0 => {
                 *left -= 1;
@@ -123,7 +166,7 @@ impl Queue {
             message.visible_at = now + ask.hold;
             taken.push(Delivery {
                 id: message.id.clone(),
-                body: message.id.clone(),
+                body: message.body.clone(),
                 attributes: BTreeMap::new(),
                 group: message.group.clone(),
                 receive_count: message.receive_count,
@@ -145,7 +188,7 @@ fn receipt(handle: &Handle) -> u64 {
 
 impl Clock for Queue {
     fn now(&self) -> Millis {
-        Millis::try_from(self.began.elapsed().as_millis()).unwrap() + 1_000_000
+        self.clock.now()
     }
 }
 
@@ -264,7 +307,7 @@ impl QueuePort for Queue {
 type Work = dyn Fn(Vec<Delivery>) -> BoxFuture<'static, Vec<Outcome>> + Send + Sync;
 
 /// What a test has its consumer do.
-pub(super) struct Scripted {
+pub(in crate::workers) struct Scripted {
     pace: Pace,
     work: Box<Work>,
     /// Ids in work now; one that is in work twice at once fails the test.
@@ -325,7 +368,8 @@ impl Drop for InWork {
     }
 }
 
-struct Counter(AtomicU64);
+#[derive(Default)]
+pub(in crate::workers) struct Counter(AtomicU64);
 
 impl Ids for Counter {
     fn entropy(&self) -> [u8; 32] {
@@ -335,7 +379,7 @@ impl Ids for Counter {
 }
 
 /// A consumer that runs.
-pub(super) struct Running {
+pub(in crate::workers) struct Running {
     pub queue: Arc<Queue>,
     pub monitor: Arc<Monitor>,
     pub stop: CancellationToken,
@@ -343,12 +387,12 @@ pub(super) struct Running {
 }
 
 impl Running {
-    pub(super) fn status(&self) -> ConsumerStatus {
+    pub(in crate::workers) fn status(&self) -> ConsumerStatus {
         self.monitor.status(self.queue.now())
     }
 
     /// Stops it in order, and says how long that took.
-    pub(super) async fn stop(self) -> Duration {
+    pub(in crate::workers) async fn stop(self) -> Duration {
         let from = Instant::now();
         self.stop.cancel();
         self.task.await.unwrap();
@@ -357,7 +401,7 @@ impl Running {
     }
 
     /// Waits until nothing is left in the queue; says how long that took.
-    pub(super) async fn is_empty(&self, within: Duration) -> Duration {
+    pub(in crate::workers) async fn is_empty(&self, within: Duration) -> Duration {
         let from = Instant::now();
         while !self.queue.left().is_empty() {
             assert!(from.elapsed() < within, "left: {:?}", self.queue.left());
@@ -367,7 +411,7 @@ impl Running {
     }
 }
 
-pub(super) fn parts<F, W>(queue: &Arc<Queue>, pace: Pace, work: F) -> RunParts
+pub(in crate::workers) fn parts<F, W>(queue: &Arc<Queue>, pace: Pace, work: F) -> RunParts
 where
     F: Fn(Vec<Delivery>) -> W + Send + Sync + 'static,
     W: Future<Output = Vec<Outcome>> + Send + 'static,
@@ -377,24 +421,37 @@ where
         work: Box::new(move |batch| work(batch).boxed()),
         in_work: Arc::default(),
     };
+    parts_of(queue, Arc::new(consumer))
+}
+
+/// A consumer over this queue.
+pub(in crate::workers) fn parts_of(queue: &Arc<Queue>, consumer: Arc<dyn Consumer>) -> RunParts {
     RunParts {
-        monitor: Arc::new(Monitor::new(&consumer)),
-        consumer: Arc::new(consumer),
+        monitor: Arc::new(Monitor::new(&*consumer)),
+        consumer,
         port: Arc::clone(queue) as _,
         clock: Arc::clone(queue) as _,
-        ids: Arc::new(Counter(AtomicU64::new(0))),
+        ids: Arc::new(Counter::default()),
         health: Health::default(),
         wait: Duration::from_secs(20),
         stop: CancellationToken::new(),
     }
 }
 
-pub(super) fn start<F, W>(queue: &Arc<Queue>, pace: Pace, work: F) -> Running
+pub(in crate::workers) fn start<F, W>(queue: &Arc<Queue>, pace: Pace, work: F) -> Running
 where
     F: Fn(Vec<Delivery>) -> W + Send + Sync + 'static,
     W: Future<Output = Vec<Outcome>> + Send + 'static,
 {
-    let parts = parts(queue, pace, work);
+    run(queue, parts(queue, pace, work))
+}
+
+/// A consumer of the shop, at work on this queue.
+pub(in crate::workers) fn start_real(queue: &Arc<Queue>, consumer: Arc<dyn Consumer>) -> Running {
+    run(queue, parts_of(queue, Arc::new(Timeless(consumer))))
+}
+
+fn run(queue: &Arc<Queue>, parts: RunParts) -> Running {
     Running {
         queue: Arc::clone(queue),
         monitor: Arc::clone(&parts.monitor),

@@ -1,4 +1,9 @@
-//! Messages as consumers are handed them, and a database that comes later.
+//! Messages as consumers are handed them, a database that comes later, a shop to follow, and
+//! time that passes when a test wants it to.
+
+pub(super) mod app;
+pub(super) mod shop;
+pub(super) mod time;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
