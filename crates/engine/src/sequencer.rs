@@ -24,6 +24,7 @@ use crate::entry::Entry;
 use crate::feed::Feed;
 use crate::flow::{Counts, Meter};
 use crate::ports::{Clock, Durability, Ids, Store};
+use crate::trace::{Remembered, Trace};
 use crate::waits::Waits;
 
 pub(crate) type Answer = Result<Result<Reply, Refusal>, EngineError>;
@@ -31,11 +32,23 @@ pub(crate) type Answer = Result<Result<Reply, Refusal>, EngineError>;
 pub(crate) enum Job {
     Decide {
         command: Command,
-        reply: oneshot::Sender<Answer>,
+        reply: Caller,
         is_behind: bool,
     },
     /// Take nothing more, finish what is there.
     Stop,
+}
+
+/// Who waits for an answer, and in which trace, if anybody watches.
+pub(crate) struct Caller {
+    pub(crate) reply: oneshot::Sender<Answer>,
+    pub(crate) trace: Option<Trace>,
+}
+
+impl Caller {
+    fn send(self, answer: Answer) -> Result<(), Answer> {
+        self.reply.send(answer)
+    }
 }
 
 /// What the handle and the thread both look at.
@@ -55,6 +68,8 @@ pub(crate) struct Shared {
     pub(crate) durable: watch::Sender<u64>,
     /// Batches on their way from the first to the second.
     on_the_way: AtomicU64,
+    /// Where the newest entries come from, for those who watch.
+    pub(crate) traces: Remembered,
 }
 
 impl Shared {
@@ -71,6 +86,7 @@ impl Shared {
             appended: AtomicU64::new(0),
             durable: watch::Sender::new(0),
             on_the_way: AtomicU64::new(0),
+            traces: Remembered::default(),
         }
     }
 
@@ -118,7 +134,7 @@ pub(crate) fn spawn(parts: Parts) -> JoinHandle<()> {
 }
 
 /// One caller's command, or one of our own.
-type Taken = (Command, Option<oneshot::Sender<Answer>>, bool);
+type Taken = (Command, Option<Caller>, bool);
 
 /// Batches that may wait for the one that is being synced, beside the one that the sequencer holds
 /// in its hand: none. It decides one batch while the disk works and then waits for it, so that what
@@ -130,7 +146,7 @@ struct Appended {
     number: u64,
     began: Instant,
     durability: Option<Arc<dyn Durability>>,
-    answers: Vec<(Option<oneshot::Sender<Answer>>, Result<Reply, Refusal>)>,
+    answers: Vec<(Option<Caller>, Result<Reply, Refusal>)>,
     entries: Vec<Entry>,
     woken: BTreeMap<String, Wake>,
     counts: BTreeMap<String, Counts>,
@@ -319,7 +335,13 @@ fn decide_and_append(
     for (command, reply, is_behind) in taken {
         let name = command.name();
         let watch = is_behind.then(stopwatch);
+        let trace = reply.as_ref().and_then(|caller| caller.trace.as_ref());
+        let before = batch.last_seq();
         let answer = batch.decide(command);
+        if let Some(trace) = trace {
+            let traces = &parts.shared.traces;
+            traces.note(before + 1..=batch.last_seq(), trace);
+        }
         if let Some(watch) = watch {
             behind += watch.elapsed();
         }
@@ -432,10 +454,7 @@ fn deliver(shared: &Shared, feed: &Feed, batch: Appended) {
     }
 }
 
-fn answer_with(
-    answers: Vec<(Option<oneshot::Sender<Answer>>, Result<Reply, Refusal>)>,
-    error: &EngineError,
-) {
+fn answer_with(answers: Vec<(Option<Caller>, Result<Reply, Refusal>)>, error: &EngineError) {
     for reply in answers.into_iter().filter_map(|(reply, _)| reply) {
         let _ = reply.send(Err(error.clone()));
     }

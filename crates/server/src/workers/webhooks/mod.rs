@@ -25,6 +25,8 @@ use futures_util::future::try_join_all;
 use messaging::Send;
 use serde::{Deserialize, Serialize};
 
+use crate::traces;
+
 pub(super) use caller::{Caller, Calls};
 pub(super) use keeper::run as keep;
 pub(super) use teller::Teller;
@@ -95,11 +97,13 @@ pub async fn send(engine: &Engine, webhooks: &Webhooks, queued: Vec<Queued>) -> 
 }
 
 async fn send_some(engine: &Engine, queued: &[Queued]) -> Result<(), String> {
+    let attributes = traces::carried();
     let sends = queued.iter().map(|one| Send {
         body: serde_json::to_string(&CallMessage { delivery: one.n })
             .expect("a number has a JSON form"),
         // A fair queue: an endpoint with many messages does not keep the others waiting.
         group: Some(one.endpoint.clone()),
+        attributes: attributes.clone(),
         ..Send::default()
     });
     let command = Command::SendMessages {

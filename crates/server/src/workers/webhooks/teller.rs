@@ -9,6 +9,7 @@ use futures_util::future::BoxFuture;
 use serde::Deserialize;
 
 use super::TELLER_QUEUE;
+use crate::traces;
 use crate::workers::consumer::{Consumer, Delivery, Outcome, Pace};
 
 /// How long a database or an engine that is away is left alone.
@@ -94,9 +95,8 @@ impl Teller {
         if events.is_empty() {
             return Ok(());
         }
-        let queued = self
-            .webhooks
-            .tell(events, self.engine.now())
+        let told = self.webhooks.tell(events, self.engine.now());
+        let queued = traces::effect("note deliveries", told)
             .await
             .map_err(|error| error.to_string())?;
         if queued.is_empty() {

@@ -1,0 +1,72 @@
+//! Which traces the newest entries come from, until the relay has told of them.
+
+use std::collections::{HashMap, VecDeque};
+use std::ops::RangeInclusive;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use super::Trace;
+use crate::entry::{Entry, Family};
+
+/// Entries remembered; of one more the oldest is forgotten, and what tells of it later begins no
+/// span.
+const ENTRIES_MAX: usize = 16_384;
+
+/// By the entry's sequence. Only what is part of a trace is in it: nothing when nobody watches.
+#[derive(Default)]
+pub(crate) struct Remembered {
+    is_used: AtomicBool,
+    rows: Mutex<Rows>,
+}
+
+#[derive(Default)]
+struct Rows {
+    by_seq: HashMap<u64, Trace>,
+    order: VecDeque<u64>,
+}
+
+impl Remembered {
+    /// These entries are what a command of this trace was decided to.
+    pub(crate) fn note(&self, seqs: RangeInclusive<u64>, trace: &Trace) {
+        if seqs.is_empty() {
+            return;
+        }
+        let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
+        for seq in seqs {
+            if rows.by_seq.insert(seq, trace.clone()).is_none() {
+                rows.order.push_back(seq);
+            }
+            if rows.order.len() > ENTRIES_MAX
+                && let Some(oldest) = rows.order.pop_front()
+            {
+                rows.by_seq.remove(&oldest);
+            }
+        }
+        self.is_used.store(true, Ordering::Release);
+    }
+
+    /// The trace of the command that made this entry. What becomes of an order later, without
+    /// anybody's request, belongs to the trace of the order.
+    pub(crate) fn of(&self, entry: &Entry) -> Option<Trace> {
+        self.by(entry.seq, entry.subject, entry.kind.family())
+    }
+
+    pub(super) fn by(&self, seq: u64, subject: u64, family: Family) -> Option<Trace> {
+        if !self.is_used.load(Ordering::Acquire) {
+            return None;
+        }
+        let rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = rows.by_seq.get(&seq);
+        let of_subject = || rows.by_seq.get(&subject).filter(|_| is_one_story(family));
+        found.or_else(of_subject).cloned()
+    }
+}
+
+/// Whether what happens to the subject later is still part of what its first request began. An
+/// auction lives for days and has many bidders: there each request is for itself.
+const fn is_one_story(family: Family) -> bool {
+    match family {
+        Family::Order | Family::Parcel | Family::Goods => true,
+        Family::Auction | Family::Bid | Family::Operations => false,
+    }
+}
