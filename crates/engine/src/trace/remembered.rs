@@ -10,7 +10,7 @@ use crate::entry::{Entry, Family};
 
 /// Entries remembered; of one more the oldest is forgotten, and what tells of it later begins no
 /// span.
-const ENTRIES_MAX: usize = 16_384;
+pub(super) const ENTRIES_MAX: usize = 16_384;
 
 /// By the entry's sequence. Only what is part of a trace is in it: nothing when nobody watches.
 #[derive(Default)]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use engine::trace::{TRACEPARENT, TRACESTATE, TraceContext};
+use engine::trace::{TRACEPARENT, TRACESTATE, Trace, TraceContext};
 use messaging::{Attribute, AttributeValue};
 
 /// The trace that a message comes with, whoever has sent it.
@@ -17,18 +17,18 @@ pub(super) fn context_of(attributes: &BTreeMap<String, Attribute>) -> Option<Tra
 /// What a message carries that is sent as part of the trace that the running task works in; empty
 /// when it works in none, or in several at once.
 pub fn carried() -> BTreeMap<String, Attribute> {
-    let mut attributes = BTreeMap::new();
-    let Some(trace) = engine::trace::current() else {
-        return attributes;
-    };
-    if let [context] = trace.parents() {
-        let parent = Attribute::string(context.traceparent());
-        attributes.insert(TRACEPARENT.to_owned(), parent);
-        if let Some(state) = &context.state {
-            attributes.insert(TRACESTATE.to_owned(), Attribute::string(&**state));
-        }
+    match engine::trace::current().as_ref().map(Trace::parents) {
+        Some([context]) => attributes_of(context),
+        Some(_) | None => BTreeMap::new(),
     }
-    attributes
+}
+
+pub(super) fn attributes_of(context: &TraceContext) -> BTreeMap<String, Attribute> {
+    let parent = Attribute::string(context.traceparent());
+    let state = context.state.as_deref().map(Attribute::string);
+    let state = state.map(|state| (TRACESTATE.to_owned(), state));
+    let parent = (TRACEPARENT.to_owned(), parent);
+    std::iter::once(parent).chain(state).collect()
 }
 
 #[cfg(test)]

@@ -179,3 +179,32 @@ impl HttpClient for Outgoing {
         Box::pin(self.post(request))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use metrics_exporter_prometheus::PrometheusBuilder;
+    use opentelemetry::trace::{Tracer as _, TracerProvider as _};
+    use opentelemetry_sdk::trace::SdkTracerProvider;
+
+    use super::*;
+
+    #[test]
+    fn past_the_bound_a_span_is_dropped_and_counted() {
+        let (sender, mut ended) = mpsc::channel(2);
+        let provider = SdkTracerProvider::builder()
+            .with_span_processor(Queue(sender))
+            .build();
+        let tracer = provider.tracer("test");
+        let recorder = PrometheusBuilder::new().build_recorder();
+        metrics::with_local_recorder(&recorder, || {
+            for _ in 0..5 {
+                drop(tracer.start("a span"));
+            }
+        });
+        let counted = recorder.handle().render();
+        let dropped = r#"firstcome_trace_spans_total{outcome="queue_full"} 3"#;
+        assert!(counted.contains(dropped), "{counted}");
+        assert!(ended.try_recv().is_ok() && ended.try_recv().is_ok());
+        assert!(ended.try_recv().is_err());
+    }
+}

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use engine::trace::{TraceContext, apart, within};
-use messaging::Attribute;
+use messaging::{Attribute, Message};
 use opentelemetry::KeyValue;
 use opentelemetry::trace::SpanKind;
 
-use super::attributes::context_of;
+use super::attributes::{attributes_of, context_of};
 use super::spans::{New, Open, SYSTEM, on, trace};
 
 /// Whose queue it is.
@@ -26,6 +26,16 @@ pub struct Item<'a> {
     pub id: &'a str,
     pub attributes: &'a BTreeMap<String, Attribute>,
     pub receive_count: u32,
+}
+
+impl<'a> From<&'a Message> for Item<'a> {
+    fn from(message: &'a Message) -> Self {
+        Self {
+            id: &message.id,
+            attributes: &message.attributes,
+            receive_count: message.receive_count,
+        }
+    }
 }
 
 /// A batch in work: one span for each of its messages that is part of a trace.
@@ -112,6 +122,12 @@ impl Processing {
             open.end();
         }
     }
+}
+
+/// What a message carries that follows from this one of the batch.
+pub fn carried_from(id: &str) -> BTreeMap<String, Attribute> {
+    let context = BATCH.try_with(|batch| batch.get(id).map(attributes_of));
+    context.ok().flatten().unwrap_or_default()
 }
 
 /// Does work for one message of the batch alone.

@@ -28,6 +28,6 @@ mod start;
 pub use self::attributes::carried;
 pub use self::calls::{mail, post_json};
 pub use self::effects::effect;
-pub use self::messages::{Item, System, of_message, processing};
+pub use self::messages::{Item, System, carried_from, of_message, processing};
 pub use self::request::{Begins, traced};
 pub use self::start::start;

@@ -142,12 +142,8 @@ async fn work<W: Worker>(
     worker: &W,
     message: &Message,
 ) -> Result<Outcome, EngineError> {
-    let item = Item {
-        id: &message.id,
-        attributes: &message.attributes,
-        receive_count: message.receive_count,
-    };
-    let traced = processing(W::NAME, queue, System::Own, std::iter::once(item));
+    let items = std::iter::once(Item::from(message));
+    let traced = processing(W::NAME, queue, System::Own, items);
     let Some(mut traced) = traced else {
         return worker.work(message).await;
     };
