@@ -69,7 +69,7 @@ async fn a_transaction_of_many_messages_is_in_each_of_their_traces() {
     let first = &effects[0];
     assert!(first.links.is_empty(), "{first:?}");
     for other in &effects[1..] {
-        assert_eq!(other.links, [first.id.clone()]);
+        assert_eq!(other.links, std::slice::from_ref(&first.id));
     }
 }
 
