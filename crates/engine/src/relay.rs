@@ -18,7 +18,7 @@ use crate::decide::uuid;
 use crate::engine::{Engine, EngineError};
 use crate::entry::{Entry, Kind, OrderRecord};
 use crate::ports::Envelopes;
-use crate::trace::{Span, Step, TRACEPARENT, TRACESTATE, Trace};
+use crate::trace::{Origin, Span, Step, TRACEPARENT, TRACESTATE};
 
 /// Topic of everything that happens to a product's goods.
 pub const TOPIC_STOCK: &str = "stock";
@@ -147,7 +147,7 @@ fn publish(
     order: Option<&OrderRecord>,
     topic: &'static str,
     envelopes: &dyn Envelopes,
-    trace: Option<&Trace>,
+    origin: Option<&Origin>,
 ) -> (Publish, Option<Box<dyn Span>>) {
     let message = message(entry, order);
     let kind = Attribute::string(entry.kind.as_str());
@@ -169,13 +169,14 @@ fn publish(
         .try_into()
         .expect("a hash is longer");
     let id = uuid(id);
-    let span = trace.and_then(|trace| {
+    let span = origin.and_then(|origin| {
         let step = Step::Send {
             topic,
             message: &id,
             kind: entry.kind.as_str(),
+            about: origin.about.as_ref(),
         };
-        trace.begin(step)
+        origin.trace.begin(step)
     });
     if let Some(span) = &span {
         let attributes = &mut publication.attributes;
@@ -319,10 +320,10 @@ async fn publications(
     }
     let (mut publications, mut spans) = (Vec::new(), Vec::new());
     for (entry, topics) in told {
-        let trace = engine.traces().of(entry);
+        let origin = engine.traces().of(entry);
         for topic in topics {
             let order = orders.get(&entry.subject);
-            let (publish, span) = publish(entry, order, topic, envelopes, trace.as_ref());
+            let (publish, span) = publish(entry, order, topic, envelopes, origin.as_ref());
             publications.push((topic, publish));
             spans.extend(span);
         }

@@ -15,7 +15,7 @@ mod tests;
 use std::sync::Arc;
 
 pub use self::context::{TRACEPARENT, TRACESTATE, TraceContext};
-pub(crate) use self::remembered::Remembered;
+pub(crate) use self::remembered::{Origin, Remembered};
 
 /// A step of the engine that those who watch see as a span.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +27,8 @@ pub enum Step<'a> {
         topic: &'a str,
         message: &'a str,
         kind: &'static str,
+        /// Where else it belongs: what it is about was begun there.
+        about: Option<&'a TraceContext>,
     },
 }
 

@@ -5,12 +5,21 @@ use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use super::Trace;
+use super::{Trace, TraceContext};
 use crate::entry::{Entry, Family};
 
 /// Entries remembered; of one more the oldest is forgotten, and what tells of it later begins no
 /// span.
 pub(super) const ENTRIES_MAX: usize = 16_384;
+
+/// Where an entry comes from.
+pub(crate) struct Origin {
+    /// The trace of the command that made it. What becomes of an order later, without a request
+    /// that is traced, belongs to the trace of the order.
+    pub(crate) trace: Trace,
+    /// The trace of the order that it is about, when another request has made it.
+    pub(crate) about: Option<TraceContext>,
+}
 
 /// By the entry's sequence. Only what is part of a trace is in it: nothing when nobody watches.
 #[derive(Default)]
@@ -45,20 +54,27 @@ impl Remembered {
         self.is_used.store(true, Ordering::Release);
     }
 
-    /// The trace of the command that made this entry. What becomes of an order later, without
-    /// anybody's request, belongs to the trace of the order.
-    pub(crate) fn of(&self, entry: &Entry) -> Option<Trace> {
+    pub(crate) fn of(&self, entry: &Entry) -> Option<Origin> {
         self.by(entry.seq, entry.subject, entry.kind.family())
     }
 
-    pub(super) fn by(&self, seq: u64, subject: u64, family: Family) -> Option<Trace> {
+    pub(super) fn by(&self, seq: u64, subject: u64, family: Family) -> Option<Origin> {
         if !self.is_used.load(Ordering::Acquire) {
             return None;
         }
         let rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = rows.by_seq.get(&seq);
-        let of_subject = || rows.by_seq.get(&subject).filter(|_| is_one_story(family));
-        found.or_else(of_subject).cloned()
+        let own = rows.by_seq.get(&seq);
+        let of_subject = rows.by_seq.get(&subject);
+        let of_subject = of_subject.filter(|_| subject != seq && is_one_story(family));
+        let Some(own) = own else {
+            let trace = of_subject?.clone();
+            return Some(Origin { trace, about: None });
+        };
+        let about = of_subject.and_then(|trace| trace.parents().first());
+        Some(Origin {
+            trace: own.clone(),
+            about: about.cloned(),
+        })
     }
 }
 

@@ -108,8 +108,13 @@ fn trace(last: u8) -> Trace {
 }
 
 fn found(remembered: &Remembered, seq: u64, subject: u64) -> Option<u8> {
-    let trace = remembered.by(seq, subject, Family::Order)?;
-    Some(trace.parents()[0].trace[15])
+    let origin = remembered.by(seq, subject, Family::Order)?;
+    Some(origin.trace.parents()[0].trace[15])
+}
+
+fn about(remembered: &Remembered, seq: u64, subject: u64, family: Family) -> Option<u8> {
+    let origin = remembered.by(seq, subject, family)?;
+    Some(origin.about?.trace[15])
 }
 
 #[test]
@@ -127,6 +132,10 @@ fn an_entry_is_of_the_trace_that_made_it_or_of_its_order_s() {
         "later, of nobody's request"
     );
     assert_eq!(found(&remembered, 20, 4), None);
+    assert_eq!(about(&remembered, 9, 5, Family::Order), Some(1));
+    assert_eq!(about(&remembered, 9, 5, Family::Bid), None);
+    assert_eq!(about(&remembered, 5, 5, Family::Order), None);
+    assert!(remembered.by(20, 5, Family::Auction).is_none());
 }
 
 #[test]

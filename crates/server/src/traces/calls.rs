@@ -46,6 +46,7 @@ fn span(client: &Client, url: &str) -> New {
         name: "POST".into(),
         kind: SpanKind::Client,
         attributes,
+        links: Vec::new(),
     }
 }
 
@@ -68,6 +69,7 @@ pub async fn mail(sending: impl Future<Output = Outcome>) -> Outcome {
         name: "send e-mail".into(),
         kind: SpanKind::Client,
         attributes: Vec::new(),
+        links: Vec::new(),
     };
     let Some(mut open) = begin_here(new) else {
         return sending.await;

@@ -17,6 +17,7 @@ pub async fn effect<T, E>(
         name: name.into(),
         kind: SpanKind::Internal,
         attributes: vec![KeyValue::new("db.system.name", "sqlite")],
+        links: Vec::new(),
     };
     let Some(mut open) = begin_here(new) else {
         return work.await;

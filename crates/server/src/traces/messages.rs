@@ -101,6 +101,7 @@ fn span(consumer: &str, queue: &str, system: System, size: usize, item: &Item<'_
         name: format!("process {queue}").into(),
         kind: SpanKind::Consumer,
         attributes,
+        links: Vec::new(),
     }
 }
 

@@ -95,6 +95,7 @@ fn span(request: &Request, route: Option<&str>) -> New {
         name: name.into(),
         kind: SpanKind::Server,
         attributes,
+        links: Vec::new(),
     }
 }
 

@@ -38,6 +38,8 @@ pub(super) struct New {
     pub(super) name: Cow<'static, str>,
     pub(super) kind: SpanKind,
     pub(super) attributes: Vec<KeyValue>,
+    /// Spans of other traces that it has to do with.
+    pub(super) links: Vec<SpanContext>,
 }
 
 /// One piece of work under way: a span in each of the traces that it is part of, those after the
@@ -51,13 +53,14 @@ impl Spans {
         if parents.is_empty() {
             open.push(self.build(&Context::new(), builder(new)));
         } else {
-            let mut builder = builder(new);
+            let mut links: Vec<Link> = new.links.iter().cloned().map(Link::with_context).collect();
+            let mut builder = builder(new).with_links(links.clone());
             for parent in parents {
                 let parent = Context::new().with_remote_span_context(span_context(parent));
                 let span = self.build(&parent, builder.clone());
                 if open.is_empty() {
-                    let link = Link::with_context(span.span_context().clone());
-                    builder = builder.with_links(vec![link]);
+                    links.push(Link::with_context(span.span_context().clone()));
+                    builder = builder.with_links(links.clone());
                 }
                 open.push(span);
             }
@@ -134,11 +137,13 @@ impl Tracer for Spans {
                 name: format!("decide {command}").into(),
                 kind: SpanKind::Internal,
                 attributes: vec![KeyValue::new("firstcome.command", command)],
+                links: Vec::new(),
             },
             Step::Send {
                 topic,
                 message,
                 kind,
+                about,
             } => New {
                 name: format!("send {topic}").into(),
                 kind: SpanKind::Producer,
@@ -150,6 +155,7 @@ impl Tracer for Spans {
                     KeyValue::new("messaging.message.id", message.to_owned()),
                     KeyValue::new("firstcome.event.type", kind),
                 ],
+                links: about.map(span_context).into_iter().collect(),
             },
         };
         let open = Self::begin(self, parents, new)?;

@@ -48,6 +48,49 @@ async fn a_message_sent_over_sqs_with_a_trace_is_continued() {
 }
 
 #[tokio::test]
+async fn a_purchase_hands_its_trace_on() {
+    let collector = Collector::start();
+    let shop = Shop::start(traced(&collector)).await;
+    let body = json!({
+        "id": 1, "username": "ada@example.com", "price": 1_000,
+        "mileageAccumulated": 0, "trackingId": "T-1",
+    });
+    let parent = traceparent();
+    let headers = [("traceparent", &*parent)];
+    let answer = shop.send("POST", "/purchase", &headers, Some(&body)).await;
+    answer.expect(202);
+    let request = collector.span("the request", |span| span.name == "POST /purchase");
+    let request = request.await;
+    assert_eq!(request.trace, TRACE);
+    for (queue, effect) in [
+        ("mileage", "count mileage"),
+        ("product-tracking", "move parcels"),
+    ] {
+        let process = collector.below(&request, &format!("process {queue}")).await;
+        collector.below(&process, effect).await;
+    }
+}
+
+#[tokio::test]
+async fn a_bid_sent_over_sqs_with_a_trace_is_continued() {
+    let collector = Collector::start();
+    let shop = Shop::start(traced(&collector)).await;
+    let client = Client::new(&shop, Wire::Json);
+    let found = client
+        .ok("GetQueueUrl", json!({"QueueName": "bids.fifo"}))
+        .await;
+    let message = json!({
+        "QueueUrl": found["QueueUrl"], "MessageBody": "{}", "MessageGroupId": "no-auction",
+        "MessageAttributes": {"traceparent": text(&traceparent())},
+    });
+    client.ok("SendMessage", message).await;
+    let process = collector.span("the message", |span| span.name == "process bids.fifo");
+    let process = process.await;
+    assert_eq!((&*process.trace, &*process.parent), (TRACE, PARENT));
+    collector.below(&process, "decide dead_letter").await;
+}
+
+#[tokio::test]
 async fn a_transaction_of_many_messages_is_in_each_of_their_traces() {
     let collector = Collector::start();
     let settings = traced(&collector).set("CONSUMERS__OFF", "[mileage]");

@@ -144,3 +144,65 @@ async fn whoever_is_called_in_the_end_is_told_the_trace() {
         assert_eq!(process.name, format!("process {queue}"));
     }
 }
+
+#[tokio::test]
+async fn what_another_request_does_to_an_order_is_in_its_trace_with_a_link_to_the_orders() {
+    let collector = Collector::start();
+    let shop = Shop::start(traced(&collector)).await;
+    shop.offer("CP-1", json!({"whenSoldOut": "wait"})).await;
+    order(&shop, "CP-1", &traceparent()).await.expect(202);
+    let is_it = |span: &super::Seen| span.name == "decide place_order";
+    let placed = collector.span("the order", is_it).await;
+    assert_eq!(placed.trace, TRACE);
+    let other = "11111111111111111111111111111111";
+    let parent = format!("00-{other}-{PARENT}-01");
+    let body = json!({"quantity": 1, "reference": "r-1"});
+    let path = "/products/CP-1/receipts";
+    let headers = [("traceparent", &*parent)];
+    let answer = shop.send("POST", path, &headers, Some(&body)).await;
+    answer.expect(201);
+    let is_it = |span: &super::Seen| {
+        let kind = span.attributes.get("firstcome.event.type");
+        span.name == "send orders" && kind.is_some_and(|kind| kind == "order.accepted")
+    };
+    let sent = collector.span("the verdict", is_it).await;
+    assert_eq!(sent.trace, other);
+    assert_eq!(sent.links, [placed.id]);
+    collector.below(&sent, "process mileage").await;
+}
+
+#[tokio::test]
+async fn what_becomes_of_an_order_later_by_itself_is_in_its_own_trace() {
+    let collector = Collector::start();
+    let shop = Shop::start(traced(&collector).set("TRACES__RATIO", 0)).await;
+    shop.offer("CP-1", json!({"whenSoldOut": "wait"})).await;
+    order(&shop, "CP-1", &traceparent()).await.expect(202);
+    shop.receive("CP-1", 1, "r-1").await;
+    let is_it = |span: &super::Seen| {
+        let kind = span.attributes.get("firstcome.event.type");
+        span.name == "send orders" && kind.is_some_and(|kind| kind == "order.accepted")
+    };
+    let sent = collector.span("the verdict", is_it).await;
+    let is_it = |span: &super::Seen| span.name == "decide place_order";
+    let placed = collector.span("the order", is_it).await;
+    assert_eq!((&*sent.trace, &*sent.parent), (TRACE, &*placed.id));
+    collector.below(&sent, "process mileage").await;
+}
+
+#[tokio::test]
+async fn an_e_mail_is_part_of_the_trace() {
+    let collector = Collector::start();
+    let settings = traced(&collector)
+        .set("MAIL__TRANSPORT", "mailbox")
+        .set("MAIL__VERDICTS", true);
+    let shop = Shop::start(settings).await;
+    offer(&shop, "CP-1").await;
+    order(&shop, "CP-1", &traceparent()).await.expect(201);
+    let is_it = |span: &super::Seen| span.name == "process emails";
+    let process = collector.span("the message", is_it).await;
+    assert_eq!(process.trace, TRACE);
+    collector.below(&process, "write e-mails").await;
+    let sent = collector.below(&process, "send e-mail").await;
+    assert_eq!(sent.kind, "SPAN_KIND_CLIENT");
+    says(&sent, &[("firstcome.outcome", "delivered")]);
+}
