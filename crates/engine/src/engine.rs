@@ -13,7 +13,8 @@ use crate::feed::Feed;
 use crate::flow::{Flow, Flows};
 use crate::pace::Pace;
 use crate::ports::{Clock, Ids, Opened, Reader, StoreError};
-use crate::sequencer::{self, Job, Shared};
+use crate::sequencer::{self, Caller, Job, Shared};
+use crate::trace::{self, Remembered, Step, Trace};
 use crate::waits::Waits;
 
 /// The bounds of one engine.
@@ -66,6 +67,17 @@ pub enum EngineError {
     /// The store failed while this command was being committed: it may or may not have been.
     #[error("the store failed: {0}")]
     Store(Arc<str>),
+}
+
+impl EngineError {
+    /// For those who watch.
+    const fn code(&self) -> &'static str {
+        match self {
+            Self::Overloaded => "overloaded",
+            Self::Stopping => "stopping",
+            Self::Store(_) => "store",
+        }
+    }
 }
 
 impl From<StoreError> for EngineError {
@@ -183,6 +195,22 @@ impl Engine {
     /// # Errors
     /// See [`EngineError`]; a rule that says no is `Ok(Err(refusal))`.
     pub async fn decide(&self, command: Command) -> Result<Result<Reply, Refusal>, EngineError> {
+        let step = Step::Decide {
+            command: command.name(),
+        };
+        let Some((span, trace)) = trace::begin(step) else {
+            return self.admit(command, None).await;
+        };
+        let answer = self.admit(command, Some(trace)).await;
+        span.end(answer.as_ref().err().map(EngineError::code));
+        answer
+    }
+
+    async fn admit(
+        &self,
+        command: Command,
+        trace: Option<Trace>,
+    ) -> Result<Result<Reply, Refusal>, EngineError> {
         if !self.is_behind {
             // To look whether there is something is no rush.
             if !matches!(
@@ -191,11 +219,11 @@ impl Engine {
             ) {
                 self.inner.pace.note_front();
             }
-            return self.inner.decide(command, false).await;
+            return self.inner.decide(command, trace, false).await;
         }
         let spent = || self.inner.shared.behind_us.load(Ordering::Relaxed);
         let turn = self.inner.pace.turn(spent).await;
-        let answer = self.inner.decide(command, true).await;
+        let answer = self.inner.decide(command, trace, true).await;
         drop(turn);
         answer
     }
@@ -276,6 +304,11 @@ impl Engine {
         self.inner.shared.subscriptions.load(Ordering::Acquire)
     }
 
+    /// Where the newest entries come from, for those who watch.
+    pub(crate) fn traces(&self) -> &Remembered {
+        &self.inner.shared.traces
+    }
+
     /// Resolves when the sequencer's thread has ended.
     pub async fn stopped(&self) {
         let mut stopped = self.inner.stopped.clone();
@@ -306,6 +339,7 @@ impl Inner {
     async fn decide(
         &self,
         command: Command,
+        trace: Option<Trace>,
         is_behind: bool,
     ) -> Result<Result<Reply, Refusal>, EngineError> {
         let (reply, answer) = oneshot::channel();
@@ -317,7 +351,7 @@ impl Inner {
         let waiting = depth.fetch_add(1, Ordering::Relaxed) + 1;
         if let Err(error) = self.sender.try_send(Job::Decide {
             command,
-            reply,
+            reply: Caller { reply, trace },
             is_behind,
         }) {
             depth.fetch_sub(1, Ordering::Relaxed);

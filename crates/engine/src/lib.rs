@@ -11,6 +11,7 @@
 //! - `decide` joins `commerce` and `messaging` in one commit, with no clock and no I/O.
 //! - [`ports`] is all that is known of a store, a clock and randomness.
 //! - [`feed`] hands committed entries to whoever listens, by sequence.
+//! - [`trace`] says which request a command is part of, for those who watch.
 //! - [`audit`] replays a store and says which rule is broken where.
 //!
 //! What is deliberately not here: HTTP, SQL, and any state between two batches. A store may
@@ -29,6 +30,7 @@ mod pace;
 pub mod ports;
 mod relay;
 mod sequencer;
+pub mod trace;
 mod waits;
 
 pub use command::{

@@ -18,6 +18,7 @@ use crate::decide::uuid;
 use crate::engine::{Engine, EngineError};
 use crate::entry::{Entry, Kind, OrderRecord};
 use crate::ports::Envelopes;
+use crate::trace::{Origin, Span, Step, TRACEPARENT, TRACESTATE};
 
 /// Topic of everything that happens to a product's goods.
 pub const TOPIC_STOCK: &str = "stock";
@@ -146,7 +147,8 @@ fn publish(
     order: Option<&OrderRecord>,
     topic: &'static str,
     envelopes: &dyn Envelopes,
-) -> Publish {
+    origin: Option<&Origin>,
+) -> (Publish, Option<Box<dyn Span>>) {
     let message = message(entry, order);
     let kind = Attribute::string(entry.kind.as_str());
     let mut publication = topic::Publication {
@@ -167,12 +169,31 @@ fn publish(
         .try_into()
         .expect("a hash is longer");
     let id = uuid(id);
+    let span = origin.and_then(|origin| {
+        let step = Step::Send {
+            topic,
+            message: &id,
+            kind: entry.kind.as_str(),
+            about: origin.about.as_ref(),
+        };
+        origin.trace.begin(step)
+    });
+    if let Some(span) = &span {
+        let attributes = &mut publication.attributes;
+        let context = span.context();
+        let parent = Attribute::string(context.traceparent());
+        attributes.insert(TRACEPARENT.to_owned(), parent);
+        if let Some(state) = &context.state {
+            attributes.insert(TRACESTATE.to_owned(), Attribute::string(&**state));
+        }
+    }
     let envelopes = envelopes.wrap(topic, &id, entry.at, &publication);
-    Publish {
+    let publish = Publish {
         id,
         publication,
         envelopes,
-    }
+    };
+    (publish, span)
 }
 
 /// Two characters that JSON may hold as they are and a message may not (`#xFFFE` and `#xFFFF`;
@@ -233,12 +254,17 @@ async fn tell(
                 looked = tokio::time::Instant::now();
             }
             for chunk in batch.chunks(which.publications_max()) {
-                let publications = publications(engine, chunk, &subscribed, envelopes).await?;
+                let (publications, spans) =
+                    publications(engine, chunk, &subscribed, envelopes).await?;
                 seen = chunk.last().map_or(seen, |entry| entry.seq);
                 if publications.is_empty() && seen - cursor < CURSOR_EVERY {
                     continue;
                 }
-                match advance(engine, which, (cursor, seen), publications, cancel).await? {
+                let moved = advance(engine, which, (cursor, seen), publications, cancel).await?;
+                for span in spans {
+                    span.end(None);
+                }
+                match moved {
                     Some(moved) if moved == seen => cursor = seen,
                     Some(moved) => {
                         cursor = moved;
@@ -251,13 +277,17 @@ async fn tell(
     }
 }
 
-/// What these entries say on the topics that somebody hears.
+/// Each with its topic.
+type Publications = Vec<(&'static str, Publish)>;
+
+/// What these entries say on the topics that somebody hears, and the spans of those that are
+/// part of a trace.
 async fn publications(
     engine: &Engine,
     entries: &[Arc<Entry>],
     subscribed: &[&'static str],
     envelopes: &dyn Envelopes,
-) -> Result<Vec<(&'static str, Publish)>, EngineError> {
+) -> Result<(Publications, Vec<Box<dyn Span>>), EngineError> {
     let where_to = |entry: &Entry| {
         let heard = |topic: &&'static str| subscribed.contains(topic);
         topics(entry.kind)
@@ -288,14 +318,17 @@ async fn publications(
             })
             .await?;
     }
-    let mut publications = Vec::new();
+    let (mut publications, mut spans) = (Vec::new(), Vec::new());
     for (entry, topics) in told {
+        let origin = engine.traces().of(entry);
         for topic in topics {
             let order = orders.get(&entry.subject);
-            publications.push((topic, publish(entry, order, topic, envelopes)));
+            let (publish, span) = publish(entry, order, topic, envelopes, origin.as_ref());
+            publications.push((topic, publish));
+            spans.extend(span);
         }
     }
-    Ok(publications)
+    Ok((publications, spans))
 }
 
 /// Topics that nobody listens to cost nothing.
@@ -322,7 +355,7 @@ async fn advance(
     engine: &Engine,
     which: Relay,
     (from, to): (u64, u64),
-    publications: Vec<(&'static str, Publish)>,
+    publications: Publications,
     cancel: &CancellationToken,
 ) -> Result<Option<u64>, EngineError> {
     loop {

@@ -25,6 +25,7 @@ use crate::entry::Entry;
 use crate::feed::Feed;
 use crate::flow::{Counts, Meter};
 use crate::ports::{Clock, Durability, Ids, Store};
+use crate::trace::{Remembered, Trace};
 use crate::waits::Waits;
 
 pub(crate) type Answer = Result<Result<Reply, Refusal>, EngineError>;
@@ -32,11 +33,23 @@ pub(crate) type Answer = Result<Result<Reply, Refusal>, EngineError>;
 pub(crate) enum Job {
     Decide {
         command: Command,
-        reply: oneshot::Sender<Answer>,
+        reply: Caller,
         is_behind: bool,
     },
     /// Take nothing more, finish what is there.
     Stop,
+}
+
+/// Who waits for an answer, and in which trace, if anybody watches.
+pub(crate) struct Caller {
+    pub(crate) reply: oneshot::Sender<Answer>,
+    pub(crate) trace: Option<Trace>,
+}
+
+impl Caller {
+    fn send(self, answer: Answer) -> Result<(), Answer> {
+        self.reply.send(answer)
+    }
 }
 
 /// What the handle and the thread both look at.
@@ -58,6 +71,8 @@ pub(crate) struct Shared {
     on_the_way: AtomicU64,
     in_hand: AtomicU64,
     pub(crate) company: Company,
+    /// Where the newest entries come from, for those who watch.
+    pub(crate) traces: Remembered,
 }
 
 impl Shared {
@@ -76,6 +91,7 @@ impl Shared {
             on_the_way: AtomicU64::new(0),
             in_hand: AtomicU64::new(0),
             company: Company::default(),
+            traces: Remembered::default(),
         }
     }
 
@@ -123,7 +139,7 @@ pub(crate) fn spawn(parts: Parts) -> JoinHandle<()> {
 }
 
 /// One caller's command, or one of our own.
-type Taken = (Command, Option<oneshot::Sender<Answer>>, bool);
+type Taken = (Command, Option<Caller>, bool);
 
 /// Batches that may wait for the one that is being synced, beside the one that the sequencer holds
 /// in its hand: none. It decides one batch while the disk works and then waits for it, so that what
@@ -135,7 +151,7 @@ struct Appended {
     number: u64,
     began: Instant,
     durability: Option<Arc<dyn Durability>>,
-    answers: Vec<(Option<oneshot::Sender<Answer>>, Result<Reply, Refusal>)>,
+    answers: Vec<(Option<Caller>, Result<Reply, Refusal>)>,
     entries: Vec<Entry>,
     woken: BTreeMap<String, Wake>,
     counts: BTreeMap<String, Counts>,
@@ -336,7 +352,13 @@ fn decide_and_append(
     for (command, reply, is_behind) in taken {
         let name = command.name();
         let watch = is_behind.then(stopwatch);
+        let trace = reply.as_ref().and_then(|caller| caller.trace.as_ref());
+        let before = batch.last_seq();
         let answer = batch.decide(command);
+        if let Some(trace) = trace {
+            let traces = &parts.shared.traces;
+            traces.note(before + 1..=batch.last_seq(), trace);
+        }
         if let Some(watch) = watch {
             behind += watch.elapsed();
         }
@@ -451,10 +473,7 @@ fn deliver(shared: &Shared, feed: &Feed, batch: Appended) {
     }
 }
 
-fn answer_with(
-    answers: Vec<(Option<oneshot::Sender<Answer>>, Result<Reply, Refusal>)>,
-    error: &EngineError,
-) {
+fn answer_with(answers: Vec<(Option<Caller>, Result<Reply, Refusal>)>, error: &EngineError) {
     for reply in answers.into_iter().filter_map(|(reply, _)| reply) {
         let _ = reply.send(Err(error.clone()));
     }

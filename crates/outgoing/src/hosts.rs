@@ -84,11 +84,25 @@ impl AllowedHosts {
         Ok(Self(list.into()))
     }
 
+    /// The host and port of this URL, and nothing else.
+    ///
+    /// # Errors
+    /// When it is none that could be called at all.
+    pub fn only(url: &str) -> Result<Self, CallError> {
+        let target = Target::parse(url)?;
+        let (host, port) = (target.name(), Some(target.port()));
+        let entry = match parse_address(&host) {
+            Some(address) => Entry::Address { address, port },
+            None => Entry::Name { name: host, port },
+        };
+        Ok(Self(Arc::new([entry])))
+    }
+
     /// Whether a URL may be called: absolute, http or https, at most [`URL_BYTES_MAX`],
     /// without user and password, its host and port on the list.
     pub fn check(&self, url: &str) -> Result<Target, CallError> {
         let target = Target::parse(url)?;
-        let host = target.bare_host();
+        let host = target.name();
         let port = target.port();
         let allowed = match parse_address(&host) {
             Some(address) => self.0.iter().any(|entry| entry.has_address(address, port)),
@@ -238,11 +252,13 @@ impl Target {
         }
     }
 
-    fn bare_host(&self) -> String {
+    /// The host without a port; an IPv6 address without brackets.
+    pub fn name(&self) -> String {
         bare(self.url.host_str().unwrap_or_default())
     }
 
-    fn port(&self) -> u16 {
+    /// The port that is called, also when the URL does not say it.
+    pub fn port(&self) -> u16 {
         self.url
             .port_or_known_default()
             .expect("http and https have a default port")

@@ -2,7 +2,8 @@
 //! that is not known or out of bounds is refused with its name.
 //!
 //! In the environment two underscores step into a section: `FIRSTCOME_FACTORY__LEAD_TIME_MS`
-//! is `lead_time_ms` of `[factory]`.
+//! is `lead_time_ms` of `[factory]`. Between defaults and the file stand three variables of
+//! OpenTelemetry's (`traces.rs`).
 
 mod alerts;
 mod carrier;
@@ -11,6 +12,7 @@ mod consumers;
 mod customers;
 mod mail;
 mod roles;
+mod traces;
 mod webhooks;
 mod workers;
 
@@ -30,6 +32,7 @@ pub use self::consumers::Consumers;
 pub use self::customers::{Marketing, MarketingSystem, Mileage, Vip};
 pub use self::mail::{Mail, MailTransport};
 pub use self::roles::{Role, Roles, Shape};
+pub use self::traces::{Collector, Traces};
 pub use self::webhooks::Webhooks;
 pub use self::workers::{Drill, Workers};
 use crate::aws::context::{is_account, is_region};
@@ -79,6 +82,7 @@ pub struct Config {
     pub webhooks: Webhooks,
     pub alerts: Alerts,
     pub log: Log,
+    pub traces: Traces,
     pub mail: Mail,
     /// Queues that are there from the start, with these attributes.
     pub queues: Vec<DeclaredQueue>,
@@ -266,6 +270,7 @@ impl Default for Config {
                 format: LogFormat::Auto,
                 level: "info".to_owned(),
             },
+            traces: Traces::default(),
             mail: Mail::default(),
             queues: Vec::new(),
             topics: Vec::new(),
@@ -316,7 +321,8 @@ pub struct Flags {
 /// # Errors
 /// Names the setting and, where figment knows it, the file or variable it came from.
 pub fn load(file: Option<&PathBuf>, flags: &Flags) -> Result<Config, ConfigError> {
-    let mut figment = Figment::from(Serialized::defaults(Config::default()));
+    let defaults = Figment::from(Serialized::defaults(Config::default()));
+    let mut figment = traces::from_environment(defaults);
     if let Some(file) = file {
         if !file.is_file() {
             return Err(ConfigError::new(
@@ -368,6 +374,8 @@ pub fn load(file: Option<&PathBuf>, flags: &Flags) -> Result<Config, ConfigError
             format!("must be a text{from}")
         } else if name.starts_with("carrier") {
             format!("is not a known setting of [carrier], or not a text{from}")
+        } else if name == "traces.headers" {
+            format!("must be text in quotes: name=value, with commas between them{from}")
         } else if name == "mail.smtp.password" {
             format!("must be text in quotes{from}")
         } else if name == "mail.smtp" {
@@ -466,6 +474,7 @@ fn check(config: &Config) -> Result<(), ConfigError> {
     config.alerts.check()?;
     check_aws(config)?;
     config.mail.check()?;
+    config.traces.check()?;
     roles::check(config)?;
     workers::check(config)?;
     config.carrier.check()?;

@@ -28,5 +28,6 @@ pub mod serve;
 mod sqs;
 mod state;
 mod telemetry;
+mod traces;
 mod webhook;
 mod workers;

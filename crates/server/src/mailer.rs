@@ -7,6 +7,7 @@ use mail::texts::{Language, Reader};
 use mail::{Mailbox, Message, Outcome, Party, Smtp, Transport, WhenFull};
 
 use crate::config::{Config, ConfigError, Mail, MailTransport};
+use crate::traces;
 
 /// Of the local mailbox: past it the oldest go in a demo, and elsewhere new ones wait.
 const MAILBOX_FILES_MAX: usize = 10_000;
@@ -112,6 +113,6 @@ impl Mailer {
             headers: vec![("Auto-Submitted".to_owned(), "auto-generated".to_owned())],
             at: letter.at,
         };
-        Some(mail::deliver(&**transport, &message).await)
+        Some(traces::mail(mail::deliver(&**transport, &message)).await)
     }
 }

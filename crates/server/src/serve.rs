@@ -34,6 +34,7 @@ use crate::cli::say;
 use crate::config::{self, Config, ConfigError, Role, Shape};
 use crate::realtime::{Hub, socketio};
 use crate::state::{App, Inner};
+use crate::traces::{self, Begins};
 use crate::workers::consumer::Consumer;
 use crate::workers::{self, ConsumerParts, Consumers, Health};
 use crate::{aws, declared, demo, http, listen, telemetry};
@@ -69,12 +70,16 @@ pub enum ServeError {
 /// # Errors
 /// See [`ServeError`].
 pub async fn serve(config: Config) -> Result<(), ServeError> {
-    match config.roles.shape() {
+    let exporting = traces::start(&config.traces).map_err(ServeError::Start)?;
+    let served = match config.roles.shape() {
         Ok(Shape::Shop) => Box::pin(serve_shop(config)).await,
         Ok(Shape::Workers) => serve_workers(config).await,
         Ok(Shape::Factory) => serve_factory(config).await,
         Err(what) => Err(ServeError::Start(format!("setting `roles`: {what}"))),
-    }
+    };
+    // Whatever was begun has ended.
+    exporting.finish().await;
+    served
 }
 
 async fn serve_shop(mut config: Config) -> Result<(), ServeError> {
@@ -158,11 +163,13 @@ async fn serve_shop(mut config: Config) -> Result<(), ServeError> {
     if app.config.demo {
         tasks.spawn(workers::carry_parcels(app.clone(), callable(address)));
     }
-    let (router, io) = socketio::mount(&app, http::router(app.clone(), more));
+    let routes = traces::traced(http::router(app.clone(), more), Begins::Most);
+    let (router, io) = socketio::mount(&app, routes);
     if app.config.email_send() {
         tasks.spawn(socketio::run_email_send(app.clone(), io.clone()));
     }
     let aws = aws::router(app.clone(), ids()?, aws_address);
+    let aws = traces::traced(aws, Begins::None);
     // Whoever is told that it is ready may stop it at once.
     tokio::spawn(cancel_on_signal(Signals::hear(), cancel.clone()));
     tell_ready(&app, address, aws_address)?;

@@ -130,6 +130,10 @@ fn describe() {
         "firstcome_consumer_age_seconds",
         "age of the oldest message of a consumer's queue, when it was last looked at"
     );
+    describe_counter!(
+        "firstcome_trace_spans_total",
+        "spans of traces, by what became of them: sent, not_taken, queue_full"
+    );
     describe_gauge!("firstcome_feed_listeners", "live streams and subscriptions");
     describe_counter!(
         "firstcome_feed_dropped_total",

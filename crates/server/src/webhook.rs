@@ -4,6 +4,8 @@
 use outgoing::{CallError, Client, RetryAfter};
 use wire::webhooks::{self, Secret};
 
+use crate::traces;
+
 /// Why a webhook was not taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
@@ -37,10 +39,7 @@ pub async fn post_signed(
         status: None,
         retry_after: None,
     })?;
-    match client
-        .post_json(url, &signed.headers(), body.to_vec())
-        .await
-    {
+    match traces::post_json(client, url, &signed.headers(), body.to_vec()).await {
         Ok(answer) if answer.is_success() => Ok(answer.status),
         Ok(answer) => Err(Failure {
             reason: format!("the receiver answered {}", answer.status),

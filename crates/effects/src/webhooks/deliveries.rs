@@ -50,6 +50,8 @@ pub struct Queued {
     pub n: i64,
     /// The endpoint's id.
     pub endpoint: String,
+    /// The event's id.
+    pub event: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -211,7 +213,7 @@ impl Webhooks {
             .read(move |transaction| {
                 transaction
                     .prepare_cached(
-                        "SELECT d.n, e.id FROM webhook_deliveries d
+                        "SELECT d.n, e.id, d.event FROM webhook_deliveries d
                          JOIN webhook_endpoints e ON e.n = d.endpoint
                          WHERE d.queued = 0 AND d.created_at < ?1 ORDER BY d.n LIMIT ?2",
                     )?
@@ -326,6 +328,7 @@ fn read_queued(row: &rusqlite::Row<'_>) -> rusqlite::Result<Queued> {
     Ok(Queued {
         n: row.get(0)?,
         endpoint: row.get(1)?,
+        event: row.get(2)?,
     })
 }
 
@@ -407,7 +410,7 @@ fn insert(
 fn unqueued_of(transaction: &Transaction<'_>, event: &str) -> rusqlite::Result<Vec<Queued>> {
     transaction
         .prepare_cached(
-            "SELECT d.n, e.id FROM webhook_endpoints e JOIN webhook_deliveries d
+            "SELECT d.n, e.id, d.event FROM webhook_endpoints e JOIN webhook_deliveries d
                ON d.endpoint = e.n AND d.event = ?1
              WHERE d.queued = 0 ORDER BY d.n",
         )?
@@ -445,6 +448,7 @@ fn replay(
         queued.push(Queued {
             n: insert(transaction, endpoint.n, event, newest + 1, now)?,
             endpoint: endpoint.id.clone(),
+            event: event.id.clone(),
         });
     }
     Ok(Ok(queued))

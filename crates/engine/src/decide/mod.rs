@@ -103,6 +103,11 @@ impl Batch {
         }
     }
 
+    /// The newest entry so far, of this batch or before it.
+    pub(crate) fn last_seq(&self) -> u64 {
+        self.last_seq
+    }
+
     pub(crate) fn decide(&mut self, command: Command) -> Result<Reply, Refusal> {
         match command {
             Command::PlaceOrder(order) => self.place_order(order),

@@ -20,6 +20,7 @@ use crate::aws::sns::LogEnvelopes;
 use crate::http::args::JsonBody;
 use crate::http::error::{HttpError, HttpResult};
 use crate::state::App;
+use crate::traces;
 use crate::workers::purchases::{
     ID_CHARACTERS_MAX, MILEAGE_QUEUE, PurchaseMessage, TOPIC_PURCHASES, TRACKING_QUEUE,
 };
@@ -172,6 +173,8 @@ async fn send(app: &App, publication: Publication) -> HttpResult<String> {
         tracing::error!(%error, "the system has no random bits to give");
         HttpError::new(Code::Overloaded, "nothing was stored")
     })?;
+    let mut publication = publication;
+    publication.attributes.extend(traces::carried());
     let mut publish = Publish {
         id: uuid(bytes),
         publication,

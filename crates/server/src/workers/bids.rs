@@ -25,6 +25,7 @@ use serde::Deserialize;
 
 use super::runtime::{self, receive};
 use crate::state::App;
+use crate::traces::{Item, System, processing};
 
 pub(super) const NAME: &str = "bids";
 
@@ -99,9 +100,23 @@ pub(super) async fn run(app: App) {
     }
 }
 
-/// The messages of one auction, in their order. What cannot be done now, and all behind it,
-/// comes again.
+/// The messages of one auction, as part of the traces that they come with, if anybody watches.
 async fn work(app: &App, queue_id: u32, group: &[Message]) {
+    let items = group.iter().map(Item::from);
+    let Some(mut traced) = processing(NAME, BIDS_QUEUE, System::Own, items) else {
+        work_all(app, queue_id, group).await;
+        return;
+    };
+    let left = traced.within(work_all(app, queue_id, group)).await;
+    let done = group.len() - left;
+    for at in 0..group.len() {
+        let outcome = if at < done { "done" } else { "later" };
+        traced.end(at, outcome, at >= done);
+    }
+}
+
+/// In their order. What cannot be done now, and all behind it, comes again: how many those are.
+async fn work_all(app: &App, queue_id: u32, group: &[Message]) -> usize {
     let mut rest = group;
     let mut tries = 0;
     while !rest.is_empty() {
@@ -117,10 +132,11 @@ async fn work(app: &App, queue_id: u32, group: &[Message]) {
             Err(error) => {
                 tracing::warn!(%error, worker = NAME, "bids were left for later");
                 put_off(app, queue_id, rest).await;
-                return;
+                return rest.len();
             }
         }
     }
+    0
 }
 
 /// Does what comes first; how many messages that were.

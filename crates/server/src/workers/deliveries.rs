@@ -28,6 +28,7 @@ use crate::aws::sns::confirmations::{SUBSCRIPTION_ARN, TOPIC_ARN};
 use crate::aws::sns::delivery_policy::{self, Effective, RetryPolicy};
 use crate::mailer::Letter;
 use crate::state::App;
+use crate::traces;
 use crate::workers::runtime::{Outcome, Worker};
 
 /// So many receive at a time, so that an endpoint that does not answer holds up few others.
@@ -131,12 +132,8 @@ impl Deliveries {
             headers.push((envelope::RAW_DELIVERY_HEADER, "true"));
         }
         let url = &subscription.subscription.endpoint;
-        let answer = self
-            .app
-            .sns
-            .client
-            .post_json(url, &headers, delivery.message.clone())
-            .await;
+        let client = &self.app.sns.client;
+        let answer = traces::post_json(client, url, &headers, delivery.message.clone()).await;
         match answer {
             Ok(response) if response.is_success() => Ok(()),
             Ok(response) => Err(Failure {

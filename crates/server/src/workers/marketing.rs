@@ -28,6 +28,7 @@ use super::{ConsumerParts, runtime};
 use crate::adapters::rfc3339;
 use crate::config::MarketingSystem;
 use crate::state::App;
+use crate::traces::of_message;
 use crate::webhook::post_signed;
 
 pub(super) const QUEUE: &str = "marketing";
@@ -140,7 +141,9 @@ impl Consumer for Marketing {
     }
 
     fn handle<'a>(&'a self, batch: &'a [Delivery]) -> BoxFuture<'a, Vec<Outcome>> {
-        Box::pin(join_all(batch.iter().map(|delivery| self.tell(delivery))))
+        let told = batch.iter();
+        let told = told.map(|delivery| of_message(&delivery.id, self.tell(delivery)));
+        Box::pin(join_all(told))
     }
 }
 

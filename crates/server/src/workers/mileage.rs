@@ -11,6 +11,7 @@ use super::consumer::{Consumer, Delivery, Hears, Outcome, Pace};
 use super::events::{self, OrderEvent};
 use super::outage;
 use super::purchases::{MILEAGE_QUEUE, Purchase, TOPIC_PURCHASES};
+use crate::traces;
 
 pub(super) struct Mileage {
     customers: Customers,
@@ -94,7 +95,8 @@ impl Consumer for Mileage {
         Box::pin(async move {
             let read: Vec<_> = batch.iter().map(|delivery| self.fact(delivery)).collect();
             let facts = read.iter().flatten().flatten().cloned().collect();
-            let counted = self.customers.count_mileage(facts).await;
+            let counted = self.customers.count_mileage(facts);
+            let counted = traces::effect("count mileage", counted).await;
             outage::outcomes(batch, read, counted)
         })
     }

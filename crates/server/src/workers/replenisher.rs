@@ -19,6 +19,7 @@ use serde::Deserialize;
 use wire::manufactures::ManufactureRequest;
 
 use crate::state::App;
+use crate::traces;
 use crate::workers::runtime::{Outcome, Worker};
 
 /// The group that system D's messages carry.
@@ -126,10 +127,8 @@ impl Replenisher {
             callback_url: &callback_url,
         };
         let body = serde_json::to_vec(&request).expect("texts and numbers have a JSON form");
-        let answer = self
-            .client
-            .post_json(url, &[("idempotency-key", &id)], body)
-            .await;
+        let headers = [("idempotency-key", id.as_str())];
+        let answer = traces::post_json(&self.client, url, &headers, body).await;
         match answer {
             Ok(response) if response.is_success() => Ok(()),
             Ok(response) => {

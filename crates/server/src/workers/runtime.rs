@@ -11,6 +11,7 @@ use futures_util::future::join_all;
 use messaging::{Message, ReceiptHandle};
 
 use crate::state::App;
+use crate::traces::{Item, System, processing};
 
 /// Looked for at least so often.
 const EVERY: Duration = Duration::from_secs(1);
@@ -113,8 +114,8 @@ async fn handle<W: Worker>(
         seq: message.seq,
         receipt: message.receipt.unwrap_or(0),
     };
-    let queue = queue.to_owned();
-    let command = match worker.work(message).await? {
+    let (queue_name, queue) = (queue, queue.to_owned());
+    let command = match work(queue_name, worker, message).await? {
         Outcome::Done => Command::DeleteMessage { queue, handle },
         Outcome::Later { after_s } => Command::ChangeVisibility {
             queue,
@@ -133,4 +134,26 @@ async fn handle<W: Worker>(
         Err(Refusal::Queue(_)) => Ok(()),
         Err(refusal) => Err(refused(&refusal)),
     }
+}
+
+/// The work, as part of the trace that the message comes with, if anybody watches.
+async fn work<W: Worker>(
+    queue: &str,
+    worker: &W,
+    message: &Message,
+) -> Result<Outcome, EngineError> {
+    let items = std::iter::once(Item::from(message));
+    let traced = processing(W::NAME, queue, System::Own, items);
+    let Some(mut traced) = traced else {
+        return worker.work(message).await;
+    };
+    let done = traced.within(worker.work(message)).await;
+    let (outcome, is_failure) = match &done {
+        Ok(Outcome::Done) => ("done", false),
+        Ok(Outcome::Later { .. }) => ("later", true),
+        Ok(Outcome::Never { .. }) => ("never", true),
+        Err(_) => ("engine", true),
+    };
+    traced.end(0, outcome, is_failure);
+    done
 }

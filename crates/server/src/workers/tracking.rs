@@ -17,6 +17,7 @@ use super::consumer::{Consumer, Delivery, Hears, Outcome, Pace};
 use super::events;
 
 use super::purchases::{Purchase, TRACKING_QUEUE};
+use crate::traces;
 
 /// When the database was away, it is tried again after so long.
 const AWAY: Duration = Duration::from_secs(2);
@@ -68,7 +69,8 @@ impl Consumer for Tracking {
             let folded = if events.is_empty() {
                 Ok(Vec::new())
             } else {
-                self.effects.fold_parcels(events, self.engine.now()).await
+                let folded = self.effects.fold_parcels(events, self.engine.now());
+                traces::effect("move parcels", folded).await
             };
             let mut folded = match folded {
                 Ok(folded) => {

@@ -9,6 +9,7 @@ use futures_util::future::BoxFuture;
 
 use super::consumer::{Consumer, Delivery, Hears, Outcome, Pace};
 use super::{events, outage};
+use crate::traces;
 
 pub(super) const QUEUE: &str = "vip.fifo";
 
@@ -71,7 +72,8 @@ impl Consumer for Vip {
         Box::pin(async move {
             let read: Vec<_> = batch.iter().map(fact).collect();
             let facts = read.iter().flatten().flatten().cloned().collect();
-            let counted = self.customers.count_units(facts, self.bound).await;
+            let counted = self.customers.count_units(facts, self.bound);
+            let counted = traces::effect("count units", counted).await;
             outage::outcomes(batch, read, counted)
         })
     }

@@ -44,4 +44,6 @@ mod starting;
 #[cfg(test)]
 mod timeline;
 #[cfg(test)]
+mod traces;
+#[cfg(test)]
 mod webhooks;

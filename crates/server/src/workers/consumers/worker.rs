@@ -16,7 +16,8 @@ use super::breaker::{Came, Leave};
 use super::fate::{Fate, fates};
 use super::port::{Ask, Halt, PortError};
 use super::runner::{Place, Runner};
-use crate::workers::consumer::{Delivery, Handle};
+use crate::traces::{Item, System, processing};
+use crate::workers::consumer::{Consumer, Delivery, Handle, Outcome};
 
 /// What a queue is asked again after it could not be asked.
 const TROUBLE_FIRST: Duration = Duration::from_millis(200);
@@ -200,7 +201,9 @@ impl Runner {
     async fn try_once(&self, batch: &[Delivery]) -> Vec<Fate> {
         let began = Instant::now();
         let Self { pace, memory, .. } = self;
-        let outcomes = attempt(&*self.parts.consumer, batch, memory, pace.work_max).await;
+        let consumer = &*self.parts.consumer;
+        let tried = attempt(consumer, batch, memory, pace.work_max);
+        let outcomes = watched(consumer, batch, tried).await;
         let consumer = self.parts.monitor.name();
         metrics::histogram!("firstcome_consumer_work_seconds", "consumer" => consumer)
             .record(began.elapsed().as_secs_f64());
@@ -325,6 +328,39 @@ impl Runner {
         )
         .increment(number);
     }
+}
+
+/// The work on a batch, as part of the traces that its messages come with, if anybody watches.
+async fn watched(
+    consumer: &dyn Consumer,
+    batch: &[Delivery],
+    work: impl Future<Output = Vec<Outcome>>,
+) -> Vec<Outcome> {
+    let items = batch.iter().map(|delivery| Item {
+        id: &delivery.id,
+        attributes: &delivery.attributes,
+        receive_count: delivery.receive_count,
+    });
+    let system = match batch.first().map(|delivery| &delivery.handle) {
+        Some(Handle::Sqs(_)) => System::Sqs,
+        Some(Handle::Own(_)) | None => System::Own,
+    };
+    let traced = processing(consumer.name(), consumer.queue(), system, items);
+    let Some(mut traced) = traced else {
+        return work.await;
+    };
+    let outcomes = traced.within(work).await;
+    for (at, outcome) in outcomes.iter().enumerate() {
+        let (outcome, is_failure) = match outcome {
+            Outcome::Done => ("done", false),
+            Outcome::Wait { .. } => ("wait", false),
+            Outcome::NotYet { .. } => ("not_yet", false),
+            Outcome::Later { .. } => ("later", true),
+            Outcome::Never { .. } => ("never", true),
+        };
+        traced.end(at, outcome, is_failure);
+    }
+    outcomes
 }
 
 /// A batch of which anything was done, or failed by itself, shows that the neighbours are there;

@@ -34,6 +34,7 @@ use serde::Deserialize;
 use super::ConsumerParts;
 use super::consumer::{Consumer, Delivery, Hears, Outcome, Pace};
 use crate::mailer::Mailer;
+use crate::traces::{self, of_message};
 use crate::workers::alert_mail::AlertMail;
 use sender::Sender;
 
@@ -143,7 +144,8 @@ impl Emails {
             Ok(head) => head,
             Err(stopped) => return stopped.into(),
         };
-        let again = match self.write(&head, &delivery.body).await {
+        let written = traces::effect("write e-mails", self.write(&head, &delivery.body));
+        let again = match written.await {
             Ok(again) => again,
             Err(stopped) => return stopped.into(),
         };
@@ -245,6 +247,8 @@ impl Consumer for Emails {
 
     /// Side by side: what is wrong with one does not hold up the others.
     fn handle<'a>(&'a self, batch: &'a [Delivery]) -> BoxFuture<'a, Vec<Outcome>> {
-        join_all(batch.iter().map(|delivery| self.work(delivery))).boxed()
+        let worked = batch.iter();
+        let worked = worked.map(|delivery| of_message(&delivery.id, self.work(delivery)));
+        join_all(worked).boxed()
     }
 }

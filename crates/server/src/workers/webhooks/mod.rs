@@ -16,13 +16,15 @@ mod caller;
 mod keeper;
 mod teller;
 
+use std::collections::{BTreeMap, HashMap};
+
 use effects::webhooks::{Endpoint, Queued, Webhooks};
 use engine::{
     Command, Engine, EngineError, OwnSubscription, Reply, TOPIC_AUCTIONS, TOPIC_OPERATIONS,
     TOPIC_ORDERS, TOPIC_PARCELS, TOPIC_STOCK,
 };
 use futures_util::future::try_join_all;
-use messaging::Send;
+use messaging::{Attribute, Send};
 use serde::{Deserialize, Serialize};
 
 pub(super) use caller::{Caller, Calls};
@@ -87,9 +89,21 @@ pub fn is_heard(topic: &str, kind: &str) -> bool {
 /// # Errors
 /// Says why some were not sent, or not noted: they are found and sent later.
 pub async fn send(engine: &Engine, webhooks: &Webhooks, queued: Vec<Queued>) -> Result<(), String> {
+    send_told(engine, webhooks, queued, &Told::new()).await
+}
+
+/// By an event's id, what the messages about it carry.
+type Told = HashMap<String, BTreeMap<String, Attribute>>;
+
+async fn send_told(
+    engine: &Engine,
+    webhooks: &Webhooks,
+    queued: Vec<Queued>,
+    told: &Told,
+) -> Result<(), String> {
     let sent = queued
         .chunks(SENDS_MAX)
-        .map(|chunk| send_some(engine, chunk));
+        .map(|chunk| send_some(engine, chunk, told));
     try_join_all(sent).await?;
     let numbers = queued.into_iter().map(|one| one.n).collect();
     webhooks
@@ -98,12 +112,13 @@ pub async fn send(engine: &Engine, webhooks: &Webhooks, queued: Vec<Queued>) -> 
         .map_err(|error| error.to_string())
 }
 
-async fn send_some(engine: &Engine, queued: &[Queued]) -> Result<(), String> {
+async fn send_some(engine: &Engine, queued: &[Queued], told: &Told) -> Result<(), String> {
     let sends = queued.iter().map(|one| Send {
         body: serde_json::to_string(&CallMessage { delivery: one.n })
             .expect("a number has a JSON form"),
         // A fair queue: an endpoint with many messages does not keep the others waiting.
         group: Some(one.endpoint.clone()),
+        attributes: told.get(&one.event).cloned().unwrap_or_default(),
         ..Send::default()
     });
     let command = Command::SendMessages {

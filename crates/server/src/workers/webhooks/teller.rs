@@ -9,6 +9,7 @@ use futures_util::future::BoxFuture;
 use serde::Deserialize;
 
 use super::TELLER_QUEUE;
+use crate::traces;
 use crate::workers::consumer::{Consumer, Delivery, Outcome, Pace};
 
 /// How long a database or an engine that is away is left alone.
@@ -76,7 +77,12 @@ impl Teller {
             .map(|message| event(message.body.clone()))
             .collect();
         let events: Vec<Event> = parsed.iter().filter_map(|one| one.clone().ok()).collect();
-        let told = self.tell_all(events).await;
+        let carried = batch.iter().zip(&parsed).filter_map(|(message, event)| {
+            let event = event.as_ref().ok()?;
+            let attributes = traces::carried_from(&message.id);
+            (!attributes.is_empty()).then(|| (event.id.clone(), attributes))
+        });
+        let told = self.tell_all(events, &carried.collect()).await;
         parsed
             .into_iter()
             .map(|one| match (one, &told) {
@@ -90,18 +96,17 @@ impl Teller {
             .collect()
     }
 
-    async fn tell_all(&self, events: Vec<Event>) -> Result<(), String> {
+    async fn tell_all(&self, events: Vec<Event>, carried: &super::Told) -> Result<(), String> {
         if events.is_empty() {
             return Ok(());
         }
-        let queued = self
-            .webhooks
-            .tell(events, self.engine.now())
+        let told = self.webhooks.tell(events, self.engine.now());
+        let queued = traces::effect("note deliveries", told)
             .await
             .map_err(|error| error.to_string())?;
         if queued.is_empty() {
             return Ok(());
         }
-        super::send(&self.engine, &self.webhooks, queued).await
+        super::send_told(&self.engine, &self.webhooks, queued, carried).await
     }
 }

@@ -47,6 +47,12 @@ impl Settings {
         self
     }
 
+    /// A variable of the environment, as it is.
+    pub(crate) fn variable(mut self, name: &str, value: impl ToString) -> Self {
+        self.env.push((name.to_owned(), value.to_string()));
+        self
+    }
+
     pub(crate) fn arg(mut self, arg: &str) -> Self {
         self.args.push(arg.to_owned());
         self
