@@ -55,8 +55,7 @@ async fn a_server_that_is_killed_counts_everything_once() {
         shop.restart().await;
     }
     // What was held when the server died comes back when its visibility timeout has passed.
-    let limit = std::time::Duration::from_secs(90);
-    crate::harness::wait::within(limit, "everything is counted", async || {
+    crate::harness::wait::eventually("everything is counted", async || {
         let answer = shop.get(&format!("/customers/{ADA}")).await;
         let seen = answer.json();
         (seen["mileage"] == 2_000 && seen["qualifyingUnits"] == 100).then_some(())
