@@ -7,6 +7,7 @@ use super::{
     ADA, SECRET, accepted, customer_with, dead_letters, is_empty, tell_vip, with_marketing,
 };
 use crate::harness::factory::{Factory, Manner, Nothing, Request};
+use crate::harness::wait::eventually;
 use crate::harness::{Settings, Shop};
 
 fn header<'a>(request: &'a Request, name: &str) -> &'a str {
@@ -25,12 +26,27 @@ fn verify(request: &Request) {
     webhooks::verify(&received, &[Secret::parse(SECRET).unwrap()], now_ms).unwrap();
 }
 
+/// The message is back in the queue: one in the hands of a process that dies is there again only
+/// when its visibility timeout is over.
+async fn put_off(shop: &Shop) {
+    let line = "firstcome_consumer_handled_total{consumer=\"marketing\",outcome=\"wait\"}";
+    eventually("the message is put off", async || {
+        let metrics = shop.get("/metrics").await.body;
+        let consumers = shop.get("/ops/consumers").await.json();
+        let consumers = consumers["consumers"].as_array().unwrap();
+        let marketing = consumers.iter().find(|one| one["name"] == "marketing")?;
+        (metrics.contains(line) && marketing["inHand"] == 0).then_some(())
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_marketing_system_that_was_away_is_told_when_it_is_back() {
     let nothing = Nothing::bind();
     let mut shop = Shop::start(with_marketing(&nothing.url())).await;
     tell_vip(&shop, &accepted(1, ADA, 100)).await;
     let waiting = customer_with(&shop, ADA, "/marketing/status", "queued").await;
+    put_off(&shop).await;
     shop.kill();
     let marketing = nothing.come_up(Manner::Answer(503));
     shop.restart().await;

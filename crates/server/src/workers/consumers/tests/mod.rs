@@ -6,4 +6,5 @@ mod fifo;
 mod history;
 mod outages;
 mod pace;
+mod queue;
 pub(in crate::workers) mod rig;
