@@ -32,9 +32,14 @@ impl Crowd {
         self.0 = in_flight.max(self.0 - self.0.div_ceil(16));
     }
 
+    /// Whether there is one.
+    pub(crate) fn is_there(self) -> bool {
+        self.0 >= CROWD
+    }
+
     /// How many a batch waits for, if for any.
     pub(crate) fn wanted(self) -> Option<u64> {
-        (self.0 >= CROWD).then_some(self.0 / 3)
+        self.is_there().then_some(self.0 / 3)
     }
 }
 

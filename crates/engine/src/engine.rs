@@ -11,7 +11,7 @@ use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
 use crate::command::{Command, Refusal, Reply};
 use crate::feed::Feed;
 use crate::flow::{Flow, Flows};
-use crate::pace::Pace;
+use crate::pace::{Load, Pace};
 use crate::ports::{Clock, Ids, Opened, Reader, StoreError};
 use crate::sequencer::{self, Caller, Job, Shared};
 use crate::trace::{self, Remembered, Step, Trace};
@@ -221,8 +221,12 @@ impl Engine {
             }
             return self.inner.decide(command, trace, false).await;
         }
-        let spent = || self.inner.shared.behind_us.load(Ordering::Relaxed);
-        let turn = self.inner.pace.turn(spent).await;
+        let shared = &self.inner.shared;
+        let load = || Load {
+            behind_us: shared.behind_us.load(Ordering::Relaxed),
+            is_rush: shared.is_rush.load(Ordering::Relaxed),
+        };
+        let turn = self.inner.pace.turn(load).await;
         let answer = self.inner.decide(command, trace, true).await;
         drop(turn);
         answer

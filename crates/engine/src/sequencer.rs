@@ -61,6 +61,8 @@ pub(crate) struct Shared {
     pub(crate) waits: Waits,
     /// What commands that stand behind the others have cost, in microseconds of the sequencer.
     pub(crate) behind_us: AtomicU64,
+    /// Many commands were in flight lately.
+    pub(crate) is_rush: AtomicBool,
     pub(crate) meter: Meter,
     /// How often a subscription was added: the relay looks again when it moves.
     pub(crate) subscriptions: AtomicU64,
@@ -84,6 +86,7 @@ impl Shared {
             nudges: Nudges::default(),
             waits: Waits::default(),
             behind_us: AtomicU64::new(0),
+            is_rush: AtomicBool::new(false),
             meter: Meter::default(),
             subscriptions: AtomicU64::new(0),
             appended: AtomicU64::new(0),
@@ -240,6 +243,10 @@ fn run(mut parts: Parts) {
             .depth
             .fetch_sub(from_callers as u64, Ordering::Relaxed);
         crowd.note(waiting + parts.shared.in_hand.load(Ordering::Relaxed));
+        parts
+            .shared
+            .is_rush
+            .store(crowd.is_there(), Ordering::Relaxed);
         match decide_and_append(&mut parts, taken) {
             Ok(Some(appended)) => hand_on(&parts, &syncer, appended),
             Ok(None) => {}
@@ -336,6 +343,8 @@ fn decide_and_append(
         now,
         &parts.limits,
     );
+    let has_behind = taken.iter().any(|(_, _, is_behind)| *is_behind);
+    let loading = has_behind.then(stopwatch);
     let loaded = match parts.store.load(&touch) {
         Ok(loaded) => loaded,
         Err(error) => {
@@ -347,7 +356,8 @@ fn decide_and_append(
     let mut batch = Batch::new(loaded, now, parts.ids.entropy(), parts.limits.clone());
     let mut answers = Vec::with_capacity(taken.len());
     let mut counts: Vec<(&'static str, u64)> = Vec::new();
-    let has_behind = taken.iter().any(|(_, _, is_behind)| *is_behind);
+    // What is in front is nearly all in memory: what is behind is what has to be loaded.
+    let loaded_in = loading.map_or(Duration::ZERO, |loading| loading.elapsed());
     let (started, mut behind) = (has_behind.then(stopwatch), Duration::ZERO);
     for (command, reply, is_behind) in taken {
         let name = command.name();
@@ -396,8 +406,8 @@ fn decide_and_append(
     if let (Some(started), Some(decided_in)) = (started, decided_in) {
         // What it costs to write is about as what it costs to decide.
         let share = behind.as_secs_f64() / decided_in.as_secs_f64().max(1e-9);
-        let spent = started.elapsed().mul_f64(share.min(1.0)).as_micros();
-        let spent = u64::try_from(spent).unwrap_or(u64::MAX);
+        let spent = loaded_in + started.elapsed().mul_f64(share.min(1.0));
+        let spent = u64::try_from(spent.as_micros()).unwrap_or(u64::MAX);
         parts.shared.behind_us.fetch_add(spent, Ordering::Relaxed);
     }
     parts.unsettled.extend(decided.unsettled);
