@@ -74,8 +74,19 @@ impl Company {
 
     /// Sleeps until so many wait, or the time is over. Always called by the same thread.
     pub(crate) fn wait_for(&self, wanted: u64, waiting: &AtomicU64) {
+        self.sleep(wanted, waiting, WAIT_MAX);
+        for _ in 0..YIELDS {
+            let before = waiting.load(Ordering::Relaxed);
+            std::thread::yield_now();
+            if waiting.load(Ordering::Relaxed) == before {
+                break;
+            }
+        }
+    }
+
+    fn sleep(&self, wanted: u64, waiting: &AtomicU64, most: Duration) {
         self.sleeper.get_or_init(std::thread::current);
-        let until = now() + WAIT_MAX;
+        let until = now() + most;
         while waiting.load(Ordering::Relaxed) < wanted {
             self.wanted.store(wanted, Ordering::SeqCst);
             let left = until.saturating_duration_since(now());
@@ -87,13 +98,6 @@ impl Company {
             }
         }
         self.wanted.store(u64::MAX, Ordering::Relaxed);
-        for _ in 0..YIELDS {
-            let before = waiting.load(Ordering::Relaxed);
-            std::thread::yield_now();
-            if waiting.load(Ordering::Relaxed) == before {
-                break;
-            }
-        }
     }
 }
 
@@ -162,24 +166,24 @@ mod tests {
 
     #[test]
     fn the_last_of_them_wakes_the_sleeper() {
+        const HOUR: Duration = Duration::from_secs(3_600);
         let company = Arc::new(Company::default());
         let waiting = Arc::new(AtomicU64::new(1));
         let (done, woken) = mpsc::channel();
-        let sleeper = {
+        {
             let (company, waiting) = (Arc::clone(&company), Arc::clone(&waiting));
             std::thread::spawn(move || {
-                // Until it was woken with all of them there, however often its time is up.
-                while waiting.load(Ordering::SeqCst) < 3 {
-                    company.wait_for(3, &waiting);
-                }
-                done.send(waiting.load(Ordering::SeqCst)).unwrap();
-            })
-        };
-        for _ in 0..2 {
-            let now = waiting.fetch_add(1, Ordering::SeqCst) + 1;
-            company.came(now);
+                company.sleep(3, &waiting, HOUR);
+                done.send(waiting.load(Ordering::SeqCst))
+            });
         }
+        while company.wanted.load(Ordering::SeqCst) != 3 {
+            std::thread::yield_now();
+        }
+        company.came(waiting.fetch_add(1, Ordering::SeqCst) + 1);
+        let early = woken.recv_timeout(Duration::from_millis(50));
+        assert!(early.is_err(), "two are not enough");
+        company.came(waiting.fetch_add(1, Ordering::SeqCst) + 1);
         assert_eq!(woken.recv_timeout(Duration::from_secs(10)), Ok(3));
-        sleeper.join().unwrap();
     }
 }
