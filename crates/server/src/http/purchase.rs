@@ -167,13 +167,12 @@ fn text_of(message: &PurchaseMessage) -> String {
 }
 
 /// One command, one commit: a copy for every queue that hears the topic.
-async fn send(app: &App, publication: Publication) -> HttpResult<String> {
+async fn send(app: &App, mut publication: Publication) -> HttpResult<String> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|error| {
         tracing::error!(%error, "the system has no random bits to give");
         HttpError::new(Code::Overloaded, "nothing was stored")
     })?;
-    let mut publication = publication;
     publication.attributes.extend(traces::carried());
     let mut publish = Publish {
         id: uuid(bytes),

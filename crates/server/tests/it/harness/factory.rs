@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use tokio::net::TcpSocket;
 use tokio::sync::Notify;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
+use crate::harness::served::Served;
 use crate::harness::wait::eventually;
 
 /// What the factory does with one request.
@@ -77,12 +77,10 @@ struct Shared {
     manners: Mutex<(VecDeque<Manner>, Manner)>,
 }
 
-/// Runs on a thread of its own: it must answer while a test blocks to end its shop.
 pub(crate) struct Factory {
     address: SocketAddr,
     shared: Arc<Shared>,
-    cancel: CancellationToken,
-    thread: Option<std::thread::JoinHandle<()>>,
+    _served: Served,
 }
 
 /// An address at which nothing listens, and where nothing else will.
@@ -126,27 +124,12 @@ impl Factory {
             requests: Mutex::new(Vec::new()),
             manners: Mutex::new((first.into(), then)),
         });
-        let cancel = CancellationToken::new();
         let router = Router::new().fallback(take).with_state(Arc::clone(&shared));
-        let stop = cancel.clone();
-        let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap();
-            runtime.block_on(async {
-                let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-                tokio::select! {
-                    served = axum::serve(listener, router) => served.unwrap(),
-                    () = stop.cancelled() => {}
-                }
-            });
-        });
+        let served = Served::start(listener, router);
         Self {
             address,
             shared,
-            cancel,
-            thread: Some(thread),
+            _served: served,
         }
     }
 
@@ -169,15 +152,6 @@ impl Factory {
             self.requests().get(n - 1).cloned()
         })
         .await
-    }
-}
-
-impl Drop for Factory {
-    fn drop(&mut self) {
-        self.cancel.cancel();
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
     }
 }
 

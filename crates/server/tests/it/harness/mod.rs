@@ -6,6 +6,7 @@
 
 pub(crate) mod client;
 pub(crate) mod factory;
+pub(crate) mod served;
 pub(crate) mod sse;
 pub(crate) mod table;
 pub(crate) mod wait;

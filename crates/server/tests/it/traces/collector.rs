@@ -13,8 +13,8 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
 use opentelemetry_proto::tonic::trace::v1::{Span, status::StatusCode as SpanStatus};
 use prost::Message as _;
-use tokio_util::sync::CancellationToken;
 
+use crate::harness::served::Served;
 use crate::harness::wait::eventually;
 
 /// A span as it came, ids in hexadecimal; what is not there is empty.
@@ -40,12 +40,10 @@ struct Kept {
     headers: Vec<HeaderMap>,
 }
 
-/// Runs on a thread of its own: it must answer while a test blocks to end its shop.
 pub(super) struct Collector {
     address: SocketAddr,
     kept: Arc<Mutex<Kept>>,
-    cancel: CancellationToken,
-    thread: Option<std::thread::JoinHandle<()>>,
+    _served: Served,
 }
 
 impl Collector {
@@ -53,29 +51,15 @@ impl Collector {
         let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
-        let (kept, cancel) = (Arc::default(), CancellationToken::new());
+        let kept = Arc::default();
         let router = Router::new()
             .route("/v1/traces", post(take))
             .with_state(Arc::clone(&kept));
-        let stop = cancel.clone();
-        let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap();
-            runtime.block_on(async {
-                let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-                tokio::select! {
-                    served = axum::serve(listener, router) => served.unwrap(),
-                    () = stop.cancelled() => {}
-                }
-            });
-        });
+        let served = Served::start(listener, router);
         Self {
             address,
             kept,
-            cancel,
-            thread: Some(thread),
+            _served: served,
         }
     }
 
@@ -108,15 +92,6 @@ impl Collector {
         let span = self.span(&what, is_it).await;
         assert_eq!(span.trace, parent.trace, "{span:?}");
         span
-    }
-}
-
-impl Drop for Collector {
-    fn drop(&mut self) {
-        self.cancel.cancel();
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
     }
 }
 
