@@ -8,7 +8,7 @@
 //!
 //! All these calls block: they are made from the sequencer's own threads.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use commerce::auction::{AdmittedBid, AuctionStatus};
@@ -16,6 +16,7 @@ use commerce::{
     AuctionId, CustomerHash, Hash, Line, Millis, Product, ProductId, Reference, Replenishment, Sku,
     Waiting,
 };
+use hashbrown::HashMap;
 use messaging::fair::Load;
 use messaging::{Attempt, DedupEntry, DedupKey, GroupHead, Message, QueueConfig, QueueMore, topic};
 use serde::{Deserialize, Serialize};

@@ -12,14 +12,14 @@ mod stock;
 mod topics;
 mod touch;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use commerce::{
     Hash, Line, LineId, Millis, OrderId, ReplenishmentId, SECRET_BYTES, Secret, Sku, Token, chain,
     genesis,
 };
-
+use hashbrown::HashMap;
 use messaging::Message;
 
 pub(crate) use self::orders::hex;

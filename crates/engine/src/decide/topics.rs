@@ -92,7 +92,7 @@ impl Batch {
             LoadedTopic {
                 topic: topic.clone(),
                 subscriptions: Arc::default(),
-                duplicates: std::collections::HashMap::new(),
+                duplicates: hashbrown::HashMap::new(),
             },
         );
         self.dirty_topics.insert(name.into());

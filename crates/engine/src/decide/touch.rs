@@ -1,8 +1,7 @@
 //! What a batch of commands needs to see, before anything is loaded.
 
-use std::collections::HashSet;
-
 use commerce::{AuctionId, Millis, Sku};
+use hashbrown::HashSet;
 
 use super::auctions::bidder_hash;
 use crate::auction::BIDS_QUEUE;

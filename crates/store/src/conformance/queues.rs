@@ -1,8 +1,7 @@
 //! Queues and their messages.
 
-use std::collections::HashMap;
-
 use engine::ports::{Queue, QueueDepth, QueueTouch, Touch};
+use hashbrown::HashMap;
 use messaging::{Attribute, DeadLetter, Message, limits};
 
 use super::mail::{held, load_queue, seqs};

@@ -1,8 +1,7 @@
 //! What was sent to FIFO queues and topics of late, and what receive attempts were answered.
 
-use std::collections::HashMap;
-
 use engine::ports::{Duplicate, Opened, QueueTouch, Sweep, TopicTouch, Touch};
+use hashbrown::HashMap;
 use messaging::{Attempt, DedupEntry, DedupKey, limits};
 
 use super::mail::{dedup_entry, fifo_queue, grouped, held, load_queue, subscription, topic};

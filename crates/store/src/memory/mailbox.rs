@@ -1,6 +1,6 @@
 //! Queues and topics in memory: maps that are searched as the port describes them.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use commerce::Millis;
@@ -8,6 +8,7 @@ use engine::ports::{
     Changes, DELIVERIES_QUEUE, Duplicate, GROUP_FIRST_MAX, Loaded, LoadedQueue, LoadedTopic, Queue,
     QueueDepth, QueueTouch, Subscription, Sweep, Topic, TopicTouch, Touch,
 };
+use hashbrown::HashMap;
 use messaging::fair::{GroupLoad, Load};
 use messaging::topic::Protocol;
 use messaging::{Attempt, DedupEntry, DedupKey, GroupHead, Message, MessageState, limits};

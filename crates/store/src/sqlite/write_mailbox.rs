@@ -11,11 +11,12 @@ mod load;
 mod rows;
 mod sweep;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use commerce::Millis;
 use engine::ports::{Changes, Queue, StoreError, Subscription, Topic};
+use hashbrown::HashMap;
 use messaging::Message;
 use messaging::fair::Load;
 use rusqlite::{Connection, params};

@@ -1,9 +1,10 @@
 //! What was sent to FIFO queues and topics in the last minutes, in memory, by fingerprint.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 use commerce::Millis;
 use engine::ports::Duplicate;
+use hashbrown::HashMap;
 use messaging::{DedupEntry, DedupKey, limits};
 
 /// What was sent of late, by the fingerprint of what it is compared by.

@@ -1,12 +1,13 @@
 //! What a batch asks for: queues with their messages, topics with what they lead to.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use commerce::Millis;
 use engine::ports::{
     DELIVERIES_QUEUE, GROUP_FIRST_MAX, Loaded, LoadedQueue, LoadedTopic, QueueTouch, StoreError,
     TopicTouch, Touch,
 };
+use hashbrown::HashMap;
 use messaging::topic::Protocol;
 use rusqlite::Connection;
 

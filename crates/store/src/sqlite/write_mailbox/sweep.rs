@@ -1,8 +1,9 @@
 //! Clears away what nobody can receive any more.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use engine::ports::Sweep;
+use hashbrown::HashMap;
 use messaging::limits;
 use rusqlite::{Connection, params};
 
