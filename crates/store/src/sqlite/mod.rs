@@ -116,9 +116,11 @@ fn open_at(directory: &Path, pace: Pace) -> Result<(SqliteStore, SqliteReader), 
     connection
         .pragma_update(None, "wal_autocheckpoint", 0)
         .map_err(sqlite)?;
-    // 64 MiB; negative means kibibytes.
+    // 8 MiB; negative means kibibytes. What is written is nearly all at the end of the log: pages
+    // that are used again soon are in the processor's cache as well, and a large cache only takes
+    // long to fill.
     connection
-        .pragma_update(None, "cache_size", -65_536)
+        .pragma_update(None, "cache_size", -8_192)
         .map_err(sqlite)?;
     prepare_once(&connection).map_err(sqlite)?;
     let found = schema::version(&connection).map_err(sqlite)?;
