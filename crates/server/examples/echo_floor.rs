@@ -1,8 +1,9 @@
 //! The floor that `POST /orders` is measured against: the same HTTP stack with no work in it.
 //!
-//! The same axum, runtime, number of threads, allocator and socket option as the server; the
-//! request is parsed from typed JSON and an answer of an order's size is written as typed JSON.
-//! What it leaves out is everything that makes an order: validation, a place, a verdict, a disk.
+//! The same axum, runtime, allocator and socket option as the server, with a thread for each
+//! processor, of which the server leaves one to its sequencer. The request is parsed from typed
+//! JSON and an answer of an order's size is written as typed JSON. What it leaves out is everything
+//! that makes an order: validation, a place, a verdict, a disk.
 //!
 //! `echo_floor [--listen 127.0.0.1:0] [--ready-file PATH]`
 
@@ -86,7 +87,7 @@ fn parse_args() -> Result<Args, String> {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let args = parse_args()?;
-    // As many worker threads as the server has: one for each processor.
+    // One worker thread for each processor, as anyone would have it.
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?
