@@ -27,9 +27,19 @@ const YIELDS: u32 = 2;
 pub(crate) struct Crowd(u64);
 
 impl Crowd {
+    /// As another one was found.
+    pub(crate) fn of(in_flight: u64) -> Self {
+        Self(in_flight)
+    }
+
     /// So many wait, are being decided or are being synced.
     pub(crate) fn note(&mut self, in_flight: u64) {
         self.0 = in_flight.max(self.0 - self.0.div_ceil(16));
+    }
+
+    /// How many were in flight lately.
+    pub(crate) fn in_flight(self) -> u64 {
+        self.0
     }
 
     /// Whether there is one.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
 
 use crate::command::{Command, Refusal, Reply};
+use crate::company::Crowd;
 use crate::feed::Feed;
 use crate::flow::{Flow, Flows};
 use crate::pace::{Load, Pace};
@@ -160,6 +161,7 @@ impl Engine {
             shared: Arc::clone(&shared),
             feed: feed.clone(),
             stopped: stopped_tx,
+            runtime: tokio::runtime::Handle::try_current().ok(),
             unsettled: unsettled.into_iter().map(|product| product.sku).collect(),
             put_off: BTreeSet::new(),
         });
@@ -224,7 +226,7 @@ impl Engine {
         let shared = &self.inner.shared;
         let load = || Load {
             behind_us: shared.behind_us.load(Ordering::Relaxed),
-            is_rush: shared.is_rush.load(Ordering::Relaxed),
+            crowd: Crowd::of(shared.crowd.load(Ordering::Relaxed)),
         };
         let turn = self.inner.pace.turn(load).await;
         let answer = self.inner.decide(command, trace, true).await;

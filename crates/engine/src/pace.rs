@@ -3,8 +3,8 @@
 //!
 //! What always holds here: with nobody in front, what is behind is held up by nothing. While
 //! there is somebody, it is decided one command after the other, each followed by a pause of so
-//! many times what it cost: it has its share, and no more. The share is smaller in a rush, when a
-//! crowd waits for the sequencer.
+//! many times what it cost: it has its share, and no more. The share is smaller the more there
+//! are in front.
 
 use std::sync::Mutex as BlockingMutex;
 use std::sync::PoisonError;
@@ -14,6 +14,8 @@ use std::time::Duration;
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
+use crate::company::Crowd;
+
 /// Somebody is in front for so long after a command.
 const FRONT: Duration = Duration::from_millis(50);
 /// In a rush what is behind has one part in fifty of the sequencer. It costs other threads as
@@ -21,6 +23,10 @@ const FRONT: Duration = Duration::from_millis(50);
 const PAUSE_IN_A_RUSH: u32 = 49;
 /// Otherwise one part in twenty, which follows 2,000 orders a second with ease.
 const PAUSE: u32 = 19;
+/// And one part in four while a few are in front, who leave most of the sequencer to it.
+const PAUSE_FOR_A_FEW: u32 = 3;
+/// So many in flight are a few, what is behind among them.
+const A_FEW: u64 = 3;
 /// However much one command has cost.
 const PAUSE_MAX: Duration = Duration::from_millis(500);
 
@@ -51,8 +57,21 @@ pub(crate) struct Pace {
 pub(crate) struct Load {
     /// Spent so far on what is behind, in microseconds.
     pub(crate) behind_us: u64,
-    /// A crowd waits for it.
-    pub(crate) is_rush: bool,
+    /// How many commands were in flight lately.
+    pub(crate) crowd: Crowd,
+}
+
+impl Load {
+    /// How long what is behind pauses, in times what it cost.
+    fn pauses(self) -> u32 {
+        if self.crowd.is_there() {
+            PAUSE_IN_A_RUSH
+        } else if self.crowd.in_flight() > A_FEW {
+            PAUSE
+        } else {
+            PAUSE_FOR_A_FEW
+        }
+    }
 }
 
 /// A turn; when it ends, what it has cost is looked at.
@@ -108,10 +127,9 @@ impl<F: Fn() -> Load> Drop for Turn<'_, F> {
         if let Some(last) = &mut self.last {
             let load = (self.load)();
             let cost = Duration::from_micros(load.behind_us.saturating_sub(self.before));
-            let times = if load.is_rush { PAUSE_IN_A_RUSH } else { PAUSE };
             **last = Some(Last {
                 ended: Instant::now(),
-                pause: (cost * times).min(PAUSE_MAX),
+                pause: (cost * load.pauses()).min(PAUSE_MAX),
             });
         }
     }
@@ -124,7 +142,7 @@ mod tests {
     fn calm(spent: &AtomicU64) -> Load {
         Load {
             behind_us: spent.load(Ordering::Relaxed),
-            is_rush: false,
+            crowd: Crowd::default(),
         }
     }
 
@@ -143,11 +161,13 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_is_behind_has_its_share_and_no_more() {
-        for (is_rush, times) in [(true, 49), (false, 19)] {
+        for (in_flight, times) in [(16, 49), (15, 19), (4, 19), (3, 3), (0, 3)] {
             let pace = Pace::default();
             let spent = AtomicU64::new(0);
+            let mut crowd = Crowd::default();
+            crowd.note(in_flight);
             let load = || Load {
-                is_rush,
+                crowd,
                 ..calm(&spent)
             };
             let began = Instant::now();
@@ -162,11 +182,11 @@ mod tests {
             let took = began.elapsed();
             assert!(
                 took >= Duration::from_millis(100 + 99 * times),
-                "{is_rush} {took:?}"
+                "{in_flight} {took:?}"
             );
             assert!(
                 took < Duration::from_millis(100 + 99 * (times + 2)),
-                "{is_rush} {took:?}"
+                "{in_flight} {took:?}"
             );
         }
     }

@@ -1,7 +1,9 @@
 //! The single writer: a thread that drains what has arrived, decides it in order, appends it to
 //! the store, hands it on, and starts again; and a second thread that waits for the disk and
 //! answers everybody. While one batch is being synced the next is decided, so the disk is never
-//! waited for twice, and what arrives meanwhile shares the next sync.
+//! waited for twice, and what arrives meanwhile shares the next sync. The answers themselves are
+//! given by a task of the runtime: those who wait are its tasks, and it wakes them at a fraction of
+//! what it costs from another thread.
 //!
 //! What always holds here: an answer is sent only after the sync that covers it returned;
 //! commands are decided in the order in which they were taken, and answered batch by batch in
@@ -15,6 +17,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use commerce::{Millis, Sku};
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::command::{Command, Refusal, Reply};
@@ -61,8 +64,8 @@ pub(crate) struct Shared {
     pub(crate) waits: Waits,
     /// What commands that stand behind the others have cost, in microseconds of the sequencer.
     pub(crate) behind_us: AtomicU64,
-    /// Many commands were in flight lately.
-    pub(crate) is_rush: AtomicBool,
+    /// How many commands were in flight lately.
+    pub(crate) crowd: AtomicU64,
     pub(crate) meter: Meter,
     /// How often a subscription was added: the relay looks again when it moves.
     pub(crate) subscriptions: AtomicU64,
@@ -86,7 +89,7 @@ impl Shared {
             nudges: Nudges::default(),
             waits: Waits::default(),
             behind_us: AtomicU64::new(0),
-            is_rush: AtomicBool::new(false),
+            crowd: AtomicU64::new(0),
             meter: Meter::default(),
             subscriptions: AtomicU64::new(0),
             appended: AtomicU64::new(0),
@@ -128,6 +131,8 @@ pub(crate) struct Parts {
     pub(crate) shared: Arc<Shared>,
     pub(crate) feed: Feed,
     pub(crate) stopped: watch::Sender<bool>,
+    /// Where answers are given; without a runtime the thread that syncs gives them.
+    pub(crate) runtime: Option<Handle>,
     /// Lines that may owe a verdict since before the start.
     pub(crate) unsettled: BTreeSet<Sku>,
     /// Lines whose turn came when the store could not be read: they are due again once it can.
@@ -149,6 +154,9 @@ type Taken = (Command, Option<Caller>, bool);
 /// arrives shares the next; more of them would be smaller ones, each with its own cost.
 const APPENDED_MAX: usize = 0;
 
+/// Batches that are durable and may wait to be told of: more hold up the thread that syncs.
+const DURABLE_MAX: usize = 16;
+
 /// A batch that was decided and appended, and what is due once it is durable.
 struct Appended {
     number: u64,
@@ -168,6 +176,8 @@ struct Appended {
 struct Syncer {
     appended: blocking::SyncSender<Appended>,
     thread: JoinHandle<()>,
+    /// Ends when everything was told.
+    told: oneshot::Receiver<()>,
 }
 
 fn run(mut parts: Parts) {
@@ -245,10 +255,10 @@ fn run(mut parts: Parts) {
         crowd.note(waiting + parts.shared.in_hand.load(Ordering::Relaxed));
         parts
             .shared
-            .is_rush
-            .store(crowd.is_there(), Ordering::Relaxed);
+            .crowd
+            .store(crowd.in_flight(), Ordering::Relaxed);
         match decide_and_append(&mut parts, taken) {
-            Ok(Some(appended)) => hand_on(&parts, &syncer, appended),
+            Ok(Some(appended)) => hand_on(&parts, &syncer, appended, crowd),
             Ok(None) => {}
             Err(error) => {
                 parts.shared.fail(&error);
@@ -258,6 +268,8 @@ fn run(mut parts: Parts) {
     // Everything that was appended is answered before this is over.
     drop(syncer.appended);
     let _ = syncer.thread.join();
+    // An error is the same end, or that of the runtime, with which everybody who waits has gone.
+    let _ = syncer.told.blocking_recv();
     if let Some(text) = parts.shared.failure() {
         fail(&mut parts, &EngineError::Store(text));
     }
@@ -286,6 +298,7 @@ fn start_syncer(parts: &Parts) -> std::io::Result<Syncer> {
     let (sender, receiver) = blocking::sync_channel::<Appended>(APPENDED_MAX);
     let (shared, feed) = (Arc::clone(&parts.shared), parts.feed.clone());
     let wake = parts.wake.clone();
+    let (teller, told) = start_teller(parts);
     let thread = std::thread::Builder::new()
         .name("syncer".into())
         .spawn(move || {
@@ -294,7 +307,9 @@ fn start_syncer(parts: &Parts) -> std::io::Result<Syncer> {
                 batches.push(first);
                 // What is here by now was appended before the sync that follows.
                 batches.extend(receiver.try_iter());
-                finish(&shared, &feed, &mut batches);
+                finish(&shared, &mut batches, |batch| {
+                    teller.tell(&shared, &feed, batch)
+                });
                 if shared.failure().is_some()
                     && let Some(wake) = wake.upgrade()
                 {
@@ -306,21 +321,72 @@ fn start_syncer(parts: &Parts) -> std::io::Result<Syncer> {
     Ok(Syncer {
         appended: sender,
         thread,
+        told,
     })
 }
 
+/// Gives the answers of batches that are durable, in their order.
+struct Teller {
+    durable: Option<mpsc::Sender<Appended>>,
+    /// Its end says that nothing more comes.
+    _told: Option<oneshot::Sender<()>>,
+}
+
+/// A task of the runtime, if there is one.
+fn start_teller(parts: &Parts) -> (Teller, oneshot::Receiver<()>) {
+    let (done, told) = oneshot::channel();
+    let Some(runtime) = &parts.runtime else {
+        let teller = Teller {
+            durable: None,
+            _told: Some(done),
+        };
+        return (teller, told);
+    };
+    let (durable, mut batches) = mpsc::channel::<Appended>(DURABLE_MAX);
+    let (shared, feed) = (Arc::clone(&parts.shared), parts.feed.clone());
+    runtime.spawn(async move {
+        while let Some(batch) = batches.recv().await {
+            deliver(&shared, &feed, batch);
+        }
+        let _ = done.send(());
+    });
+    let teller = Teller {
+        durable: Some(durable),
+        _told: None,
+    };
+    (teller, told)
+}
+
+impl Teller {
+    fn tell(&self, shared: &Shared, feed: &Feed, batch: Appended) {
+        match &self.durable {
+            Some(durable) => {
+                if let Err(mpsc::error::SendError(batch)) = durable.blocking_send(batch) {
+                    // The runtime has ended; who waits in another one is told from here.
+                    deliver(shared, feed, batch);
+                }
+            }
+            None => deliver(shared, feed, batch),
+        }
+    }
+}
+
 /// To the other thread; or, when nothing else is going on, done here and now, which spares a
-/// lonely caller the way there.
-fn hand_on(parts: &Parts, syncer: &Syncer, appended: Appended) {
+/// lonely caller the way there. In a crowd the next ones are on their way, and are decided while
+/// the disk works.
+fn hand_on(parts: &Parts, syncer: &Syncer, appended: Appended, crowd: Crowd) {
     let shared = &parts.shared;
-    let is_alone = shared.on_the_way.load(Ordering::Acquire) == 0
+    let is_alone = !crowd.is_there()
+        && shared.on_the_way.load(Ordering::Acquire) == 0
         && parts.jobs.is_empty()
         && parts.unsettled.is_empty();
     shared.on_the_way.fetch_add(1, Ordering::AcqRel);
     let commands = appended.answers.len() as u64;
     shared.in_hand.fetch_add(commands, Ordering::Relaxed);
     if is_alone {
-        finish(shared, &parts.feed, &mut vec![appended]);
+        finish(shared, &mut vec![appended], |batch| {
+            deliver(shared, &parts.feed, batch)
+        });
         return;
     }
     if let Err(blocking::SendError(lost)) = syncer.appended.send(appended) {
@@ -429,8 +495,8 @@ fn decide_and_append(
     }))
 }
 
-/// Waits until these batches are durable, then tells everybody: answers, feed, those who wait.
-fn finish(shared: &Shared, feed: &Feed, batches: &mut Vec<Appended>) {
+/// Waits until these batches are durable, then has everybody told.
+fn finish(shared: &Shared, batches: &mut Vec<Appended>, tell: impl Fn(Appended)) {
     // One sync covers everything that was appended before it.
     let durability = batches.iter().find_map(|batch| batch.durability.clone());
     let synced = match (durability, shared.failure()) {
@@ -442,28 +508,32 @@ fn finish(shared: &Shared, feed: &Feed, batches: &mut Vec<Appended>) {
         let commands = batch.answers.len() as u64;
         shared.in_hand.fetch_sub(commands, Ordering::Relaxed);
         match &synced {
-            Ok(()) => deliver(shared, feed, batch),
+            Ok(()) => {
+                if batch.wrote {
+                    let took = batch.began.elapsed().as_secs_f64();
+                    metrics::histogram!("firstcome_commit_seconds").record(took);
+                }
+                shared.durable.send_if_modified(|durable| {
+                    let has_moved = *durable < batch.number;
+                    *durable = batch.number.max(*durable);
+                    has_moved
+                });
+                tell(batch);
+            }
             Err(error) => {
                 shared.fail(error);
                 answer_with(batch.answers, error);
+                shared.on_the_way.fetch_sub(1, Ordering::AcqRel);
             }
         }
-        shared.on_the_way.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
+/// Tells everybody of a batch that is durable: answers, feed, those who wait for messages.
 fn deliver(shared: &Shared, feed: &Feed, batch: Appended) {
-    if batch.wrote {
-        metrics::histogram!("firstcome_commit_seconds").record(batch.began.elapsed().as_secs_f64());
-    }
     if batch.has_new_subscriptions {
         shared.subscriptions.fetch_add(1, Ordering::Release);
     }
-    shared.durable.send_if_modified(|durable| {
-        let has_moved = *durable < batch.number;
-        *durable = batch.number.max(*durable);
-        has_moved
-    });
     for (reply, answer) in batch.answers {
         if let Some(reply) = reply {
             // The caller may have gone; the decision stands.
@@ -481,6 +551,8 @@ fn deliver(shared: &Shared, feed: &Feed, batch: Appended) {
         }
         shared.waits.wake(queue, *wake);
     }
+    // Only now may a later batch be told of by the sequencer itself.
+    shared.on_the_way.fetch_sub(1, Ordering::AcqRel);
 }
 
 fn answer_with(answers: Vec<(Option<Caller>, Result<Reply, Refusal>)>, error: &EngineError) {
