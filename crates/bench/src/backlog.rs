@@ -7,9 +7,8 @@
 //!      -> send for a while -> purge, go on sending until it is swept
 //! ```
 //!
-//! The end of the sweeping is seen from outside: the server counts its sweeps, and when it has
-//! counted none for [`SWEPT_AFTER`] there is nothing left. Sends during it have a fixed pace and
-//! their latency begins when they were due, so that a pause of the server is not left out.
+//! The end of the sweeping is seen from outside: `firstcome_clearing` of `/metrics` says whether
+//! something is left. Sends during it have a fixed pace and their latency begins when they were due, so that a pause of the server is not left out.
 
 mod sends;
 mod table;
@@ -42,8 +41,6 @@ const LOOKS: u64 = 200;
 const BEFORE_PURGE: Duration = Duration::from_secs(5);
 /// How often is looked at the sweep.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
-/// So long without a sweep, and there is nothing more to be swept.
-const SWEPT_AFTER: Duration = Duration::from_secs(4);
 
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -322,9 +319,7 @@ fn time_start(
 }
 
 fn watch_sweep(running: &Running, dir: &Path, limit: Duration) -> Result<Sweep, BenchError> {
-    let sweeps = || sqs::decided(running, "sweep");
-    let (began, before) = (clock::now(), sweeps()?);
-    let (mut last, mut last_at) = (before, began);
+    let (began, before) = (clock::now(), sqs::decided(running, "sweep")?);
     let mut sweep = Sweep {
         seconds: None,
         sweeps: 0,
@@ -333,17 +328,14 @@ fn watch_sweep(running: &Running, dir: &Path, limit: Duration) -> Result<Sweep, 
     };
     while clock::now() - began < limit {
         thread::sleep(LOOK_EVERY);
-        let (now, count) = (clock::now(), sweeps()?);
         sweep.resident_bytes_max = sweep.resident_bytes_max.max(resident(running)?);
         sweep.store_bytes_max = sweep.store_bytes_max.max(store_bytes(dir)?);
-        if count != last {
-            (last, last_at) = (count, now);
-        } else if now - last_at >= SWEPT_AFTER {
-            sweep.seconds = Some((last_at - began).as_secs_f64());
+        if !sqs::is_clearing(running)? {
+            sweep.seconds = Some((clock::now() - began).as_secs_f64());
             break;
         }
     }
-    sweep.sweeps = last - before;
+    sweep.sweeps = sqs::decided(running, "sweep")? - before;
     Ok(sweep)
 }
 

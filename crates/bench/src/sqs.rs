@@ -94,6 +94,25 @@ pub(crate) fn decided(running: &Running, command: &str) -> Result<u64, BenchErro
     Ok(sum(&metrics(running)?, &name))
 }
 
+/// Whether what was purged still takes space in the store.
+pub(crate) fn is_clearing(running: &Running) -> Result<bool, BenchError> {
+    parse_clearing(&metrics(running)?)
+}
+
+fn parse_clearing(metrics: &str) -> Result<bool, BenchError> {
+    let value = metrics
+        .lines()
+        .find_map(|line| line.strip_prefix("firstcome_clearing "));
+    match value {
+        Some("0") => Ok(false),
+        Some("1") => Ok(true),
+        other => Err(BenchError::Answer {
+            call: "GET /metrics".to_owned(),
+            body: format!("firstcome_clearing {}", other.unwrap_or("is missing")),
+        }),
+    }
+}
+
 /// How often the server has looked into the queues whose names begin like this, for receives of
 /// one message at most.
 pub(crate) fn looks(running: &Running, queues: &str) -> Result<u64, BenchError> {
@@ -143,6 +162,15 @@ mod tests {
             let name = format!("firstcome_decisions_total{{command=\"{command}\"}}");
             assert_eq!(sum(METRICS, &name), expected, "{command}");
         }
+    }
+
+    #[test]
+    fn what_is_being_cleared_is_said_and_never_guessed() {
+        let said = |text: &str| parse_clearing(text).ok();
+        assert_eq!(said("a 1\nfirstcome_clearing 1\nb 0\n"), Some(true));
+        assert_eq!(said("firstcome_clearing 0\n"), Some(false));
+        assert_eq!(said("firstcome_clearing_more 0\n"), None);
+        assert_eq!(said(""), None);
     }
 
     #[test]

@@ -134,6 +134,10 @@ fn describe() {
         "firstcome_trace_spans_total",
         "spans of traces, by what became of them: sent, not_taken, queue_full"
     );
+    describe_gauge!(
+        "firstcome_clearing",
+        "1 while messages of purged or deleted queues still take space in the store"
+    );
     describe_gauge!("firstcome_feed_listeners", "live streams and subscriptions");
     describe_counter!(
         "firstcome_feed_dropped_total",

@@ -75,9 +75,16 @@ async fn readyz(State(app): State<App>) -> HttpResult<Json<HealthView>> {
 async fn refresh(app: &App) -> HttpResult<String> {
     let now = app.engine.now();
     let rows = app.engine.limits().products_max;
-    let (products, depths) = app
+    let (products, depths, is_clearing) = app
         .engine
-        .read(move |reader| Ok((reader.products(None, rows)?, reader.queues(now)?)))
+        .read(move |reader| {
+            let products = reader.products(None, rows)?;
+            Ok((
+                products,
+                reader.queues(now)?,
+                reader.has_dropped_messages()?,
+            ))
+        })
         .await?;
     let gauge = |number: u64| -> f64 {
         #[expect(
@@ -89,6 +96,7 @@ async fn refresh(app: &App) -> HttpResult<String> {
         }
     };
     metrics::gauge!("firstcome_sequencer_depth").set(gauge(app.engine.depth()));
+    metrics::gauge!("firstcome_clearing").set(gauge(is_clearing.into()));
     metrics::gauge!("firstcome_feed_listeners").set(gauge(app.hub.listeners()));
     for product in products {
         let sku = product.sku.to_string();

@@ -14,36 +14,49 @@ pub(super) const NAME: &str = "sweeper";
 const EVERY: Duration = Duration::from_millis(250);
 /// How often it looks for what has expired: until then it is not received either.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
-/// Rows cleared away in one commit, and the pause after it.
-const SWEEP_ROWS: usize = 2_000;
-const SWEEP_PAUSE: Duration = Duration::from_millis(20);
+/// Rows cleared away in one commit, which others have to wait for; a pause follows that is longer
+/// the more there are ([`engine::Engine::behind`]).
+const SWEEP_ROWS: usize = 500;
+/// Rows that have expired and are cleared away each time it looks for them.
+const EXPIRED_ROWS: usize = 2_000;
 /// Messages moved in one commit.
 const MOVE_MAX: usize = 100;
 
 pub(super) async fn run(app: App) {
     let mut swept = tokio::time::Instant::now();
     let mut budgets = Budgets::default();
+    let mut has_more = false;
     loop {
         app.workers.beat(NAME, app.engine.now());
         tokio::select! {
             () = app.cancel.cancelled() => return,
-            () = tokio::time::sleep(EVERY) => {}
+            () = tokio::time::sleep(EVERY), if !has_more => {}
+            () = tokio::task::yield_now(), if has_more => {}
         }
         if let Err(error) = move_round(&app, &mut budgets).await {
             tracing::debug!(%error, "a round of moves was put off");
         }
         let is_due = swept.elapsed() >= SWEEP_EVERY;
-        match sweep_round(&app, is_due).await {
-            Ok(()) if is_due => swept = tokio::time::Instant::now(),
-            Ok(()) => {}
-            Err(error) => tracing::debug!(%error, "a round of sweeping was put off"),
-        }
+        has_more = match sweep_round(&app, is_due).await {
+            Ok(has_more) => {
+                if is_due {
+                    swept = tokio::time::Instant::now();
+                }
+                has_more
+            }
+            Err(error) => {
+                tracing::debug!(%error, "a round of sweeping was put off");
+                false
+            }
+        };
     }
 }
 
-/// Clears for one round at most, so that moves have their turn.
-async fn sweep_round(app: &App, is_due: bool) -> Result<(), EngineError> {
+/// Clears for one round at most, so that moves have their turn. Returns whether something is left
+/// of what was purged.
+async fn sweep_round(app: &App, is_due: bool) -> Result<bool, EngineError> {
     let until = tokio::time::Instant::now() + EVERY;
+    let behind = app.engine.behind();
     let mut first = is_due;
     loop {
         let dropped = app
@@ -51,19 +64,18 @@ async fn sweep_round(app: &App, is_due: bool) -> Result<(), EngineError> {
             .read(|reader| reader.has_dropped_messages())
             .await?;
         if !(first || dropped) {
-            return Ok(());
+            return Ok(false);
         }
+        let rows = if first { EXPIRED_ROWS } else { SWEEP_ROWS };
         first = false;
-        let _ = app
-            .engine
-            .decide(Command::Sweep { rows: SWEEP_ROWS })
-            .await?;
-        if tokio::time::Instant::now() >= until {
-            return Ok(());
-        }
         tokio::select! {
-            () = app.cancel.cancelled() => return Ok(()),
-            () = tokio::time::sleep(SWEEP_PAUSE) => {}
+            () = app.cancel.cancelled() => return Ok(false),
+            swept = behind.decide(Command::Sweep { rows }) => {
+                let _ = swept?;
+            }
+        }
+        if tokio::time::Instant::now() >= until {
+            return Ok(dropped);
         }
     }
 }

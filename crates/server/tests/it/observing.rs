@@ -53,6 +53,7 @@ async fn metrics_say_what_goes_on() {
             "firstcome_queue_messages{queue=\"replenishment-dlq\",state=\"visible\"}",
             1.0,
         ),
+        ("firstcome_clearing", 0.0),
         ("firstcome_feed_listeners", 1.0),
     ];
     // A decision is counted just after it is answered.
