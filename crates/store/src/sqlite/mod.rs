@@ -6,8 +6,8 @@
 //!   and written while the disk works on this one;
 //! - one process writes: a lock file, held by the kernel, keeps a second one out;
 //! - the hot path only appends: one row of `log` an order, by rising integer key. The look-ups
-//!   that a decision needs live in memory (`lookups.rs`) and are kept in compact blocks of
-//!   [`BLOCK_ROWS`], so that a start reads blocks and not orders.
+//!   that a decision needs are kept in compact blocks, the last of them in memory, of the others
+//!   only filters (`look_ups`), so that memory hardly grows and a start reads blocks, not orders.
 //!
 //! Checkpoints of the write-ahead log are made by a thread of their own, so that a commit
 //! seldom waits for one.
@@ -15,7 +15,7 @@
 mod auctions;
 mod checkpoint;
 mod durability;
-mod lookup_rows;
+mod look_ups;
 mod mailbox;
 mod read;
 mod reader;
@@ -38,6 +38,8 @@ use self::checkpoint::Pace;
 use self::durability::LogSync;
 use self::write::SqliteStore;
 
+#[doc(hidden)]
+pub use look_ups::BlockSizes;
 pub use reader::SqliteReader;
 pub use schema::VERSION;
 
@@ -79,14 +81,27 @@ pub enum OpenError {
 /// # Errors
 /// See [`OpenError`]; each names the directory and what to do.
 pub fn open(directory: &Path) -> Result<Opened, OpenError> {
-    let (store, reader) = open_at(directory, Pace::default())?;
+    open_sized(directory, BlockSizes::default())
+}
+
+/// As [`open`], with blocks of look-ups of other sizes: for tests that fill many of them.
+///
+/// # Errors
+/// See [`OpenError`].
+#[doc(hidden)]
+pub fn open_sized(directory: &Path, sizes: BlockSizes) -> Result<Opened, OpenError> {
+    let (store, reader) = open_at(directory, Pace::default(), sizes)?;
     Ok(Opened {
         store: Box::new(store),
         reader: Arc::new(reader),
     })
 }
 
-fn open_at(directory: &Path, pace: Pace) -> Result<(SqliteStore, SqliteReader), OpenError> {
+fn open_at(
+    directory: &Path,
+    pace: Pace,
+    sizes: BlockSizes,
+) -> Result<(SqliteStore, SqliteReader), OpenError> {
     let shown = directory.display().to_string();
     let io = |source| OpenError::Io {
         path: shown.clone(),
@@ -133,7 +148,8 @@ fn open_at(directory: &Path, pace: Pace) -> Result<(SqliteStore, SqliteReader), 
     checkpoint::lay_out_log(&connection, &file, pace).map_err(io)?;
     sync_directory(directory).map_err(io)?;
     let checkpointer = checkpoint::Checkpointer::start(&file, pace).map_err(io)?;
-    let store = SqliteStore::new(connection, lock, checkpointer, LogSync::new(&file)).map_err(
+    let durability = LogSync::new(&file);
+    let store = SqliteStore::new(connection, lock, checkpointer, durability, sizes).map_err(
         |source| OpenError::Store {
             path: shown.clone(),
             source,

@@ -19,6 +19,7 @@ const VINTAGES: [&str; VERSION as usize] = [
     include_str!("v2.sql"),
     include_str!("v3.sql"),
     include_str!("v4.sql"),
+    include_str!("v5.sql"),
 ];
 
 fn store_of(script: &str) -> TempDir {
@@ -401,4 +402,11 @@ fn every_version_becomes_this_one() {
                 .is_clean()
         );
     }
+}
+
+#[test]
+fn make_v5() {
+    let directory = store_of(VINTAGES[3]);
+    drop(open(directory.path()).unwrap());
+    std::fs::copy(directory.path().join(FILE), "/tmp/v5.db").unwrap();
 }
