@@ -49,7 +49,7 @@ impl Exact {
 
     /// Oldest block first.
     pub(super) fn remember(&mut self, customer: u64, counts: Vec<(Span, u32)>) {
-        self.make_room(counts.len());
+        self.make_room(counts.len() + 1);
         self.len += counts.len();
         let blocks = counts.into();
         let left = None;

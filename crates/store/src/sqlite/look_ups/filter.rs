@@ -2,8 +2,8 @@
 //! split-block Bloom filter of Apache Parquet
 //! (<https://parquet.apache.org/docs/file-format/bloomfilter/>).
 //!
-//! What is put in is a hash already, so nothing is hashed again, which is why no crate stands
-//! here: those of the registry hash for themselves, look at several cache lines, or need `unsafe`.
+//! What is put in is a hash already. That is why no crate stands here: those that are kept up
+//! hash by themselves and look at several cache lines.
 
 /// One bit in each of these words is set for a number.
 type Block = [u32; 8];
@@ -64,9 +64,10 @@ impl Filter {
     }
 }
 
-/// Numbers that differ in few bits come far apart. Fingerprints need it not; it costs one
-/// multiplication, and nothing depends on where a number came from.
+/// Numbers that differ in few bits come far apart: the last step of `SplitMix64`. Fingerprints need
+/// it not; it costs two multiplications, and nothing depends on where a number came from.
 pub(super) fn spread(number: u64) -> u64 {
-    let product = (number ^ (number >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    product ^ (product >> 32)
+    let mixed = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
 }
