@@ -149,12 +149,13 @@ fn open_at(
     sync_directory(directory).map_err(io)?;
     let checkpointer = checkpoint::Checkpointer::start(&file, pace).map_err(io)?;
     let durability = LogSync::new(&file);
-    let store = SqliteStore::new(connection, lock, checkpointer, durability, sizes).map_err(
-        |source| OpenError::Store {
-            path: shown.clone(),
-            source,
-        },
-    )?;
+    let store =
+        SqliteStore::new(connection, lock, checkpointer, durability, sizes).map_err(|source| {
+            OpenError::Store {
+                path: shown.clone(),
+                source,
+            }
+        })?;
     Ok((store, SqliteReader::new(file)))
 }
 

@@ -15,10 +15,10 @@ use rusqlite::Connection;
 use super::checkpoint::{Checkpointer, restart_log};
 use super::durability::LogSync;
 use super::look_ups::{BlockSizes, LookUps};
+use super::read;
 use super::write_auctions::Auctions;
 use super::write_mailbox::Mailbox;
 use super::write_rows::{put_meta, write_entries, write_lines};
-use super::read;
 
 pub(super) struct SqliteStore {
     connection: Connection,

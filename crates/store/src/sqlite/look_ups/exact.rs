@@ -89,7 +89,11 @@ impl Exact {
         let Some(counts) = self.customers.get_mut(&customer) else {
             return Err(StoreError::text("a customer who is counted was not read"));
         };
-        while counts.blocks.front().is_some_and(|(span, _)| span.last < live_from) {
+        while counts
+            .blocks
+            .front()
+            .is_some_and(|(span, _)| span.last < live_from)
+        {
             counts.blocks.pop_front();
             self.len -= 1;
         }

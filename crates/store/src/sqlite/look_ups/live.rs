@@ -65,7 +65,9 @@ impl LookUps {
     ) -> Result<Self, StoreError> {
         let mut look_ups = Self::new(sizes);
         let bought = &mut look_ups.bought;
-        limited.into_iter().for_each(|product| bought.count(product));
+        limited
+            .into_iter()
+            .for_each(|product| bought.count(product));
         if bought.counts_any() {
             each_in_blocks(connection, |row| count(bought, row))?;
         }

@@ -145,7 +145,10 @@ fn pair(entry: &[u8; PAIR_BYTES]) -> Pair {
     (word(0), word(8))
 }
 
-fn page_at<'row>(row: &'row Row<'_>, column: usize) -> Result<&'row [[u8; PAIR_BYTES]], StoreError> {
+fn page_at<'row>(
+    row: &'row Row<'_>,
+    column: usize,
+) -> Result<&'row [[u8; PAIR_BYTES]], StoreError> {
     let bytes = row
         .get_ref(column)
         .map_err(|source| StoreError::new("cannot read sealed keys", source))?

@@ -150,10 +150,15 @@ impl World {
             ..Touch::default()
         };
         let loaded: Loaded = self.opened.as_mut().unwrap().store.load(&touch).unwrap();
-        let expected: BTreeMap<[u8; 16], u64> =
-            self.live().map(|(key, _, order, _)| (key.0, *order)).collect();
-        let found: BTreeMap<[u8; 16], u64> =
-            loaded.keys.iter().map(|(key, order)| (key.0, *order)).collect();
+        let expected: BTreeMap<[u8; 16], u64> = self
+            .live()
+            .map(|(key, _, order, _)| (key.0, *order))
+            .collect();
+        let found: BTreeMap<[u8; 16], u64> = loaded
+            .keys
+            .iter()
+            .map(|(key, order)| (key.0, *order))
+            .collect();
         prop_assert_eq!(found, expected);
         for order in loaded.keys.values() {
             prop_assert_eq!(&loaded.orders[order], &self.script.orders[order]);
@@ -162,7 +167,13 @@ impl World {
             let held = u32::try_from(self.live().filter(|(_, of, ..)| *of == who).count()).unwrap();
             let said = loaded.key_holders.get(&customer(CUSTOMERS[who]));
             let said = said.copied().unwrap_or(0);
-            prop_assert!(said >= held, "customer {} holds {}, not {}", who, held, said);
+            prop_assert!(
+                said >= held,
+                "customer {} holds {}, not {}",
+                who,
+                held,
+                said
+            );
             for brought in 0..u32::try_from(who).unwrap() {
                 let (refuses, should) = (said + brought >= limit, held + brought >= limit);
                 prop_assert_eq!(refuses, should, "{} of {}, {} said", held, limit, said);
@@ -205,7 +216,11 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig {
+        cases: 24,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
     #[test]
     fn sealed_keys_are_found_and_counted_as_in_a_list(
         sizes in prop_oneof![Just(TINY), Just(ROOMY)],
@@ -329,6 +344,43 @@ fn pages_of_keys_that_are_too_old_are_deleted_a_block_at_a_time() {
         script.changes.probe = Some(1);
         script.commit(&mut opened);
     }
-    assert_eq!(rows_of(killed.path(), "lookups"), 10, "units are counted from these");
+    assert_eq!(
+        rows_of(killed.path(), "lookups"),
+        10,
+        "units are counted from these"
+    );
     assert_eq!(ask(&mut opened, 1_000), None);
+}
+
+#[test]
+fn a_start_reads_the_blocks_only_to_count_units() {
+    let directory = TempDir::new().unwrap();
+    let mut opened = opened_in(directory.path(), ROOMY);
+    let mut script = Script::new();
+    script.product(new_product(1, "A"));
+    for number in 0..20 {
+        ordered(&mut script, CUSTOMERS[0], number);
+        script.commit(&mut opened);
+    }
+    drop(opened);
+    // Whoever read them now would say so.
+    let shell = Connection::open(directory.path().join(FILE)).unwrap();
+    shell
+        .execute("UPDATE lookups SET entries = 'text'", [])
+        .unwrap();
+    let mut opened = opened_in(directory.path(), ROOMY);
+    let touch = Touch {
+        keys: vec![key(0, 0)],
+        key_holders: vec![customer(CUSTOMERS[0])],
+        ..Touch::default()
+    };
+    let loaded = opened.store.load(&touch).unwrap();
+    assert_eq!(loaded.keys[&key(0, 0)], 2);
+    assert_eq!(loaded.key_holders[&customer(CUSTOMERS[0])], 20);
+    script.change("A", |product| product.purchase_limit = Some(9));
+    script.commit(&mut opened);
+    drop(opened);
+    let error = open_at(directory.path(), Pace::default(), ROOMY).map(|_| ());
+    let text = error.unwrap_err().to_string();
+    assert!(text.contains("a block of look-ups is not a blob"), "{text}");
 }

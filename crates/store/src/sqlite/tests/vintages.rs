@@ -416,7 +416,10 @@ fn an_upgrade_that_fails_leaves_the_older_version() {
     let shell = Connection::open(directory.path().join(FILE)).unwrap();
     // Found after the first block was put into pages.
     shell
-        .execute("UPDATE lookups SET entries = 'text' WHERE last_seq = 11", [])
+        .execute(
+            "UPDATE lookups SET entries = 'text' WHERE last_seq = 11",
+            [],
+        )
         .unwrap();
     assert!(open(directory.path()).is_err());
     let version: u32 = shell
