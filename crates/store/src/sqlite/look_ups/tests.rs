@@ -70,9 +70,9 @@ fn a_sketch_says_hardly_more_than_there_is() {
     for customer in 2..65_536 {
         sketch.add(spread(customer), 1);
     }
-    assert!((200..=205).contains(&sketch.at_most(heavy)));
+    assert_eq!(sketch.at_most(heavy), 200);
     let total: u32 = (100_000..101_000).map(|n| sketch.at_most(spread(n))).sum();
-    assert!(total < 3_000, "{total} for a thousand who have none");
+    assert!(total < 1_700, "{total} for a thousand who have none");
     // Past what a counter holds it says that it does not know.
     sketch.add(heavy, 60);
     assert_eq!(sketch.at_most(heavy), u32::MAX);
