@@ -34,8 +34,8 @@ pub struct Touch {
     pub keys: Vec<KeyHash>,
     /// How many live keys these customers have, once for each key that they bring.
     pub key_holders: Vec<CustomerHash>,
-    /// The number of live keys that a customer may have. A store may give a number that is too
-    /// large for a customer who stays below this, with the keys that are brought, all the same.
+    /// The number of live keys that a customer may have. What a store says that a customer has may
+    /// be too much, as long as it does not exceed this with the keys that the customer brings.
     pub keys_per_customer: u32,
     /// Units bought, only counted for products with a purchase limit.
     pub bought: Vec<(Sku, CustomerHash)>,

@@ -46,6 +46,11 @@ pub use schema::VERSION;
 const FILE: &str = "firstcome.db";
 const LOCK: &str = "firstcome.lock";
 
+/// Pages that the writer keeps in memory, while it starts and then: 4 and 64 MiB; negative means
+/// kibibytes.
+const STARTING_CACHE: i64 = -4_096;
+const CACHE: i64 = -65_536;
+
 /// Why a store cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -131,9 +136,9 @@ fn open_at(
     connection
         .pragma_update(None, "wal_autocheckpoint", 0)
         .map_err(sqlite)?;
-    // 64 MiB; negative means kibibytes.
+    // What is read once, at the start, need not stay.
     connection
-        .pragma_update(None, "cache_size", -65_536)
+        .pragma_update(None, "cache_size", STARTING_CACHE)
         .map_err(sqlite)?;
     prepare_once(&connection).map_err(sqlite)?;
     let found = schema::version(&connection).map_err(sqlite)?;

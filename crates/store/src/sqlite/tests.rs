@@ -3,6 +3,7 @@
 mod auctions;
 mod checkpoints;
 mod clearing;
+mod key_pages;
 mod look_ups;
 mod opening;
 mod sealed_keys;

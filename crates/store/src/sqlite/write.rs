@@ -15,10 +15,10 @@ use rusqlite::Connection;
 use super::checkpoint::{Checkpointer, restart_log};
 use super::durability::LogSync;
 use super::look_ups::{BlockSizes, LookUps};
-use super::read;
 use super::write_auctions::Auctions;
 use super::write_mailbox::Mailbox;
 use super::write_rows::{put_meta, write_entries, write_lines};
+use super::{CACHE, read};
 
 pub(super) struct SqliteStore {
     connection: Connection,
@@ -64,6 +64,10 @@ impl SqliteStore {
         let has_limit = |product: &&Product| product.purchase_limit.is_some();
         let limited = store.products.values().filter(has_limit);
         store.look_ups = LookUps::read(&store.connection, limited.map(|p| p.id), sizes)?;
+        store
+            .connection
+            .pragma_update(None, "cache_size", CACHE)
+            .map_err(|source| StoreError::new("cannot set the size of the cache", source))?;
         Ok(store)
     }
 

@@ -105,12 +105,12 @@ impl LookUps {
             let half = half(*key);
             candidates.clear();
             candidates.extend(self.fresh.candidates(half));
-            if confirm(connection, loaded, touch.keys_since, *key, &candidates)? {
+            if confirm(connection, loaded, touch.keys_since, *key, &mut candidates)? {
                 continue;
             }
             candidates.clear();
             self.sealed.candidates(connection, half, &mut candidates)?;
-            confirm(connection, loaded, touch.keys_since, *key, &candidates)?;
+            confirm(connection, loaded, touch.keys_since, *key, &mut candidates)?;
         }
         self.load_holders(connection, loaded, touch)
     }
@@ -265,8 +265,9 @@ fn confirm(
     loaded: &mut Loaded,
     since: Millis,
     key: KeyHash,
-    candidates: &[u64],
+    candidates: &mut [u64],
 ) -> Result<bool, StoreError> {
+    candidates.sort_unstable_by(|one, other| other.cmp(one));
     for first in candidates {
         let Some(entry) = read::entry(connection, *first)? else {
             continue;

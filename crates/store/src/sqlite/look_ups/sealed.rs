@@ -150,19 +150,19 @@ impl Sealed {
         self.generations.back_mut().expect("there is one by now")
     }
 
-    /// Orders and bids whose key has this half, of newer blocks first. A new key costs one look a
-    /// generation; only one that may be known is looked for on disk.
+    /// Orders and bids whose key has this half. A new key costs one look a generation; only one
+    /// that may be known is looked for on disk.
     pub(super) fn candidates(
         &self,
         connection: &Connection,
         key: u64,
         found: &mut Vec<u64>,
     ) -> Result<(), StoreError> {
-        for generation in self.generations.iter().rev() {
+        for generation in &self.generations {
             if !generation.keys.may_contain(key) {
                 continue;
             }
-            for block in generation.blocks.iter().rev() {
+            for block in &generation.blocks {
                 if block.span.last >= self.live_from && block.filter.may_contain(key) {
                     KEYS.find(connection, block.span.block, key, |order| found.push(order))?;
                 }

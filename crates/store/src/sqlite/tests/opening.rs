@@ -32,6 +32,7 @@ fn what_was_answered_survives_a_power_failure() {
     let durability = durability.unwrap().expect("an append is not synced yet");
     durability.sync().unwrap();
     assert_eq!(store.pragma::<i64>("wal_autocheckpoint"), 0);
+    assert_eq!(store.pragma::<i64>("cache_size"), -65_536);
     assert_eq!(store.pragma::<u32>("user_version"), VERSION);
 }
 
