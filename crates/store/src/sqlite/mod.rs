@@ -136,9 +136,8 @@ fn open_at(
     connection
         .pragma_update(None, "wal_autocheckpoint", 0)
         .map_err(sqlite)?;
-    // What is read once, at the start, need not stay.
     connection
-        .pragma_update(None, "cache_size", STARTING_CACHE)
+        .pragma_update(None, "cache_size", CACHE)
         .map_err(sqlite)?;
     prepare_once(&connection).map_err(sqlite)?;
     let found = schema::version(&connection).map_err(sqlite)?;
@@ -150,6 +149,10 @@ fn open_at(
         });
     }
     schema::migrate(&connection, found).map_err(sqlite)?;
+    // What is read once, at the start, need not stay. The store sets it back.
+    connection
+        .pragma_update(None, "cache_size", STARTING_CACHE)
+        .map_err(sqlite)?;
     checkpoint::lay_out_log(&connection, &file, pace).map_err(io)?;
     sync_directory(directory).map_err(io)?;
     let checkpointer = checkpoint::Checkpointer::start(&file, pace).map_err(io)?;

@@ -163,9 +163,9 @@ impl World {
         for order in loaded.keys.values() {
             prop_assert_eq!(&loaded.orders[order], &self.script.orders[order]);
         }
-        for who in 1..CUSTOMERS.len() {
+        for (who, name) in CUSTOMERS.iter().enumerate().skip(1) {
             let held = u32::try_from(self.live().filter(|(_, of, ..)| *of == who).count()).unwrap();
-            let said = loaded.key_holders.get(&customer(CUSTOMERS[who]));
+            let said = loaded.key_holders.get(&customer(name));
             let said = said.copied().unwrap_or(0);
             prop_assert!(
                 said >= held,
