@@ -1,9 +1,8 @@
 //! The look-ups of a store: filled at the start, asked by a batch, written with its commit.
 
 use commerce::{CustomerHash, Millis, ProductId};
-use engine::Entry;
-use engine::KeyHash;
 use engine::ports::{Changes, Loaded, StoreError, Touch};
+use engine::{Entry, KeyHash};
 use rusqlite::{Connection, params};
 
 use super::super::{auctions, read};
@@ -130,9 +129,9 @@ impl LookUps {
             let fresh = self.fresh.held_by(customer);
             let mut sealed = self.sealed.at_most(customer.0);
             let coming = u32::try_from(same.len()).unwrap_or(u32::MAX);
-            // The last of those who ask must still find less than the limit.
+            // The last key that the customer brings must still find less than the limit.
             let reaches = fresh.saturating_add(sealed).saturating_add(coming);
-            if sealed > 0 && reaches > touch.keys_per_customer {
+            if sealed > 0 && reaches >= touch.keys_per_customer {
                 sealed = self.sealed.exactly(connection, customer.0)?;
             }
             if fresh + sealed > 0 {

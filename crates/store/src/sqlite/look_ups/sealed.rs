@@ -29,7 +29,7 @@ pub struct BlockSizes {
     pub generation_keys: usize,
     /// Lines of 64 counters in a sketch.
     pub sketch_lines: usize,
-    /// Counts of single customers that are remembered; see [`Exact`].
+    /// Counts that are remembered, of single customers in single blocks.
     pub counts_max: usize,
 }
 
@@ -41,7 +41,7 @@ impl Default for BlockSizes {
             // 64 blocks: filter 2 MiB, sketch 1 MiB.
             generation_keys: 1_048_576,
             sketch_lines: 16_384,
-            // 1 or 2 MiB.
+            // A few MiB at most.
             counts_max: 32_768,
         }
     }

@@ -384,3 +384,37 @@ fn a_start_reads_the_blocks_only_to_count_units() {
     let text = error.unwrap_err().to_string();
     assert!(text.contains("a block of look-ups is not a blob"), "{text}");
 }
+
+#[test]
+fn blocks_that_expire_together_are_let_go_a_bounded_number_at_a_time() {
+    let directory = TempDir::new().unwrap();
+    let sizes = BlockSizes { rows: 1, ..ROOMY };
+    let mut store = store_in(directory.path(), sizes);
+    let mut script = Script::new();
+    script.product(new_product(1, "A"));
+    for number in 0..100 {
+        ordered(&mut script, CUSTOMERS[0], number);
+        store.commit(&std::mem::take(&mut script.changes)).unwrap();
+    }
+    script.at += 1_000_000;
+    ordered(&mut script, CUSTOMERS[0], 100);
+    store.commit(&std::mem::take(&mut script.changes)).unwrap();
+    let full = store.heap_bytes().0;
+    // Whatever is let go, only one key is live.
+    let mut bytes = Vec::new();
+    for round in 1..4 {
+        let touch = Touch {
+            keys: vec![key(0, 0)],
+            key_holders: vec![customer(CUSTOMERS[0])],
+            keys_since: script.at - 100_000 + 1_000 * round,
+            ..Touch::default()
+        };
+        let loaded = store.load(&touch).unwrap();
+        assert!(loaded.keys.is_empty());
+        assert_eq!(loaded.key_holders[&customer(CUSTOMERS[0])], 1);
+        bytes.push(store.heap_bytes().0);
+    }
+    assert!(full > bytes[0], "{full} {bytes:?}");
+    assert!(bytes[0] > bytes[1], "{bytes:?}");
+    assert_eq!(bytes[1], bytes[2]);
+}
