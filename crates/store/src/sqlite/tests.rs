@@ -7,6 +7,7 @@ mod key_pages;
 mod look_ups;
 mod opening;
 mod sealed_keys;
+mod sealed_model;
 mod vintages;
 
 use std::cell::{Cell, RefCell};

@@ -8,6 +8,11 @@ use super::filter::{Filter, spread};
 use super::sketch::Sketch;
 
 proptest! {
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
     /// Whatever the numbers look like, and however many there are for the room.
     #[test]
     fn a_filter_never_denies_what_was_put_in(
