@@ -33,8 +33,11 @@ pub struct Touch {
     /// product that rejects is always loaded: it is empty but for deferred orders.
     pub heads: Vec<Sku>,
     pub keys: Vec<KeyHash>,
-    /// How many live keys these customers have.
+    /// How many live keys these customers have, once for each key that they bring.
     pub key_holders: Vec<CustomerHash>,
+    /// The number of live keys that a customer may have. What a store says that a customer has may
+    /// be too much, as long as it does not exceed this with the keys that the customer brings.
+    pub keys_per_customer: u32,
     /// Units bought, only counted for products with a purchase limit.
     pub bought: Vec<(Sku, CustomerHash)>,
     pub orders: Vec<u64>,
@@ -298,7 +301,7 @@ pub struct Loaded {
     pub bids: HashMap<u64, BidRecord>,
     /// Only the keys that are known: the order or bid they made, which is loaded too.
     pub keys: HashMap<KeyHash, u64>,
-    /// Only customers who hold any.
+    /// Only customers who may hold any. Exact where it counts; see [`Touch::keys_per_customer`].
     pub key_holders: HashMap<CustomerHash, u32>,
     pub bought: HashMap<(Sku, CustomerHash), u64>,
     pub orders: HashMap<u64, OrderRecord>,

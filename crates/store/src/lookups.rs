@@ -1,13 +1,14 @@
-//! What a single writer keeps in memory so that the hot path needs no index: which idempotency
-//! keys are known, how many live keys a customer holds, and how many units of a limited product
-//! a customer has.
+//! What a single writer keeps in memory so that the hot path needs no index: the idempotency keys
+//! of the orders that came last, how many of those a customer holds, and how many units of a limited
+//! product a customer has.
 //!
 //! ```text
 //! ring:  | key hash 8 | customer 8 | entry 8 |  oldest first, 24 bytes a key
 //! table: position in the ring, by key hash      about 9 bytes a key
 //! ```
 //! A key hash is the first half of the stored fingerprint; a hit is confirmed by reading the
-//! order or bid it points to, so two keys that share a half are told apart.
+//! order or bid it points to, so two keys that share a half are told apart. Whoever holds this
+//! bounds how many keys come in; older ones are elsewhere.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -22,7 +23,7 @@ struct Held {
     order: u64,
 }
 
-/// The live keys, oldest first.
+/// Live keys, oldest first.
 #[derive(Default)]
 pub(crate) struct Keys {
     ring: VecDeque<Held>,
@@ -83,6 +84,14 @@ impl Keys {
         }
     }
 
+    /// Forgets all keys, and keeps the room they took.
+    pub(crate) fn clear(&mut self) {
+        self.ring.clear();
+        self.gone = 0;
+        self.table.clear();
+        self.holders.clear();
+    }
+
     fn forget_first(&mut self) {
         let Some(held) = self.ring.front().copied() else {
             return;
@@ -111,6 +120,10 @@ pub(crate) struct Bought {
 impl Bought {
     pub(crate) fn is_counted(&self, product: ProductId) -> bool {
         self.units.contains_key(&product)
+    }
+
+    pub(crate) fn counts_any(&self) -> bool {
+        !self.units.is_empty()
     }
 
     pub(crate) fn count(&mut self, product: ProductId) {

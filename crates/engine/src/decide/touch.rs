@@ -16,6 +16,7 @@ pub(crate) fn touch<'a>(
 ) -> Touch {
     let mut touch = Touch {
         now,
+        keys_per_customer: limits.keys_per_customer,
         keys_since: now
             - Millis::try_from(limits.key_retention.as_millis()).expect("a retention in range"),
         ..Touch::default()

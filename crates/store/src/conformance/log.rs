@@ -30,6 +30,7 @@ pub(crate) fn an_empty_store_has_nothing(harness: &dyn Harness) {
                     ..TopicTouch::default()
                 }],
                 subscriptions: vec!["s".to_owned()],
+                keys_per_customer: 1,
                 keys_since: START - 1_000,
                 now: START,
             },

@@ -6,8 +6,8 @@
 //!   and written while the disk works on this one;
 //! - one process writes: a lock file, held by the kernel, keeps a second one out;
 //! - the hot path only appends: one row of `log` an order, by rising integer key. The look-ups
-//!   that a decision needs live in memory (`lookups.rs`) and are kept in compact blocks of
-//!   [`BLOCK_ROWS`], so that a start reads blocks and not orders.
+//!   that a decision needs are kept in compact blocks, the last of them in memory, of the others
+//!   only filters (`look_ups`), so that memory hardly grows and a start reads blocks, not orders.
 //!
 //! Checkpoints of the write-ahead log are made by a thread of their own, so that a commit
 //! seldom waits for one.
@@ -15,7 +15,7 @@
 mod auctions;
 mod checkpoint;
 mod durability;
-mod lookup_rows;
+mod look_ups;
 mod mailbox;
 mod read;
 mod reader;
@@ -38,11 +38,22 @@ use self::checkpoint::Pace;
 use self::durability::LogSync;
 use self::write::SqliteStore;
 
+#[doc(hidden)]
+pub use look_ups::BlockSizes;
 pub use reader::SqliteReader;
 pub use schema::VERSION;
 
 const FILE: &str = "firstcome.db";
 const LOCK: &str = "firstcome.lock";
+
+/// Pages that the writer keeps in memory while an older store becomes a newer one: 64 MiB; negative
+/// means kibibytes.
+const UPGRADE_CACHE: i64 = -65_536;
+/// While it reads, once, what it needs to start.
+const STARTING_CACHE: i64 = -4_096;
+/// And then. What is written is nearly all at the end of the log: pages that are used again soon are in the
+/// processor's cache as well, and a large cache of them only takes long to fill.
+const CACHE: i64 = -8_192;
 
 /// Why a store cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -79,14 +90,27 @@ pub enum OpenError {
 /// # Errors
 /// See [`OpenError`]; each names the directory and what to do.
 pub fn open(directory: &Path) -> Result<Opened, OpenError> {
-    let (store, reader) = open_at(directory, Pace::default())?;
+    open_sized(directory, BlockSizes::default())
+}
+
+/// As [`open`], with blocks of look-ups of other sizes: for tests that fill many of them.
+///
+/// # Errors
+/// See [`OpenError`].
+#[doc(hidden)]
+pub fn open_sized(directory: &Path, sizes: BlockSizes) -> Result<Opened, OpenError> {
+    let (store, reader) = open_at(directory, Pace::default(), sizes)?;
     Ok(Opened {
         store: Box::new(store),
         reader: Arc::new(reader),
     })
 }
 
-fn open_at(directory: &Path, pace: Pace) -> Result<(SqliteStore, SqliteReader), OpenError> {
+fn open_at(
+    directory: &Path,
+    pace: Pace,
+    sizes: BlockSizes,
+) -> Result<(SqliteStore, SqliteReader), OpenError> {
     let shown = directory.display().to_string();
     let io = |source| OpenError::Io {
         path: shown.clone(),
@@ -116,11 +140,8 @@ fn open_at(directory: &Path, pace: Pace) -> Result<(SqliteStore, SqliteReader), 
     connection
         .pragma_update(None, "wal_autocheckpoint", 0)
         .map_err(sqlite)?;
-    // 8 MiB; negative means kibibytes. What is written is nearly all at the end of the log: pages
-    // that are used again soon are in the processor's cache as well, and a large cache only takes
-    // long to fill.
     connection
-        .pragma_update(None, "cache_size", -8_192)
+        .pragma_update(None, "cache_size", UPGRADE_CACHE)
         .map_err(sqlite)?;
     prepare_once(&connection).map_err(sqlite)?;
     let found = schema::version(&connection).map_err(sqlite)?;
@@ -132,15 +153,21 @@ fn open_at(directory: &Path, pace: Pace) -> Result<(SqliteStore, SqliteReader), 
         });
     }
     schema::migrate(&connection, found).map_err(sqlite)?;
+    // What is read once, at the start, need not stay. The store sets it back.
+    connection
+        .pragma_update(None, "cache_size", STARTING_CACHE)
+        .map_err(sqlite)?;
     checkpoint::lay_out_log(&connection, &file, pace).map_err(io)?;
     sync_directory(directory).map_err(io)?;
     let checkpointer = checkpoint::Checkpointer::start(&file, pace).map_err(io)?;
-    let store = SqliteStore::new(connection, lock, checkpointer, LogSync::new(&file)).map_err(
-        |source| OpenError::Store {
-            path: shown.clone(),
-            source,
-        },
-    )?;
+    let durability = LogSync::new(&file);
+    let store =
+        SqliteStore::new(connection, lock, checkpointer, durability, sizes).map_err(|source| {
+            OpenError::Store {
+                path: shown.clone(),
+                source,
+            }
+        })?;
     Ok((store, SqliteReader::new(file)))
 }
 

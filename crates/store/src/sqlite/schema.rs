@@ -17,17 +17,20 @@
 //! auctions       seq -> an auction, JSON with its version in `auction.v`
 //! bids_waiting   (auction, bid) -> deferred bids without a verdict
 //! bid_changes    what became of a bid after its first row
-//! lookups        blocks of what the writer keeps in memory
+//! lookups        blocks of what a decision looks up by a key or a customer
+//! key_pages, holder_pages  (block, first in it, page) -> the idempotency keys of a block, sorted
 //! meta           the relay's cursor, the last probe
 //! ```
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+use super::look_ups;
 
 /// The version this program writes.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// One script for each version, never edited once released.
-const MIGRATIONS: [&str; VERSION as usize] = [V1, V2, V3, V4];
+const MIGRATIONS: [&str; VERSION as usize] = [V1, V2, V3, V4, V5];
 
 const V1: &str = "
 CREATE TABLE log (
@@ -283,6 +286,24 @@ WHERE log.kind IN (60, 61, 62) AND log.subject = log.seq;
 /// Entries about parcels: older programs do not know their kinds and must not open the store.
 const V4: &str = "";
 
+/// Idempotency keys on disk, sorted by block. [`fill`] puts those of older blocks there.
+const V5: &str = "
+CREATE TABLE key_pages (
+    block INTEGER NOT NULL,
+    first_key INTEGER NOT NULL,
+    page INTEGER NOT NULL,
+    entries BLOB NOT NULL,
+    PRIMARY KEY (block, first_key, page)
+);
+CREATE TABLE holder_pages (
+    block INTEGER NOT NULL,
+    first_customer INTEGER NOT NULL,
+    page INTEGER NOT NULL,
+    entries BLOB NOT NULL,
+    PRIMARY KEY (block, first_customer, page)
+);
+";
+
 /// For those who may only read a store that is older than version 3: what it does not have yet, as
 /// if it were there and empty.
 pub(super) const READ_BEFORE_V3: &str = "
@@ -302,9 +323,19 @@ pub(super) fn version(connection: &Connection) -> Result<u32, rusqlite::Error> {
 /// Brings a store from `found` to [`VERSION`], one transaction for each step.
 pub(super) fn migrate(connection: &Connection, found: u32) -> Result<(), rusqlite::Error> {
     for (version, script) in (1..).zip(MIGRATIONS).skip(found as usize) {
-        connection.execute_batch(&format!(
-            "BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {version};\nCOMMIT;"
-        ))?;
+        let step = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
+        step.execute_batch(script)?;
+        fill(&step, version)?;
+        step.pragma_update(None, "user_version", version)?;
+        step.commit()?;
+    }
+    Ok(())
+}
+
+/// What no script can do.
+fn fill(connection: &Connection, version: u32) -> Result<(), rusqlite::Error> {
+    if version == 5 {
+        look_ups::write_missing(connection)?;
     }
     Ok(())
 }

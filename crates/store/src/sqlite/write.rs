@@ -9,25 +9,16 @@ use std::sync::atomic::Ordering;
 use commerce::{
     DRAIN_MAX, Email, Hash, Line, LineId, Millis, Product, ProductId, Sku, WhenSoldOut,
 };
-use engine::Entry;
 use engine::ports::{Changes, Cursors, Durability, Loaded, Store, StoreError, Touch};
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 
 use super::checkpoint::{Checkpointer, restart_log};
 use super::durability::LogSync;
-use super::lookup_rows::{ROW_BYTES, Row, apply, count};
+use super::look_ups::{BlockSizes, LookUps};
 use super::write_auctions::Auctions;
 use super::write_mailbox::Mailbox;
 use super::write_rows::{put_meta, write_entries, write_lines};
-use super::{auctions, read};
-use crate::lookups::{Bought, Keys, half};
-
-/// Look-ups are written in blocks of this many.
-pub(super) const BLOCK_ROWS: usize = 16_384;
-
-/// How often keys that are too old are forgotten. Until then they are not found either, but
-/// they count among those that a customer holds.
-const FORGET_EVERY_MS: Millis = 1_000;
+use super::{CACHE, read};
 
 pub(super) struct SqliteStore {
     connection: Connection,
@@ -41,18 +32,9 @@ pub(super) struct SqliteStore {
     skus: HashMap<ProductId, Sku>,
     auctions: Auctions,
     mailbox: Mailbox,
-    keys: Keys,
-    bought: Bought,
-    /// Look-ups that are not in a block yet.
-    open_block: Vec<u8>,
-    /// Keys older than this have been forgotten.
-    forgot_before: Option<Millis>,
+    look_ups: LookUps,
     /// Held as long as the store is open, and let go last.
     _lock: File,
-}
-
-fn failed(what: &'static str) -> impl Fn(rusqlite::Error) -> StoreError {
-    move |source| StoreError::new(what, source)
 }
 
 impl SqliteStore {
@@ -61,6 +43,7 @@ impl SqliteStore {
         lock: File,
         checkpointer: Checkpointer,
         durability: LogSync,
+        sizes: BlockSizes,
     ) -> Result<Self, StoreError> {
         let mut store = Self {
             last_seq: 0,
@@ -71,17 +54,20 @@ impl SqliteStore {
             skus: HashMap::new(),
             auctions: Auctions::default(),
             mailbox: Mailbox::default(),
-            keys: Keys::default(),
-            bought: Bought::default(),
-            open_block: Vec::new(),
-            forgot_before: None,
+            look_ups: LookUps::new(sizes),
             connection,
             checkpointer,
             durability: Arc::new(durability),
             _lock: lock,
         };
         store.read_small_tables()?;
-        store.read_lookups()?;
+        let has_limit = |product: &&Product| product.purchase_limit.is_some();
+        let limited = store.products.values().filter(has_limit);
+        store.look_ups = LookUps::read(&store.connection, limited.map(|p| p.id), sizes)?;
+        store
+            .connection
+            .pragma_update(None, "cache_size", CACHE)
+            .map_err(|source| StoreError::new("cannot set the size of the cache", source))?;
         Ok(store)
     }
 
@@ -91,6 +77,12 @@ impl SqliteStore {
         self.connection
             .pragma_query_value(None, name, |row| row.get(0))
             .expect("the setting has this type")
+    }
+
+    /// What the sealed keys take in memory; see [`LookUps::heap_bytes`].
+    #[cfg(test)]
+    pub(super) fn heap_bytes(&self) -> (usize, usize) {
+        self.look_ups.heap_bytes()
     }
 
     fn read_small_tables(&mut self) -> Result<(), StoreError> {
@@ -103,78 +95,10 @@ impl SqliteStore {
         self.relayed = read::relayed(connection)?;
         for product in read::products(connection, None, usize::MAX >> 1)? {
             self.skus.insert(product.id, product.sku.clone());
-            if product.purchase_limit.is_some() {
-                self.bought.count(product.id);
-            }
             self.products.insert(product.sku.clone(), product);
         }
         self.auctions = Auctions::read(connection)?;
         self.mailbox = Mailbox::read(connection)?;
-        Ok(())
-    }
-
-    /// Blocks first, then the entries that are younger than the last block.
-    fn read_lookups(&mut self) -> Result<(), StoreError> {
-        let error = failed("cannot read the look-ups");
-        let mut last = 0;
-        {
-            let mut statement = self
-                .connection
-                .prepare("SELECT last_seq, entries FROM lookups ORDER BY last_seq")
-                .map_err(&error)?;
-            let mut rows = statement.query([]).map_err(&error)?;
-            while let Some(row) = rows.next().map_err(&error)? {
-                last = read::u64_at(row, 0).map_err(&error)?;
-                let bytes = row.get_ref(1).map_err(&error)?;
-                let bytes = bytes
-                    .as_blob()
-                    .map_err(|e| StoreError::new("a block of look-ups is not a blob", e))?;
-                for chunk in bytes.chunks_exact(ROW_BYTES) {
-                    apply(&mut self.keys, &mut self.bought, &Row::read(chunk));
-                }
-            }
-        }
-        loop {
-            let page = read::entries(&self.connection, last, BLOCK_ROWS)?;
-            let Some(newest) = page.last() else {
-                return Ok(());
-            };
-            last = newest.seq;
-            for entry in &page {
-                self.look_up(entry);
-            }
-        }
-    }
-
-    fn look_up(&mut self, entry: &Entry) {
-        if let Some(row) = Row::of(entry) {
-            row.write(&mut self.open_block);
-            apply(&mut self.keys, &mut self.bought, &row);
-        }
-    }
-
-    /// A product got its first purchase limit: what its customers have so far is counted once.
-    fn count_bought(&mut self, product: ProductId) -> Result<(), StoreError> {
-        let error = failed("cannot read the look-ups");
-        self.bought.count(product);
-        let mut statement = self
-            .connection
-            .prepare("SELECT entries FROM lookups ORDER BY last_seq")
-            .map_err(&error)?;
-        let mut rows = statement.query([]).map_err(&error)?;
-        let mut count_rows = |bytes: &[u8]| {
-            for chunk in bytes.chunks_exact(ROW_BYTES) {
-                let row = Row::read(chunk);
-                if row.product == product {
-                    count(&mut self.bought, &row);
-                }
-            }
-        };
-        while let Some(row) = rows.next().map_err(&error)? {
-            let bytes: Vec<u8> = row.get(0).map_err(&error)?;
-            count_rows(&bytes);
-        }
-        count_rows(&self.open_block);
         Ok(())
     }
 
@@ -189,49 +113,6 @@ impl SqliteStore {
             Vec::new()
         };
         Ok(Some(Line::new(product.clone(), VecDeque::from(waiting))))
-    }
-
-    fn forget_keys(&mut self, since: Millis) -> Result<(), StoreError> {
-        let due = self
-            .forgot_before
-            .is_none_or(|before| since - before >= FORGET_EVERY_MS);
-        if due {
-            let first = read::first_since(&self.connection, since, self.last_seq)?;
-            self.keys.forget_before(first);
-            self.forgot_before = Some(since);
-        }
-        Ok(())
-    }
-
-    fn load_keys(&mut self, loaded: &mut Loaded, touch: &Touch) -> Result<(), StoreError> {
-        self.forget_keys(touch.keys_since)?;
-        for key in &touch.keys {
-            let candidates: Vec<u64> = self.keys.candidates(half(*key)).collect();
-            for first in candidates {
-                let Some(entry) = read::entry(&self.connection, first)? else {
-                    continue;
-                };
-                // Half of the fingerprint matched; the row has all of it, and its time.
-                let found = entry.buyer.as_ref().and_then(|buyer| buyer.key);
-                if found != Some(*key) || entry.at < touch.keys_since {
-                    continue;
-                }
-                if let Some(order) = read::order_of(&self.connection, &entry)? {
-                    loaded.keys.insert(*key, first);
-                    loaded.orders.insert(first, order);
-                } else if let Some(bid) = auctions::bid_of(&self.connection, &entry)? {
-                    loaded.keys.insert(*key, first);
-                    loaded.bids.insert(first, bid);
-                }
-            }
-        }
-        for customer in &touch.key_holders {
-            let held = self.keys.held_by(*customer);
-            if held > 0 {
-                loaded.key_holders.insert(*customer, held);
-            }
-        }
-        Ok(())
     }
 
     fn write(&mut self, changes: &Changes) -> Result<(), rusqlite::Error> {
@@ -256,26 +137,9 @@ impl SqliteStore {
         if let Some(at) = changes.probe {
             put_meta(connection, "probe", at)?;
         }
-        for counted in &changes.counted {
-            let row = Row::from(counted);
-            row.write(&mut self.open_block);
-            apply(&mut self.keys, &mut self.bought, &row);
-        }
-        if self.open_block.len() >= BLOCK_ROWS * ROW_BYTES
-            && let Some(newest) = changes.entries.last()
-        {
-            connection
-                .prepare_cached(
-                    "INSERT INTO lookups (last_seq, newest_at, entries) VALUES (?1, ?2, ?3)",
-                )?
-                .execute(params![
-                    read::stored(newest.seq),
-                    newest.at,
-                    self.open_block
-                ])?;
-            self.open_block.clear();
-        }
-        self.connection.prepare_cached("COMMIT")?.execute([])?;
+        let written = self.look_ups.write(connection, changes)?;
+        connection.prepare_cached("COMMIT")?.execute([])?;
+        self.look_ups.remember(written);
         Ok(())
     }
 
@@ -319,7 +183,7 @@ impl Store for SqliteStore {
                 loaded.products.insert(sku.clone(), line);
             }
         }
-        self.load_keys(&mut loaded, touch)?;
+        self.look_ups.load(&self.connection, &mut loaded, touch)?;
         for (sku, customer) in &touch.bought {
             let Some(product) = self.products.get(sku) else {
                 continue;
@@ -327,11 +191,8 @@ impl Store for SqliteStore {
             if product.purchase_limit.is_none() {
                 continue;
             }
-            let id = product.id;
-            if !self.bought.is_counted(id) {
-                self.count_bought(id)?;
-            }
-            let units = self.bought.of(id, *customer);
+            let (connection, id) = (&self.connection, product.id);
+            let units = self.look_ups.bought(connection, id, *customer)?;
             loaded.bought.insert((sku.clone(), *customer), units);
         }
         for seq in &touch.orders {
@@ -346,9 +207,9 @@ impl Store for SqliteStore {
                 with_head.insert(order.sku.clone());
                 loaded.products.insert(order.sku.clone(), line);
             }
-            if self.bought.is_counted(order.product) {
-                let customer = Email::from_stored(&order.customer).customer();
-                let units = self.bought.of(order.product, customer);
+            let customer = Email::from_stored(&order.customer).customer();
+            let look_ups = &self.look_ups;
+            if let Some(units) = look_ups.bought_if_counted(order.product, customer) {
                 loaded.bought.insert((order.sku.clone(), customer), units);
             }
             loaded.orders.insert(*seq, order);

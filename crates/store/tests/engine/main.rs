@@ -31,6 +31,8 @@ mod rig;
 #[cfg(test)]
 mod sale;
 #[cfg(test)]
+mod sealed;
+#[cfg(test)]
 mod topics;
 #[cfg(test)]
 mod traffic;

@@ -21,7 +21,7 @@ use engine::{
 };
 use messaging::QueueConfig;
 use store::memory::Memory;
-use store::sqlite;
+use store::sqlite::{self, BlockSizes};
 use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -236,6 +236,8 @@ impl Drop for Steered {
 pub(crate) enum Place {
     Memory(Memory),
     Disk(TempDir),
+    /// On disk, with blocks of look-ups that are full after a few.
+    Blocks(TempDir, BlockSizes),
 }
 
 impl Place {
@@ -247,6 +249,10 @@ impl Place {
         Self::Disk(TempDir::new().unwrap())
     }
 
+    pub(crate) fn blocks(sizes: BlockSizes) -> Self {
+        Self::Blocks(TempDir::new().unwrap(), sizes)
+    }
+
     pub(crate) fn both() -> [Self; 2] {
         [Self::memory(), Self::disk()]
     }
@@ -255,6 +261,7 @@ impl Place {
         match self {
             Self::Memory(memory) => memory.open(),
             Self::Disk(directory) => sqlite::open(directory.path()).unwrap(),
+            Self::Blocks(directory, sizes) => sqlite::open_sized(directory.path(), *sizes).unwrap(),
         }
     }
 }

@@ -15,6 +15,7 @@ use proptest::prelude::*;
 use self::model::{Expected, Model};
 use self::steps::{Act, Step};
 use crate::rig::{Answer, Fail, Place, Rig, runtime};
+use crate::sealed::CROWDED;
 
 const LIMITS: fn() -> Limits = || Limits {
     key_retention: Duration::from_secs(10),
@@ -328,5 +329,13 @@ proptest! {
                 assert_eq!(without_chance(disk), without_chance(memory));
             }
         });
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(40))]
+    #[test]
+    fn a_sale_goes_by_the_rules_when_its_keys_are_sealed(acts in steps::acts(30)) {
+        runtime().block_on(run(Place::blocks(CROWDED), &acts));
     }
 }

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::super::checkpoint::Pace;
-use super::super::{FILE, open_at};
+use super::super::{BlockSizes, FILE, open_at};
 use crate::conformance::script::{START, Script, message, queue};
 
 /// Looks all the time, and finds a log of 32 pages too long.
@@ -39,7 +39,7 @@ fn log_bytes(directory: &TempDir) -> u64 {
 #[test]
 fn the_log_stays_short_while_it_is_written() {
     let directory = TempDir::new().unwrap();
-    let (mut store, _) = open_at(directory.path(), EAGER).unwrap();
+    let (mut store, _) = open_at(directory.path(), EAGER, BlockSizes::default()).unwrap();
     let mut written = 0;
     for n in 1..=400 {
         store.commit(&some_changes(n)).unwrap();
@@ -69,14 +69,14 @@ fn a_log_that_was_laid_out_holds_what_was_written_and_no_more() {
         ..EAGER
     };
     let directory = TempDir::new().unwrap();
-    let (mut store, _) = open_at(directory.path(), laid_out).unwrap();
+    let (mut store, _) = open_at(directory.path(), laid_out, BlockSizes::default()).unwrap();
     assert_eq!(
         log_bytes(&directory),
         4 << 20,
         "zeros, before the first commit"
     );
     let newest = |directory: &TempDir| -> Option<u32> {
-        let (_store, _) = open_at(directory.path(), laid_out).unwrap();
+        let (_store, _) = open_at(directory.path(), laid_out, BlockSizes::default()).unwrap();
         let shell = Connection::open(directory.path().join(FILE)).unwrap();
         let newest = "SELECT max(key & 0xffffffffff) FROM messages";
         shell.query_row(newest, [], |row| row.get(0)).unwrap()
@@ -96,14 +96,14 @@ fn a_log_that_was_laid_out_holds_what_was_written_and_no_more() {
     }
     // Orderly: opened again, it is laid out anew.
     drop(store);
-    let (_store, _) = open_at(directory.path(), laid_out).unwrap();
+    let (_store, _) = open_at(directory.path(), laid_out, BlockSizes::default()).unwrap();
     assert_eq!(log_bytes(&directory), 4 << 20);
 }
 
 #[test]
 fn a_reader_that_stays_holds_up_the_log_and_not_the_commits() {
     let directory = TempDir::new().unwrap();
-    let (mut store, _) = open_at(directory.path(), EAGER).unwrap();
+    let (mut store, _) = open_at(directory.path(), EAGER, BlockSizes::default()).unwrap();
     store.commit(&some_changes(1)).unwrap();
     let shell = Connection::open(directory.path().join(FILE)).unwrap();
     let snapshot = shell.unchecked_transaction().unwrap();

@@ -6,7 +6,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::super::checkpoint::Pace;
-use super::super::{FILE, open_at};
+use super::super::{BlockSizes, FILE, open_at};
 use crate::conformance::mail::{dedup_entry, fifo_queue, grouped, held};
 use crate::conformance::script::{START, Script, message, queue};
 
@@ -21,7 +21,7 @@ const TABLES: [&str; 5] = [
 #[test]
 fn swept_tables_hold_what_can_still_be_found() {
     let directory = TempDir::new().unwrap();
-    let (mut store, _) = open_at(directory.path(), Pace::default()).unwrap();
+    let (mut store, _) = open_at(directory.path(), Pace::default(), BlockSizes::default()).unwrap();
     let shell = Connection::open(directory.path().join(FILE)).unwrap();
     let rows = || {
         TABLES.map(|table| -> u32 {

@@ -8,12 +8,12 @@ use engine::ports::{Opened, Touch};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use super::super::write::BLOCK_ROWS;
 use super::super::{FILE, open};
 use super::copy_as_killed;
 use crate::conformance::lots::Bade;
 use crate::conformance::script::{Ordered, START, Script, customer, key, new_product, sku};
 
+const BLOCK_ROWS: usize = 16_384;
 const BATCH: u64 = 512;
 /// Past the end of the first block by some.
 const ORDERS: u64 = BLOCK_ROWS as u64 + 1_000;

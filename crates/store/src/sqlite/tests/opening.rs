@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::super::checkpoint::Pace;
-use super::super::{FILE, LOCK, OpenError, VERSION, open, open_at, open_reader, read};
+use super::super::{BlockSizes, FILE, LOCK, OpenError, VERSION, open, open_at, open_reader, read};
 use crate::conformance::script::{Ordered, Script, new_product, sku};
 
 fn refusal<T>(result: Result<T, OpenError>) -> OpenError {
@@ -21,7 +21,7 @@ fn refusal<T>(result: Result<T, OpenError>) -> OpenError {
 #[test]
 fn what_was_answered_survives_a_power_failure() {
     let directory = TempDir::new().unwrap();
-    let (mut store, _) = open_at(directory.path(), Pace::default()).unwrap();
+    let (mut store, _) = open_at(directory.path(), Pace::default(), BlockSizes::default()).unwrap();
     assert_eq!(store.pragma::<String>("journal_mode"), "wal");
     // 1 is NORMAL: the log is synced before a checkpoint, and otherwise by whoever appended.
     assert_eq!(store.pragma::<i64>("synchronous"), 1);
@@ -32,6 +32,7 @@ fn what_was_answered_survives_a_power_failure() {
     let durability = durability.unwrap().expect("an append is not synced yet");
     durability.sync().unwrap();
     assert_eq!(store.pragma::<i64>("wal_autocheckpoint"), 0);
+    assert_eq!(store.pragma::<i64>("cache_size"), -65_536);
     assert_eq!(store.pragma::<u32>("user_version"), VERSION);
 }
 

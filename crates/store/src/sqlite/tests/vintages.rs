@@ -14,14 +14,15 @@ use super::super::{FILE, VERSION, open, open_reader};
 use crate::conformance::script::{START, customer, sku, touch_queue};
 
 /// One for each version, as it was written then.
-const VINTAGES: [&str; VERSION as usize] = [
+pub(super) const VINTAGES: [&str; VERSION as usize] = [
     include_str!("v1.sql"),
     include_str!("v2.sql"),
     include_str!("v3.sql"),
     include_str!("v4.sql"),
+    include_str!("v5.sql"),
 ];
 
-fn store_of(script: &str) -> TempDir {
+pub(super) fn store_of(script: &str) -> TempDir {
     let directory = TempDir::new().unwrap();
     let shell = Connection::open(directory.path().join(FILE)).unwrap();
     shell.execute_batch(script).unwrap();

@@ -5,78 +5,94 @@ use commerce::auction::AuctionRefusal;
 use super::refusals::{auction_refusal, refusal, unknown};
 use super::*;
 use crate::rig::key;
+use crate::sealed::CROWDED;
+
+fn few() -> Limits {
+    Limits {
+        keys_per_customer: 4,
+        ..Limits::default()
+    }
+}
 
 #[test]
 fn a_key_gives_the_same_answer_and_takes_no_other_body() {
-    let few = Limits {
-        keys_per_customer: 4,
-        ..Limits::default()
-    };
-    on_both_with(few, async |rig| {
-        let auction = put_up(rig, terms()).await;
-        let keyed = |number, bid| PlaceBid {
-            key: Some(key(number)),
-            ..bid
-        };
-        let taken = placed(rig, keyed(1, bid(auction, "ada", 100))).await;
-        let too_low = placed(rig, keyed(2, bid(auction, "bob", 105))).await;
-        assert_eq!(too_low.status, BidStatus::Refused);
-        let waits = placed(rig, keyed(3, deferred(bid(auction, "bob", 110)))).await;
-        assert_eq!(waits.status, BidStatus::Pending);
-        for restarted in [false, true] {
-            if restarted {
-                rig.restart().await;
-            }
-            for (number, first) in [(1, &taken), (2, &too_low), (3, &waits)] {
-                // It is the same whatever else is asked for, and in which way.
-                for again in [
-                    bid(auction, "ada", 100),
-                    deferred(bid(auction, "eve", 100)),
-                    bid(unknown(auction)[0], "eve", 900),
-                ] {
-                    let reply = rig.done(place(keyed(number, again))).await;
-                    let Reply::Bid { bid, replay: true } = reply else {
-                        panic!("{reply:?}");
-                    };
-                    assert_eq!(*bid, now(rig, first.id));
-                }
-                let other = PlaceBid {
-                    body: BodyHash(2),
-                    ..keyed(number, bid(auction, "ada", 100))
-                };
-                assert_eq!(refusal(rig, place(other)).await, Refusal::KeyReused);
-            }
-            assert_eq!(now(rig, taken.id), taken);
-            assert_eq!(now(rig, too_low.id), too_low);
-            assert_eq!(now(rig, waits.id), waits);
-        }
-        // With its verdict it is answered by that.
-        placed(rig, bid(auction, "eve", 200)).await;
-        let reply = rig.done(place(keyed(3, bid(auction, "bob", 110)))).await;
-        let Reply::Bid { bid: decided, .. } = reply else {
-            panic!("{reply:?}");
-        };
-        assert_eq!(decided.status, BidStatus::Accepted);
-        assert_eq!((decided.id, decided.no), (waits.id, Some(2)));
-        assert_eq!(*decided, now(rig, waits.id));
+    on_both_with(few(), async |rig| keys_of_bids(rig).await);
+}
 
-        // What is refused at the door uses up no key; whoever holds too many gets no more.
-        for _ in 0..3 {
-            let own = keyed(4, bid(auction, "seller", 900));
-            let refused = auction_refusal(rig, place(own)).await;
-            assert_eq!(refused, AuctionRefusal::OwnLot);
-        }
-        for number in 5..8 {
-            placed(rig, keyed(number, bid(auction, "ada", 1))).await;
-        }
-        let one_more = keyed(8, bid(auction, "ada", 900));
-        let refused = refusal(rig, place(one_more.clone())).await;
-        assert_eq!(refused, Refusal::TooManyKeys { limit: 4 });
-        rig.restart().await;
-        let refused = refusal(rig, place(one_more)).await;
-        assert_eq!(refused, Refusal::TooManyKeys { limit: 4 });
-        placed(rig, bid(auction, "ada", 900)).await;
+#[test]
+fn so_does_one_that_was_sealed() {
+    runtime().block_on(async {
+        let mut rig = Rig::with_limits(Place::blocks(CROWDED), few());
+        with_queues(&rig).await;
+        keys_of_bids(&mut rig).await;
+        rig.audit_clean();
     });
+}
+
+async fn keys_of_bids(rig: &mut Rig) {
+    let auction = put_up(rig, terms()).await;
+    let keyed = |number, bid| PlaceBid {
+        key: Some(key(number)),
+        ..bid
+    };
+    let taken = placed(rig, keyed(1, bid(auction, "ada", 100))).await;
+    let too_low = placed(rig, keyed(2, bid(auction, "bob", 105))).await;
+    assert_eq!(too_low.status, BidStatus::Refused);
+    let waits = placed(rig, keyed(3, deferred(bid(auction, "bob", 110)))).await;
+    assert_eq!(waits.status, BidStatus::Pending);
+    for restarted in [false, true] {
+        if restarted {
+            rig.restart().await;
+        }
+        for (number, first) in [(1, &taken), (2, &too_low), (3, &waits)] {
+            // It is the same whatever else is asked for, and in which way.
+            for again in [
+                bid(auction, "ada", 100),
+                deferred(bid(auction, "eve", 100)),
+                bid(unknown(auction)[0], "eve", 900),
+            ] {
+                let reply = rig.done(place(keyed(number, again))).await;
+                let Reply::Bid { bid, replay: true } = reply else {
+                    panic!("{reply:?}");
+                };
+                assert_eq!(*bid, now(rig, first.id));
+            }
+            let other = PlaceBid {
+                body: BodyHash(2),
+                ..keyed(number, bid(auction, "ada", 100))
+            };
+            assert_eq!(refusal(rig, place(other)).await, Refusal::KeyReused);
+        }
+        assert_eq!(now(rig, taken.id), taken);
+        assert_eq!(now(rig, too_low.id), too_low);
+        assert_eq!(now(rig, waits.id), waits);
+    }
+    // With its verdict it is answered by that.
+    placed(rig, bid(auction, "eve", 200)).await;
+    let reply = rig.done(place(keyed(3, bid(auction, "bob", 110)))).await;
+    let Reply::Bid { bid: decided, .. } = reply else {
+        panic!("{reply:?}");
+    };
+    assert_eq!(decided.status, BidStatus::Accepted);
+    assert_eq!((decided.id, decided.no), (waits.id, Some(2)));
+    assert_eq!(*decided, now(rig, waits.id));
+
+    // What is refused at the door uses up no key; whoever holds too many gets no more.
+    for _ in 0..3 {
+        let own = keyed(4, bid(auction, "seller", 900));
+        let refused = auction_refusal(rig, place(own)).await;
+        assert_eq!(refused, AuctionRefusal::OwnLot);
+    }
+    for number in 5..8 {
+        placed(rig, keyed(number, bid(auction, "ada", 1))).await;
+    }
+    let one_more = keyed(8, bid(auction, "ada", 900));
+    let refused = refusal(rig, place(one_more.clone())).await;
+    assert_eq!(refused, Refusal::TooManyKeys { limit: 4 });
+    rig.restart().await;
+    let refused = refusal(rig, place(one_more)).await;
+    assert_eq!(refused, Refusal::TooManyKeys { limit: 4 });
+    placed(rig, bid(auction, "ada", 900)).await;
 }
 
 #[test]

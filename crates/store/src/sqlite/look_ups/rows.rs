@@ -4,14 +4,14 @@ use commerce::{CustomerHash, ProductId};
 use engine::ports::Counted;
 use engine::{Entry, OrderStatus};
 
-use crate::lookups::{Bought, Keys, half};
+use crate::lookups::{Bought, half};
 
 /// One look-up as stored: order 8, key half 8 (0 for none), customer 8, product 4, units 4;
 /// little endian.
 pub(super) const ROW_BYTES: usize = 32;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Row {
+pub(super) struct LookUp {
     pub(super) order: u64,
     pub(super) key: u64,
     pub(super) customer: CustomerHash,
@@ -20,7 +20,7 @@ pub(super) struct Row {
     pub(super) delta: i32,
 }
 
-impl Row {
+impl LookUp {
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.order.to_le_bytes());
         out.extend_from_slice(&self.key.to_le_bytes());
@@ -78,7 +78,7 @@ impl Row {
     }
 }
 
-impl From<&Counted> for Row {
+impl From<&Counted> for LookUp {
     fn from(counted: &Counted) -> Self {
         Self {
             order: counted.order,
@@ -90,14 +90,7 @@ impl From<&Counted> for Row {
     }
 }
 
-pub(super) fn apply(keys: &mut Keys, bought: &mut Bought, row: &Row) {
-    if row.key != 0 {
-        keys.insert(row.key, row.customer, row.order);
-    }
-    count(bought, row);
-}
-
-pub(super) fn count(bought: &mut Bought, row: &Row) {
+pub(super) fn count(bought: &mut Bought, row: &LookUp) {
     if row.delta != 0 && bought.is_counted(row.product) {
         bought.add(row.product, row.customer, i64::from(row.delta));
     }
