@@ -4,7 +4,7 @@
 //! that come one after the other share it if the first of them waits a moment; when few are, the
 //! wait would only be time lost. So the sequencer begins a batch at once unless at least
 //! [`CROWD`] commands were in flight lately, and then waits until a third of them are there,
-//! at most [`WAIT_MAX`]. A third, so that while one part is synced and another is answered over
+//! for a fraction of a millisecond at most. A third, so that while one part is synced and another is answered over
 //! the network, the next comes together.
 //!
 //! What always holds here: nobody waits longer than [`WAIT_MAX`] for company; a lonely caller does
@@ -17,8 +17,12 @@ use std::time::{Duration, Instant};
 
 /// So many in flight are worth waiting for.
 const CROWD: u64 = 16;
-/// About as long as the sync takes that a larger batch saves.
-pub(crate) const WAIT_MAX: Duration = Duration::from_micros(200);
+/// About as long as the sync takes that a larger batch saves, for a crowd of up to
+/// [`LARGE_CROWD`]. A larger one waits for longer in any case, and more of them take longer to come:
+/// up to [`WAIT_MAX`].
+const WAIT: Duration = Duration::from_micros(200);
+const LARGE_CROWD: u64 = 100;
+pub(crate) const WAIT_MAX: Duration = Duration::from_micros(500);
 /// How often those who are about to send are let go first, as long as that brings anybody.
 const YIELDS: u32 = 2;
 
@@ -50,6 +54,13 @@ impl Crowd {
     /// How many a batch waits for, if for any.
     pub(crate) fn wanted(self) -> Option<u64> {
         self.is_there().then_some(self.0 / 3)
+    }
+
+    /// And how long.
+    pub(crate) fn patience(self) -> Duration {
+        let times = u32::try_from(self.0).unwrap_or(u32::MAX);
+        let each = WAIT / u32::try_from(LARGE_CROWD).unwrap_or(u32::MAX);
+        each.saturating_mul(times).clamp(WAIT, WAIT_MAX)
     }
 }
 
@@ -83,8 +94,8 @@ impl Company {
     }
 
     /// Sleeps until so many wait, or the time is over. Always called by the same thread.
-    pub(crate) fn wait_for(&self, wanted: u64, waiting: &AtomicU64) {
-        self.sleep(wanted, waiting, WAIT_MAX);
+    pub(crate) fn wait_for(&self, wanted: u64, waiting: &AtomicU64, most: Duration) {
+        self.sleep(wanted, waiting, most);
         for _ in 0..YIELDS {
             let before = waiting.load(Ordering::Relaxed);
             std::thread::yield_now();
@@ -140,6 +151,20 @@ mod tests {
     }
 
     #[test]
+    fn a_larger_crowd_has_more_patience_within_bounds() {
+        for (in_flight, micros) in [
+            (16, 200),
+            (100, 200),
+            (150, 300),
+            (250, 500),
+            (u64::MAX, 500),
+        ] {
+            let patience = Crowd::of(in_flight).patience();
+            assert_eq!(patience, Duration::from_micros(micros), "{in_flight}");
+        }
+    }
+
+    #[test]
     fn a_crowd_that_has_gone_is_forgotten() {
         let mut crowd = Crowd::default();
         crowd.note(512);
@@ -170,7 +195,7 @@ mod tests {
     fn who_waits_for_company_goes_on_without_it() {
         let company = Company::default();
         // Nobody comes: the test ends, or it hangs and is ended.
-        company.wait_for(u64::MAX - 1, &AtomicU64::new(1));
+        company.wait_for(u64::MAX - 1, &AtomicU64::new(1), WAIT_MAX);
         assert_eq!(company.wanted.load(Ordering::SeqCst), u64::MAX);
     }
 

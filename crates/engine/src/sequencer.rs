@@ -212,7 +212,8 @@ fn run(mut parts: Parts) {
                         && !decide::ends_batch(&command)
                     {
                         let shared = &parts.shared;
-                        shared.company.wait_for(wanted, &shared.depth);
+                        let most = crowd.patience();
+                        shared.company.wait_for(wanted, &shared.depth, most);
                     }
                     taken.push((command, Some(reply), is_behind));
                 }

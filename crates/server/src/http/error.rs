@@ -32,9 +32,8 @@ impl HttpError {
     }
 
     #[must_use]
-    pub fn with(mut self, name: &str, value: impl Into<serde_json::Value>) -> Self {
-        self.0.members.insert(name.to_owned(), value.into());
-        self
+    pub fn with(self, name: &'static str, value: impl serde::Serialize) -> Self {
+        Problem::with(*self.0, name, value).into()
     }
 }
 

@@ -248,10 +248,9 @@ fn sold_out(reply: &OrderReply, view: &OrderView) -> HttpError {
         "place {} asked for {} and {} are available",
         view.place, view.quantity, reply.available
     );
-    let order = serde_json::to_value(view).expect("an order has a JSON form");
     Problem::new(Code::SoldOut, detail)
         .with("available", reply.available)
-        .with("order", order)
+        .with("order", view)
         .into()
 }
 

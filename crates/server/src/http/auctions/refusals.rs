@@ -3,7 +3,6 @@
 use commerce::auction::AuctionRefusal;
 use commerce::{Millis, Money};
 use engine::auction::{BidRecord, refusal_reason};
-use serde_json::Value;
 use wire::Code;
 
 use super::bid_views::BidView;
@@ -27,8 +26,8 @@ pub fn bad_terms(field: &str, why: String) -> HttpError {
     HttpError::at(Code::InvalidField, field, why)
 }
 
-fn price(price: Option<Money>) -> Value {
-    price.map(Money::minor).into()
+fn price(price: Option<Money>) -> Option<i64> {
+    price.map(Money::minor)
 }
 
 fn too_low(current: Option<Money>, least: Option<Money>) -> HttpError {
@@ -189,8 +188,7 @@ pub fn of_bid(bid: &BidRecord) -> HttpError {
             format!("not now: {}", reason.replace('_', " ")),
         ),
     };
-    let view = serde_json::to_value(BidView::decided(bid)).expect("a bid has a JSON form");
-    let error = error.with("bid", view);
+    let error = error.with("bid", BidView::decided(bid));
     match bid.ends_at {
         Some(at) => error.with("endTime", rfc3339(at)),
         None => error,
