@@ -83,6 +83,28 @@ fn the_first_thousand_of_five_thousand_get_the_thousand_units() {
     });
 }
 
+/// Answers are given by a task of the runtime in which the engine was started.
+#[test]
+fn a_crowd_is_answered_when_the_runtime_of_the_start_has_ended() {
+    for at in Place::both() {
+        let first = runtime();
+        let rig = first.block_on(async {
+            let rig = Rig::new(at);
+            rig.done(create("A", 10, WhenSoldOut::Reject)).await;
+            rig
+        });
+        drop(first);
+        runtime().block_on(async {
+            let replies = rush(&rig, 1_000, |_| order_of("A")).await;
+            assert_eq!(by_place(&replies).len(), 1_000);
+            tokio::time::timeout(PATIENCE, rig.engine().stop())
+                .await
+                .expect("it takes too long");
+            rig.audit_clean();
+        });
+    }
+}
+
 #[test]
 fn a_crowd_with_keys_of_which_half_come_twice_gets_one_order_each() {
     runtime().block_on(async {
