@@ -8,7 +8,9 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::super::checkpoint::Pace;
-use super::super::{BlockSizes, FILE, LOCK, OpenError, VERSION, open, open_at, open_reader, read};
+use super::super::{
+    BlockSizes, CACHE, FILE, LOCK, OpenError, VERSION, open, open_at, open_reader, read,
+};
 use crate::conformance::script::{Ordered, Script, new_product, sku};
 
 fn refusal<T>(result: Result<T, OpenError>) -> OpenError {
@@ -32,7 +34,7 @@ fn what_was_answered_survives_a_power_failure() {
     let durability = durability.unwrap().expect("an append is not synced yet");
     durability.sync().unwrap();
     assert_eq!(store.pragma::<i64>("wal_autocheckpoint"), 0);
-    assert_eq!(store.pragma::<i64>("cache_size"), -65_536);
+    assert_eq!(store.pragma::<i64>("cache_size"), CACHE);
     assert_eq!(store.pragma::<u32>("user_version"), VERSION);
 }
 
