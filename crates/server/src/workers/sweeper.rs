@@ -23,61 +23,60 @@ const EXPIRED_ROWS: usize = 2_000;
 const MOVE_MAX: usize = 100;
 
 pub(super) async fn run(app: App) {
-    let mut swept = tokio::time::Instant::now();
+    tokio::join!(move_messages(&app), clear_away(&app));
+}
+
+async fn move_messages(app: &App) {
     let mut budgets = Budgets::default();
-    let mut has_more = false;
     loop {
         app.workers.beat(NAME, app.engine.now());
         tokio::select! {
             () = app.cancel.cancelled() => return,
-            () = tokio::time::sleep(EVERY), if !has_more => {}
-            () = tokio::task::yield_now(), if has_more => {}
+            () = tokio::time::sleep(EVERY) => {}
         }
-        if let Err(error) = move_round(&app, &mut budgets).await {
+        if let Err(error) = move_round(app, &mut budgets).await {
             tracing::debug!(%error, "a round of moves was put off");
         }
-        let is_due = swept.elapsed() >= SWEEP_EVERY;
-        has_more = match sweep_round(&app, is_due).await {
-            Ok(has_more) => {
-                if is_due {
-                    swept = tokio::time::Instant::now();
-                }
-                has_more
-            }
-            Err(error) => {
-                tracing::debug!(%error, "a round of sweeping was put off");
-                false
-            }
-        };
     }
 }
 
-/// Clears for one round at most, so that moves have their turn. Returns whether something is left
-/// of what was purged.
-async fn sweep_round(app: &App, is_due: bool) -> Result<bool, EngineError> {
-    let until = tokio::time::Instant::now() + EVERY;
-    let behind = app.engine.behind();
-    let mut first = is_due;
+/// Beside the moves, since in a rush it waits long for its turn.
+async fn clear_away(app: &App) {
+    let mut swept = tokio::time::Instant::now();
     loop {
-        let dropped = app
-            .engine
-            .read(|reader| reader.has_dropped_messages())
-            .await?;
-        if !(first || dropped) {
-            return Ok(false);
+        let is_due = swept.elapsed() >= SWEEP_EVERY;
+        let cleared = tokio::select! {
+            () = app.cancel.cancelled() => return,
+            cleared = clear_piece(app, is_due) => cleared,
+        };
+        if is_due && cleared.is_ok() {
+            swept = tokio::time::Instant::now();
         }
-        let rows = if first { EXPIRED_ROWS } else { SWEEP_ROWS };
-        first = false;
-        tokio::select! {
-            () = app.cancel.cancelled() => return Ok(false),
-            swept = behind.decide(Command::Sweep { rows }) => {
-                let _ = swept?;
+        let has_more = cleared.unwrap_or_else(|error| {
+            tracing::debug!(%error, "a round of sweeping was put off");
+            false
+        });
+        if !has_more {
+            tokio::select! {
+                () = app.cancel.cancelled() => return,
+                () = tokio::time::sleep(EVERY) => {}
             }
         }
-        if tokio::time::Instant::now() >= until {
-            return Ok(dropped);
-        }
     }
+}
+
+/// What has expired if it is due, and a piece of what was purged. Returns whether there was any of
+/// that.
+async fn clear_piece(app: &App, is_due: bool) -> Result<bool, EngineError> {
+    let was_purged = app
+        .engine
+        .read(|reader| reader.has_dropped_messages())
+        .await?;
+    if is_due || was_purged {
+        let rows = if is_due { EXPIRED_ROWS } else { SWEEP_ROWS };
+        let _ = app.engine.behind().decide(Command::Sweep { rows }).await?;
+    }
+    Ok(was_purged)
 }
 
 /// What each move with a rate has left to move.
