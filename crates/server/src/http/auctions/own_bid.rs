@@ -25,19 +25,27 @@ pub(super) fn public() -> OpenApiRouter<App> {
 }
 
 /// A bid and its auction, which may be a little older than the bid and never younger: what follows
-/// from there tells at most what is known. None when any part of the id is wrong.
+/// from there tells at most what is known. It knows the bid's verdict: the bid was the same before
+/// the auction was read and after it. None when any part of the id is wrong.
 pub async fn find(app: &App, id: BidId) -> Result<Option<(BidRecord, StoredAuction)>, EngineError> {
     app.engine
         .read(move |reader| {
-            let Some(bid) = reader.bid(id.seq)?.filter(|bid| is_same(bid.id, id)) else {
+            let Some(mut bid) = reader.bid(id.seq)?.filter(|bid| is_same(bid.id, id)) else {
                 return Ok(None);
             };
-            let Some(stored) = reader.auction(bid.auction.seq)? else {
-                return Ok(None);
-            };
-            // Again: its verdict may have come while the auction was read.
-            let bid = reader.bid(id.seq)?;
-            Ok(bid.map(|bid| (bid, stored)))
+            loop {
+                let Some(stored) = reader.auction(bid.auction.seq)? else {
+                    return Ok(None);
+                };
+                // A bid changes a few times in its life.
+                let Some(after) = reader.bid(id.seq)? else {
+                    return Ok(None);
+                };
+                if after == bid {
+                    return Ok(Some((bid, stored)));
+                }
+                bid = after;
+            }
         })
         .await
 }
