@@ -8,7 +8,8 @@
 //! ```
 //!
 //! The end of the sweeping is seen from outside: `firstcome_clearing` of `/metrics` says whether
-//! something is left. Sends during it have a fixed pace and their latency begins when they were due, so that a pause of the server is not left out.
+//! something is left. Sends during it have a fixed pace and their latency begins when they were due,
+//! so that a pause of the server is not left out.
 
 mod sends;
 mod table;

@@ -4,8 +4,8 @@
 //! that come one after the other share it if the first of them waits a moment; when few are, the
 //! wait would only be time lost. So the sequencer begins a batch at once unless at least
 //! [`CROWD`] commands were in flight lately, and then waits until a third of them are there,
-//! for a fraction of a millisecond at most. A third, so that while one part is synced and another is answered over
-//! the network, the next comes together.
+//! for a fraction of a millisecond at most. A third, so that while one part is synced and another is
+//! answered over the network, the next comes together.
 //!
 //! What always holds here: nobody waits longer than [`WAIT_MAX`] for company; a lonely caller does
 //! not wait at all.
@@ -21,7 +21,7 @@ const CROWD: u64 = 16;
 /// [`LARGE_CROWD`]. A larger one waits for longer in any case, and more of them take longer to come:
 /// up to [`WAIT_MAX`].
 const WAIT: Duration = Duration::from_micros(200);
-const LARGE_CROWD: u64 = 100;
+const LARGE_CROWD: u32 = 100;
 pub(crate) const WAIT_MAX: Duration = Duration::from_micros(500);
 /// How often those who are about to send are let go first, as long as that brings anybody.
 const YIELDS: u32 = 2;
@@ -58,9 +58,10 @@ impl Crowd {
 
     /// And how long.
     pub(crate) fn patience(self) -> Duration {
-        let times = u32::try_from(self.0).unwrap_or(u32::MAX);
-        let each = WAIT / u32::try_from(LARGE_CROWD).unwrap_or(u32::MAX);
-        each.saturating_mul(times).clamp(WAIT, WAIT_MAX)
+        let in_flight = u32::try_from(self.0).unwrap_or(u32::MAX);
+        (WAIT / LARGE_CROWD)
+            .saturating_mul(in_flight)
+            .clamp(WAIT, WAIT_MAX)
     }
 }
 

@@ -411,7 +411,6 @@ fn respond(tracking_id: String, answer: Answer, replay: bool) -> Response {
 
 fn refused(parcel: &ParcelBrief) -> HttpError {
     let detail = format!("the parcel is {} and goes no further", parcel.status);
-    let parcel = serde_json::to_value(parcel).expect("a parcel has a JSON form");
     Problem::new(Code::ParcelStepRefused, detail)
         .field("status")
         .with("parcel", parcel)
