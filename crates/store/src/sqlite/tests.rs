@@ -3,6 +3,7 @@
 mod auctions;
 mod checkpoints;
 mod clearing;
+mod closing;
 mod key_pages;
 mod look_ups;
 mod opening;
@@ -29,9 +30,12 @@ struct OnDisk {
     closed_last: Cell<bool>,
 }
 
-/// A block is full after a few look-ups, and everything that is made of blocks is crowded.
+/// A block is full after a few look-ups, the next one before it is on disk, and everything that is
+/// made of blocks is crowded.
 const TINY: BlockSizes = BlockSizes {
     rows: 3,
+    sorted_after: 1,
+    pages_at_once: 1,
     page_rows: 2,
     generation_keys: 7,
     sketch_lines: 1,

@@ -46,6 +46,7 @@ impl SqliteStore {
         sizes: BlockSizes,
     ) -> Result<Self, StoreError> {
         let mut store = Self {
+            look_ups: LookUps::new(sizes),
             last_seq: 0,
             last_at: 0,
             system: (0, None),
@@ -54,7 +55,6 @@ impl SqliteStore {
             skus: HashMap::new(),
             auctions: Auctions::default(),
             mailbox: Mailbox::default(),
-            look_ups: LookUps::new(sizes),
             connection,
             checkpointer,
             durability: Arc::new(durability),
@@ -137,9 +137,8 @@ impl SqliteStore {
         if let Some(at) = changes.probe {
             put_meta(connection, "probe", at)?;
         }
-        let written = self.look_ups.write(connection, changes)?;
+        self.look_ups.write(connection, changes)?;
         connection.prepare_cached("COMMIT")?.execute([])?;
-        self.look_ups.remember(written);
         Ok(())
     }
 

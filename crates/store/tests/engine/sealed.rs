@@ -12,6 +12,8 @@ use crate::rig::{Answer, Place, Rig, create, email, key, order_of, reply_order, 
 /// A block is full after a few look-ups, and all customers share a few counters.
 pub(crate) const CROWDED: BlockSizes = BlockSizes {
     rows: 4,
+    sorted_after: 1,
+    pages_at_once: 1,
     page_rows: 3,
     generation_keys: 12,
     sketch_lines: 1,
@@ -21,6 +23,8 @@ pub(crate) const CROWDED: BlockSizes = BlockSizes {
 /// Blocks that are full after some batches, and room for the rest.
 const SMALL: BlockSizes = BlockSizes {
     rows: 64,
+    sorted_after: 2,
+    pages_at_once: 2,
     page_rows: 24,
     generation_keys: 512,
     sketch_lines: 16,

@@ -1,14 +1,16 @@
 //! The look-ups of a store: filled at the start, asked by a batch, written with its commit.
 
 use commerce::{CustomerHash, Millis, ProductId};
+use engine::KeyHash;
 use engine::ports::{Changes, Loaded, StoreError, Touch};
-use engine::{Entry, KeyHash};
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 
 use super::super::{auctions, read};
+use super::closing::{Closing, look_ups_in};
 use super::pages::{self, Contents};
 use super::rows::{LookUp, ROW_BYTES, count};
 use super::sealed::{BlockSizes, Sealed};
+use super::sorter::Sorter;
 use crate::lookups::{Bought, Keys, half};
 
 /// How often keys that are too old are forgotten. Until then they are not found either, but
@@ -24,6 +26,11 @@ pub(in super::super) struct LookUps {
     open_block: Vec<u8>,
     /// Their keys that are still live.
     fresh: Keys,
+    /// The block before, as long as not all of it is on disk.
+    closing: Option<Closing>,
+    sorter: Sorter,
+    /// What the last one took, for the next.
+    room: Room,
     sealed: Sealed,
     bought: Bought,
     /// Keys older than this have been forgotten.
@@ -32,14 +39,13 @@ pub(in super::super) struct LookUps {
     asked: Vec<u64>,
 }
 
-/// What a transaction wrote, to be remembered once it is committed.
-#[must_use]
+/// Memory that is used again: making it anew for each block took longer than all else, since so
+/// much at once comes from the system, which empties it first.
 #[derive(Default)]
-pub(in super::super) struct Written {
-    is_sealed: bool,
-    /// Of the block that was sealed, if it has keys.
-    contents: Option<Contents>,
-    deleted: Option<u64>,
+struct Room {
+    rows: Vec<u8>,
+    keys: Keys,
+    contents: Contents,
 }
 
 impl LookUps {
@@ -48,6 +54,9 @@ impl LookUps {
             sizes,
             open_block: Vec::new(),
             fresh: Keys::default(),
+            closing: None,
+            sorter: Sorter::default(),
+            room: Room::default(),
             sealed: Sealed::new(sizes),
             bought: Bought::default(),
             forgot_before: None,
@@ -70,23 +79,50 @@ impl LookUps {
         if bought.counts_any() {
             each_in_blocks(connection, |row| count(bought, row))?;
         }
-        look_ups.sealed.read(connection)?;
         let mut last = last_block(connection)?;
+        pages::delete_after(connection, last)?;
+        look_ups.sealed.read(connection)?;
         loop {
             let entries = read::entries(connection, last, ENTRIES_AT_ONCE)?;
             let Some(newest) = entries.last() else {
                 return Ok(look_ups);
             };
             last = newest.seq;
-            let rows = entries.iter().filter_map(LookUp::of);
-            rows.for_each(|row| look_ups.add(&row));
+            for entry in &entries {
+                if let Some(row) = LookUp::of(entry) {
+                    look_ups.add(&row);
+                }
+                look_ups.seal_at_start(connection, entry.seq, entry.at)?;
+            }
         }
+    }
+
+    /// Of the entries that a crash left in no block there may be a block and more.
+    fn seal_at_start(
+        &mut self,
+        connection: &Connection,
+        number: u64,
+        at: Millis,
+    ) -> Result<(), StoreError> {
+        if !self.is_full() {
+            return Ok(());
+        }
+        let error = |source| StoreError::new("cannot write the look-ups", source);
+        let transaction = connection.unchecked_transaction().map_err(error)?;
+        self.close(connection, number, at).map_err(error)?;
+        self.finish_closing(connection).map_err(error)?;
+        transaction.commit().map_err(error)
+    }
+
+    fn is_full(&self) -> bool {
+        look_ups_in(&self.open_block) >= self.sizes.rows
     }
 
     fn add(&mut self, row: &LookUp) {
         row.write(&mut self.open_block);
         if row.key != 0 {
             self.fresh.insert(row.key, row.customer, row.order);
+            self.sealed.note(row.key, row.customer.0);
         }
         count(&mut self.bought, row);
     }
@@ -104,6 +140,9 @@ impl LookUps {
             let half = half(*key);
             candidates.clear();
             candidates.extend(self.fresh.candidates(half));
+            if let Some(closing) = &self.closing {
+                candidates.extend(closing.keys.candidates(half));
+            }
             if confirm(connection, loaded, touch.keys_since, *key, &mut candidates)? {
                 continue;
             }
@@ -126,16 +165,17 @@ impl LookUps {
         asked.sort_unstable();
         for same in asked.chunk_by(|one, next| one == next) {
             let customer = CustomerHash(same[0]);
-            let fresh = self.fresh.held_by(customer);
-            let mut sealed = self.sealed.at_most(customer.0);
+            let mut held = self.sealed.at_most(customer.0);
             let coming = u32::try_from(same.len()).unwrap_or(u32::MAX);
             // The last key that the customer brings must still find less than the limit.
-            let reaches = fresh.saturating_add(sealed).saturating_add(coming);
-            if sealed > 0 && reaches >= touch.keys_per_customer {
-                sealed = self.sealed.exactly(connection, customer.0)?;
+            if held > 0 && held.saturating_add(coming) >= touch.keys_per_customer {
+                let closing = self.closing.as_ref();
+                held = self.fresh.held_by(customer)
+                    + closing.map_or(0, |closing| closing.keys.held_by(customer))
+                    + self.sealed.exactly(connection, customer.0)?;
             }
-            if fresh + sealed > 0 {
-                loaded.key_holders.insert(customer, fresh + sealed);
+            if held > 0 {
+                loaded.key_holders.insert(customer, held);
             }
         }
         self.asked = asked;
@@ -154,6 +194,9 @@ impl LookUps {
         if due {
             let first = read::first_since(connection, since, last_seq)?;
             self.fresh.forget_before(first);
+            if let Some(closing) = &mut self.closing {
+                closing.keys.forget_before(first);
+            }
             self.sealed.forget_before(first);
             self.forgot_before = Some(since);
         }
@@ -176,6 +219,9 @@ impl LookUps {
                 }
             };
             each_in_blocks(connection, &mut count_row)?;
+            if let Some(closing) = &self.closing {
+                each_row(&closing.rows, &mut count_row);
+            }
             each_row(&self.open_block, &mut count_row);
         }
         Ok(self.bought.of(product, customer))
@@ -191,64 +237,72 @@ impl LookUps {
         counted.then(|| self.bought.of(product, customer))
     }
 
-    /// Takes what a batch counts. Writes a block that is full, and deletes the pages of one that
-    /// nobody asks for any more.
+    /// Takes what a batch counts. Writes some of a block that is full, and deletes some pages of
+    /// one that nobody asks for any more.
     pub(in super::super) fn write(
         &mut self,
         connection: &Connection,
         changes: &Changes,
-    ) -> Result<Written, rusqlite::Error> {
+    ) -> Result<(), rusqlite::Error> {
         for counted in &changes.counted {
             self.add(&LookUp::from(counted));
         }
-        let mut written = Written::default();
-        if self.open_block.len() >= self.sizes.rows * ROW_BYTES
+        if self.is_full()
             && let Some(newest) = changes.entries.last()
         {
-            self.seal(connection, newest, &mut written)?;
+            self.close(connection, newest.seq, newest.at)?;
         }
-        if let Some(block) = self.sealed.expired() {
-            pages::delete_block(connection, block)?;
-            written.deleted = Some(block);
+        if let Some(closing) = &mut self.closing {
+            let filled = look_ups_in(&self.open_block);
+            if closing.advance(connection, &mut self.sorter, self.sizes, filled)? {
+                self.seal();
+            }
         }
-        Ok(written)
-    }
-
-    fn seal(
-        &self,
-        connection: &Connection,
-        newest: &Entry,
-        written: &mut Written,
-    ) -> Result<(), rusqlite::Error> {
-        connection
-            .prepare_cached(
-                "INSERT INTO lookups (last_seq, newest_at, entries) VALUES (?1, ?2, ?3)",
-            )?
-            .execute(params![
-                read::stored(newest.seq),
-                newest.at,
-                self.open_block
-            ])?;
-        written.is_sealed = true;
-        written.contents = Contents::of(newest.seq, &self.open_block);
-        if let Some(contents) = &written.contents {
-            contents.write(connection, self.sizes.page_rows)?;
+        if let Some(block) = self.sealed.expired()
+            && pages::delete_some(connection, block, self.sizes.pages_at_once)?
+        {
+            self.sealed.was_deleted(block);
         }
         Ok(())
     }
 
-    /// The transaction is committed.
-    pub(in super::super) fn remember(&mut self, written: Written) {
-        if written.is_sealed {
-            self.open_block.clear();
-            self.fresh.clear();
+    /// The open block is full. The one before is on disk by now, or all of it is put there.
+    fn close(
+        &mut self,
+        connection: &Connection,
+        number: u64,
+        at: Millis,
+    ) -> Result<(), rusqlite::Error> {
+        self.finish_closing(connection)?;
+        let room = std::mem::take(&mut self.room);
+        let rows = std::mem::replace(&mut self.open_block, room.rows);
+        let keys = std::mem::replace(&mut self.fresh, room.keys);
+        let closing = Closing::begin(number, at, rows, keys, &mut self.sorter, room.contents);
+        self.closing = Some(closing);
+        self.sealed.close();
+        Ok(())
+    }
+
+    fn finish_closing(&mut self, connection: &Connection) -> Result<(), rusqlite::Error> {
+        if let Some(closing) = &mut self.closing {
+            closing.finish(connection, &mut self.sorter, self.sizes)?;
+            self.seal();
         }
-        if let Some(contents) = &written.contents {
-            self.sealed.add(contents);
-        }
-        if let Some(block) = written.deleted {
-            self.sealed.was_deleted(block);
-        }
+        Ok(())
+    }
+
+    /// All of the block that was full is written. If that is not committed, nobody asks this again.
+    fn seal(&mut self) {
+        let Some(closing) = self.closing.take() else {
+            return;
+        };
+        let closed = closing.closed();
+        self.sealed.add(closed.block, &closed.contents.holders);
+        self.room = Room {
+            rows: closed.rows,
+            keys: closed.keys,
+            contents: closed.contents,
+        };
     }
 
     #[cfg(test)]

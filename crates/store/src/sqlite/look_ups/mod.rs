@@ -3,18 +3,22 @@
 //!
 //! ```text
 //! counted -> [ open block: in memory, rebuilt from the log ]
-//!                 | full: one row of `lookups`, and the keys, sorted, in pages
+//!                 | full
+//!                 v
+//!            [ closing block: in memory; its keys, sorted, go to disk, some pages a commit ]
+//!                 | all written, at last one row of `lookups`
 //!                 v
 //!            [ sealed blocks: filters and sketches in memory, the keys on disk ]
 //!                 | all of its keys are too old
 //!                 v
-//!            pages deleted, one block a commit
+//!            pages deleted, some a commit
 //! ```
 //! Memory does not grow with the keys but for the filters, five bytes a key. A key that is not
 //! known costs a few looks into memory; one that may be known is looked for on disk, and what is
 //! found there is confirmed by the row of the log, which has the whole fingerprint and the time.
 //! Decision 0016 says why.
 
+mod closing;
 mod exact;
 mod filter;
 mod live;
@@ -22,6 +26,7 @@ mod pages;
 mod rows;
 mod sealed;
 mod sketch;
+mod sorter;
 
 #[cfg(test)]
 mod tests;

@@ -33,6 +33,7 @@ pub(super) struct Pages {
     find: &'static str,
     read: &'static str,
     delete: &'static str,
+    delete_after: &'static str,
 }
 
 pub(super) const KEYS: Pages = Pages {
@@ -40,7 +41,9 @@ pub(super) const KEYS: Pages = Pages {
     find: "SELECT first_key, entries FROM key_pages WHERE block = ?1 AND first_key <= ?2
            ORDER BY first_key DESC, page DESC",
     read: "SELECT entries FROM key_pages WHERE block = ?1 ORDER BY first_key, page",
-    delete: "DELETE FROM key_pages WHERE block = ?1",
+    delete: "DELETE FROM key_pages WHERE rowid IN
+             (SELECT rowid FROM key_pages WHERE block = ?1 LIMIT ?2)",
+    delete_after: "DELETE FROM key_pages WHERE block > ?1",
 };
 
 pub(super) const HOLDERS: Pages = Pages {
@@ -50,7 +53,9 @@ pub(super) const HOLDERS: Pages = Pages {
            WHERE block = ?1 AND first_customer <= ?2
            ORDER BY first_customer DESC, page DESC",
     read: "SELECT entries FROM holder_pages WHERE block = ?1 ORDER BY first_customer, page",
-    delete: "DELETE FROM holder_pages WHERE block = ?1",
+    delete: "DELETE FROM holder_pages WHERE rowid IN
+             (SELECT rowid FROM holder_pages WHERE block = ?1 LIMIT ?2)",
+    delete_after: "DELETE FROM holder_pages WHERE block > ?1",
 };
 
 /// Numbers of 64 bits without a sign, in their order, where `SQLite` has a sign.
@@ -59,25 +64,23 @@ fn sortable(number: u64) -> i64 {
 }
 
 impl Pages {
-    /// Puts down what a block has, which is sorted. Each page is one row.
-    pub(super) fn write(
+    /// Puts down one page of what a block has, which is sorted. Each page is one row.
+    fn write(
         &self,
         connection: &Connection,
         block: u64,
+        page: usize,
         pairs: &[Pair],
-        page_rows: usize,
     ) -> Result<(), rusqlite::Error> {
         let mut insert = connection.prepare_cached(self.insert)?;
-        let mut bytes = Vec::with_capacity(page_rows * PAIR_BYTES);
-        for (page, pairs) in (0_i64..).zip(pairs.chunks(page_rows)) {
-            bytes.clear();
-            for (number, order) in pairs {
-                bytes.extend_from_slice(&number.to_le_bytes());
-                bytes.extend_from_slice(&order.to_le_bytes());
-            }
-            let first = sortable(pairs[0].0);
-            insert.execute(params![read::stored(block), first, page, bytes])?;
+        let mut bytes = Vec::with_capacity(pairs.len() * PAIR_BYTES);
+        for (number, order) in pairs {
+            bytes.extend_from_slice(&number.to_le_bytes());
+            bytes.extend_from_slice(&order.to_le_bytes());
         }
+        let first = sortable(pairs[0].0);
+        let page = i64::try_from(page).expect("a block has fewer pages");
+        insert.execute(params![read::stored(block), first, page, bytes])?;
         Ok(())
     }
 
@@ -127,14 +130,16 @@ impl Pages {
         Ok(())
     }
 
-    pub(super) fn delete(
+    /// Deletes so many pages of a block, and says how many there were.
+    fn delete(
         &self,
         connection: &Connection,
         block: u64,
-    ) -> Result<(), rusqlite::Error> {
+        at_once: usize,
+    ) -> Result<usize, rusqlite::Error> {
+        let at_most = i64::try_from(at_once).unwrap_or(i64::MAX);
         let mut statement = connection.prepare_cached(self.delete)?;
-        statement.execute([read::stored(block)])?;
-        Ok(())
+        statement.execute(params![read::stored(block), at_most])
     }
 }
 
@@ -171,31 +176,44 @@ pub(super) struct Contents {
 }
 
 impl Contents {
-    /// Of the rows of a block, those that have a key; nothing if there is none.
-    pub(super) fn of(block: u64, rows: &[u8]) -> Option<Self> {
-        let keyed = || {
-            rows.chunks_exact(ROW_BYTES)
-                .map(LookUp::read)
-                .filter(|row| row.key != 0)
-        };
-        let mut keys: Vec<Pair> = keyed().map(|row| (row.key, row.order)).collect();
-        let mut holders: Vec<Pair> = keyed().map(|row| (row.customer.0, row.order)).collect();
-        keys.sort_unstable();
-        holders.sort_unstable();
-        (!keys.is_empty()).then_some(Self {
-            block,
-            keys,
-            holders,
-        })
+    /// Takes what the rows of a block have, in place of what was here.
+    pub(super) fn fill(&mut self, block: u64, rows: &[u8]) {
+        self.block = block;
+        self.keys.clear();
+        self.holders.clear();
+        // All at once: what is large is given back to the system when it grows.
+        self.keys.reserve(rows.len() / ROW_BYTES);
+        self.holders.reserve(rows.len() / ROW_BYTES);
+        let rows = rows.chunks_exact(ROW_BYTES).map(LookUp::read);
+        for row in rows.filter(|row| row.key != 0) {
+            self.keys.push((row.key, row.order));
+            self.holders.push((row.customer.0, row.order));
+        }
+        self.keys.sort_unstable();
+        self.holders.sort_unstable();
     }
 
+    /// How many pages it takes.
+    pub(super) fn pages(&self, page_rows: usize) -> usize {
+        2 * self.keys.len().div_ceil(page_rows)
+    }
+
+    /// Puts down one of them: first come the keys, then the same by customer.
     pub(super) fn write(
         &self,
         connection: &Connection,
+        page: usize,
         page_rows: usize,
     ) -> Result<(), rusqlite::Error> {
-        KEYS.write(connection, self.block, &self.keys, page_rows)?;
-        HOLDERS.write(connection, self.block, &self.holders, page_rows)
+        let of_keys = self.keys.len().div_ceil(page_rows);
+        let (table, pairs, page) = if page < of_keys {
+            (&KEYS, &self.keys, page)
+        } else {
+            (&HOLDERS, &self.holders, page - of_keys)
+        };
+        let from = page * page_rows;
+        let pairs = &pairs[from..pairs.len().min(from + page_rows)];
+        table.write(connection, self.block, page, pairs)
     }
 }
 
@@ -219,9 +237,25 @@ pub(super) fn read_blocks(
     Ok(())
 }
 
-pub(super) fn delete_block(connection: &Connection, block: u64) -> Result<(), rusqlite::Error> {
-    KEYS.delete(connection, block)?;
-    HOLDERS.delete(connection, block)
+/// Deletes so many pages of a block from each of the tables, and says whether those were all.
+pub(super) fn delete_some(
+    connection: &Connection,
+    block: u64,
+    at_once: usize,
+) -> Result<bool, rusqlite::Error> {
+    let keys = KEYS.delete(connection, block, at_once)?;
+    let holders = HOLDERS.delete(connection, block, at_once)?;
+    Ok(keys.max(holders) < at_once)
+}
+
+/// Deletes the pages of blocks after this one: they were on their way when a crash came.
+pub(super) fn delete_after(connection: &Connection, block: u64) -> Result<(), StoreError> {
+    for table in [&KEYS, &HOLDERS] {
+        connection
+            .execute(table.delete_after, [read::stored(block)])
+            .map_err(|source| StoreError::new("cannot delete pages of keys", source))?;
+    }
+    Ok(())
 }
 
 /// No setting keeps a key longer.
@@ -234,10 +268,11 @@ pub(in super::super) fn write_missing(connection: &Connection) -> Result<(), rus
          WHERE newest_at >= (SELECT max(newest_at) FROM lookups) - ?1 ORDER BY last_seq",
     )?;
     let mut blocks = statement.query([RETENTION_MAX])?;
+    let mut contents = Contents::default();
     while let Some(row) = blocks.next()? {
-        let entries = row.get_ref(1)?.as_blob()?;
-        if let Some(contents) = Contents::of(read::u64_at(row, 0)?, entries) {
-            contents.write(connection, PAGE_ROWS)?;
+        contents.fill(read::u64_at(row, 0)?, row.get_ref(1)?.as_blob()?);
+        for page in 0..contents.pages(PAGE_ROWS) {
+            contents.write(connection, page, PAGE_ROWS)?;
         }
     }
     Ok(())

@@ -2,8 +2,10 @@
 //!
 //! What always holds:
 //! - a key of a sealed block may be in the filters; whether it is, the pages say;
-//! - a customer holds no more sealed keys than [`Sealed::at_most`], and as many as
+//! - a customer holds no more keys than [`Sealed::at_most`], and as many sealed ones as
 //!   [`Sealed::exactly`];
+//! - a key is in the filter and the sketch of a generation from the moment it comes, before its
+//!   block is full, and the block goes to that generation;
 //! - blocks lie one after the other: every order of a block is younger than all of the one before;
 //! - nothing here grows with a key but the filters: 16 bits in the generation's, 16 in the block's
 //!   (8 for the key, 8 for its customer), and 8 in the sketch.
@@ -15,14 +17,18 @@ use rusqlite::Connection;
 
 use super::exact::{Exact, Span};
 use super::filter::Filter;
-use super::pages::{self, Contents, HOLDERS, KEYS, PAGE_ROWS};
+use super::pages::{self, Contents, HOLDERS, KEYS, PAGE_ROWS, Pair};
 use super::sketch::Sketch;
 
 /// How large things are. Others than the default are for tests, to which a full block is large.
 #[derive(Debug, Clone, Copy)]
 pub struct BlockSizes {
-    /// Look-ups in a block. It is sealed by the commit that fills it.
+    /// Look-ups in a block. A commit more may make it larger.
     pub rows: usize,
+    /// Commits after which the keys of a full block should be sorted; the next one waits for that.
+    pub sorted_after: usize,
+    /// Pages of keys that a commit writes, and deletes from each table.
+    pub pages_at_once: usize,
     /// Keys in a row of the tables of pages.
     pub page_rows: usize,
     /// Keys that share a filter and a sketch, and are forgotten by them together.
@@ -37,6 +43,9 @@ impl Default for BlockSizes {
     fn default() -> Self {
         Self {
             rows: 16_384,
+            // Sorting takes a millisecond or two, and commits under load half of one.
+            sorted_after: 8,
+            pages_at_once: 8,
             page_rows: PAGE_ROWS,
             // 64 blocks: filter 2 MiB, sketch 1 MiB.
             generation_keys: 1_048_576,
@@ -61,13 +70,35 @@ fn holder(customer: u64) -> u64 {
     customer.rotate_left(32) ^ 0x6b65_7973
 }
 
-struct Block {
+pub(super) struct Block {
     span: Span,
     /// Its keys and its customers.
     filter: Filter,
 }
 
+impl Block {
+    /// What memory keeps of a block; nothing of one without keys.
+    pub(super) fn of(contents: &Contents) -> Option<Self> {
+        let orders = contents.keys.iter().map(|(_, order)| *order);
+        let span = Span {
+            block: contents.block,
+            first: orders.clone().min()?,
+            last: orders.max()?,
+        };
+        let mut filter = Filter::new(2 * contents.keys.len(), BLOCK_BITS);
+        for (key, _) in &contents.keys {
+            filter.insert(*key);
+        }
+        for orders in contents.holders.chunk_by(|one, next| one.0 == next.0) {
+            filter.insert(holder(orders[0].0));
+        }
+        Some(Self { span, filter })
+    }
+}
+
 struct Generation {
+    number: u64,
+    /// Those of its blocks, and of the ones on their way to it.
     keys: Filter,
     holders: Sketch,
     /// How many keys it has got.
@@ -80,6 +111,12 @@ pub(super) struct Sealed {
     sizes: BlockSizes,
     /// Oldest first.
     generations: VecDeque<Generation>,
+    /// The next one's.
+    next_number: u64,
+    /// Where the keys of the block that is not full yet are, which is the newest, and those of the
+    /// block that is full.
+    open: Option<u64>,
+    closing: Option<u64>,
     /// Orders before this one are too old.
     live_from: u64,
     exact: Exact,
@@ -92,6 +129,9 @@ impl Sealed {
         Self {
             sizes,
             generations: VecDeque::new(),
+            next_number: 0,
+            open: None,
+            closing: None,
             live_from: 0,
             exact: Exact::new(sizes.counts_max),
             expired: VecDeque::new(),
@@ -100,54 +140,69 @@ impl Sealed {
 
     /// Takes what the blocks on disk have.
     pub(super) fn read(&mut self, connection: &Connection) -> Result<(), StoreError> {
-        pages::read_blocks(connection, |contents| self.add(contents))
+        pages::read_blocks(connection, |contents| {
+            for ((key, _), (customer, _)) in contents.keys.iter().zip(&contents.holders) {
+                self.note(*key, *customer);
+            }
+            self.close();
+            self.add(Block::of(contents), &contents.holders);
+        })
     }
 
-    /// A block more, younger than all others.
-    pub(super) fn add(&mut self, contents: &Contents) {
-        let orders = contents.keys.iter().map(|(_, order)| *order);
-        let (Some(first), Some(last)) = (orders.clone().min(), orders.max()) else {
-            return;
-        };
-        let span = Span {
-            block: contents.block,
-            first,
-            last,
-        };
-        let coming = contents.keys.len();
-        let mut filter = Filter::new(2 * coming, BLOCK_BITS);
-        let generation = self.generation_for(coming);
-        for (key, _) in &contents.keys {
-            generation.keys.insert(*key);
-            filter.insert(*key);
-        }
-        for orders in contents.holders.chunk_by(|one, next| one.0 == next.0) {
-            let customer = orders[0].0;
-            let count = u32::try_from(orders.len()).expect("a block has fewer rows");
-            generation.holders.add(customer, count);
-            filter.insert(holder(customer));
-        }
-        generation.count += coming;
-        generation.blocks.push_back(Block { span, filter });
-        self.exact.add(span, &contents.holders);
+    /// A key more, and a customer who holds one more, in no order: of a block that is not full yet.
+    pub(super) fn note(&mut self, key: u64, customer: u64) {
+        let generation = self.open_generation();
+        generation.keys.insert(key);
+        generation.holders.add(customer, 1);
+        generation.count += 1;
     }
 
-    fn generation_for(&mut self, coming: usize) -> &mut Generation {
-        let has_room = self
-            .generations
-            .back()
-            .is_some_and(|newest| newest.count + coming <= self.sizes.generation_keys);
-        if !has_room {
-            // A block may be larger than it should be, by a batch.
-            let room = self.sizes.generation_keys.max(coming);
-            self.generations.push_back(Generation {
-                keys: Filter::new(room, GENERATION_BITS),
-                holders: Sketch::new(self.sizes.sketch_lines),
-                count: 0,
-                blocks: VecDeque::new(),
-            });
+    fn open_generation(&mut self) -> &mut Generation {
+        if self.open.is_none() {
+            let coming = self.sizes.rows;
+            let has_room = self
+                .generations
+                .back()
+                .is_some_and(|newest| newest.count + coming <= self.sizes.generation_keys);
+            if !has_room {
+                self.generations.push_back(Generation {
+                    number: self.next_number,
+                    // A block may be larger than it should be, by a batch.
+                    keys: Filter::new(self.sizes.generation_keys.max(coming), GENERATION_BITS),
+                    holders: Sketch::new(self.sizes.sketch_lines),
+                    count: 0,
+                    blocks: VecDeque::new(),
+                });
+                self.next_number += 1;
+            }
+            self.open = self.generations.back().map(|newest| newest.number);
         }
         self.generations.back_mut().expect("there is one by now")
+    }
+
+    /// The block is full: the keys that come next are of another one.
+    pub(super) fn close(&mut self) {
+        assert_eq!(self.closing, None, "one after the other");
+        self.closing = self.open.take();
+    }
+
+    /// The block that was closed is on disk; there is none if it has no keys.
+    pub(super) fn add(&mut self, block: Option<Block>, holders: &[Pair]) {
+        let to = self.closing.take();
+        assert_eq!(
+            to.is_some(),
+            block.is_some(),
+            "keys were noted as they came"
+        );
+        let Some(block) = block else {
+            return;
+        };
+        self.exact.add(block.span, holders);
+        let mut generations = self.generations.iter_mut().rev();
+        let its = generations.find(|generation| Some(generation.number) == to);
+        its.expect("it stays while a block is on its way to it")
+            .blocks
+            .push_back(block);
     }
 
     /// Orders and bids whose key has this half. A new key costs one look a generation; only one
@@ -171,7 +226,7 @@ impl Sealed {
         Ok(())
     }
 
-    /// The customer holds no more sealed keys than this.
+    /// The customer holds no more keys than this, those that are in no block yet among them.
     pub(super) fn at_most(&self, customer: u64) -> u32 {
         self.generations
             .iter()
@@ -219,7 +274,8 @@ impl Sealed {
             }
             let block = oldest.blocks.pop_front().expect("it was just looked at");
             self.expired.push_back(block.span.block);
-            if oldest.blocks.is_empty() {
+            let is_awaited = [self.open, self.closing].contains(&Some(oldest.number));
+            if oldest.blocks.is_empty() && !is_awaited {
                 self.generations.pop_front();
             }
         }

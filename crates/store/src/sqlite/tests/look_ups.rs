@@ -46,7 +46,16 @@ fn fill(opened: &mut Opened) -> Script {
         }
     }
     script.commit(opened);
+    settle(opened, &mut script);
     script
+}
+
+/// As many commits as a full block takes to the disk.
+fn settle(opened: &mut Opened, script: &mut Script) {
+    for probe in 0..64 {
+        script.changes.probe = Some(probe);
+        script.commit(opened);
+    }
 }
 
 fn blocks(directory: &TempDir) -> u32 {
@@ -149,6 +158,7 @@ fn look_ups_survive_the_end_of_a_block() {
         }
         script.commit(&mut opened);
     }
+    settle(&mut opened, &mut script);
     assert_eq!(blocks(&directory), 2);
     drop(opened);
     let mut opened = open(directory.path()).unwrap();
@@ -178,6 +188,7 @@ fn keys_of_bids_survive_the_end_of_a_block() {
         }
     }
     script.commit(&mut opened);
+    settle(&mut opened, &mut script);
     assert_eq!(blocks(&directory), 1);
     for _ in 0..2 {
         let touch = Touch {

@@ -21,9 +21,11 @@ pub(super) const CUSTOMERS: [&str; 5] = [
     "eve@example.com",
 ];
 
-/// Room for everything but a block.
+/// Room for everything but a block, which is on disk with the commit that fills it.
 pub(super) const ROOMY: BlockSizes = BlockSizes {
     rows: 8,
+    sorted_after: 0,
+    pages_at_once: usize::MAX,
     page_rows: 3,
     generation_keys: 40,
     sketch_lines: 4,
@@ -74,6 +76,7 @@ fn memory_grows_with_filters_and_not_with_keys() {
         generation_keys: 4_096,
         sketch_lines: 64,
         counts_max: 64,
+        ..ROOMY
     };
     let directory = TempDir::new().unwrap();
     let mut store = store_in(directory.path(), sizes);
