@@ -4,11 +4,12 @@
 //! entry is published once, whatever dies when.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use commerce::{Currency, Money};
+use messaging::topic::FilterScope;
 use messaging::{Attribute, topic};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
@@ -17,7 +18,7 @@ use crate::command::{Command, Publish, Refusal, Relay};
 use crate::decide::uuid;
 use crate::engine::{Engine, EngineError};
 use crate::entry::{Entry, Kind, OrderRecord};
-use crate::ports::Envelopes;
+use crate::ports::{Envelopes, Subscription};
 use crate::trace::{Origin, Span, Step, TRACEPARENT, TRACESTATE};
 
 /// Topic of everything that happens to a product's goods.
@@ -150,10 +151,9 @@ fn publish(
     origin: Option<&Origin>,
 ) -> (Publish, Option<Box<dyn Span>>) {
     let message = message(entry, order);
-    let kind = Attribute::string(entry.kind.as_str());
     let mut publication = topic::Publication {
         message,
-        attributes: [("type".to_owned(), kind)].into(),
+        attributes: type_of(entry.kind),
         ..topic::Publication::default()
     };
     if topic == TOPIC_CUSTOMERS
@@ -233,7 +233,7 @@ async fn tell(
     let mut cursors = engine.read(|reader| reader.relayed()).await?;
     let mut cursor = *which.cursor(&mut cursors);
     let mut version = engine.subscriptions_version();
-    let mut subscribed = topics_with_subscribers(engine, which).await?;
+    let mut subscribed = Heard::read(engine, which).await?;
     let mut looked = tokio::time::Instant::now();
     'restart: loop {
         let mut tail = engine.feed().tail(cursor, engine.reader());
@@ -250,7 +250,7 @@ async fn tell(
             let newest = engine.subscriptions_version();
             if newest != version || looked.elapsed() > SUBSCRIPTIONS_EVERY {
                 version = newest;
-                subscribed = topics_with_subscribers(engine, which).await?;
+                subscribed = Heard::read(engine, which).await?;
                 looked = tokio::time::Instant::now();
             }
             for chunk in batch.chunks(which.publications_max()) {
@@ -285,11 +285,16 @@ type Publications = Vec<(&'static str, Publish)>;
 async fn publications(
     engine: &Engine,
     entries: &[Arc<Entry>],
-    subscribed: &[&'static str],
+    subscribed: &[Heard],
     envelopes: &dyn Envelopes,
 ) -> Result<(Publications, Vec<Box<dyn Span>>), EngineError> {
     let where_to = |entry: &Entry| {
-        let heard = |topic: &&'static str| subscribed.contains(topic);
+        // A trace adds attributes, which a filter may ask for.
+        let is_traced = engine.traces().of(entry).is_some();
+        let heard = |topic: &&'static str| {
+            let mut on_it = subscribed.iter().filter(|heard| heard.topic == *topic);
+            on_it.any(|heard| is_traced || heard.wants(entry.kind))
+        };
         topics(entry.kind)
             .iter()
             .copied()
@@ -331,23 +336,66 @@ async fn publications(
     Ok((publications, spans))
 }
 
-/// Topics that nobody listens to cost nothing.
-async fn topics_with_subscribers(
-    engine: &Engine,
-    which: Relay,
-) -> Result<Vec<&'static str>, EngineError> {
-    let topics = which.topics();
-    engine
-        .read(move |reader| {
-            let mut subscribed = Vec::new();
-            for topic in topics.iter().copied() {
-                if !reader.subscriptions(Some(topic), None, 1)?.is_empty() {
-                    subscribed.push(topic);
+/// A topic that somebody listens to, and what of it.
+struct Heard {
+    topic: &'static str,
+    /// Kinds that pass at least one filter; none when that is not known and all may.
+    kinds: Option<Vec<Kind>>,
+}
+
+/// With more subscriptions than that their filters are left to each publication.
+const FILTERS_MAX: usize = 100;
+
+impl Heard {
+    /// Topics that nobody listens to, and kinds that nobody wants, cost nothing: in a rush most
+    /// orders are sold out, and few want to hear of each.
+    async fn read(engine: &Engine, which: Relay) -> Result<Vec<Self>, EngineError> {
+        let topics = which.topics();
+        engine
+            .read(move |reader| {
+                let mut heard = Vec::new();
+                for topic in topics.iter().copied() {
+                    let listeners = reader.subscriptions(Some(topic), None, FILTERS_MAX + 1)?;
+                    if !listeners.is_empty() {
+                        heard.push(Self {
+                            topic,
+                            kinds: kinds_heard(&listeners),
+                        });
+                    }
                 }
-            }
-            Ok(subscribed)
+                Ok(heard)
+            })
+            .await
+    }
+
+    fn wants(&self, kind: Kind) -> bool {
+        self.kinds
+            .as_ref()
+            .is_none_or(|kinds| kinds.contains(&kind))
+    }
+}
+
+fn kinds_heard(listeners: &[Subscription]) -> Option<Vec<Kind>> {
+    if listeners.len() > FILTERS_MAX {
+        return None;
+    }
+    let passes = |kind: Kind| {
+        let attributes = type_of(kind);
+        listeners.iter().any(|listener| {
+            let filter = listener.subscription.filter.as_ref();
+            filter.is_none_or(|filter| {
+                // What a message says is known when it is made.
+                filter.scope() == FilterScope::MessageBody || filter.matches(&attributes, "")
+            })
         })
-        .await
+    };
+    let kinds = Kind::ALL.iter().copied();
+    Some(kinds.filter(|kind| passes(*kind)).collect())
+}
+
+/// The attributes of every publication.
+fn type_of(kind: Kind) -> BTreeMap<String, Attribute> {
+    [("type".to_owned(), Attribute::string(kind.as_str()))].into()
 }
 
 /// Where the cursor is afterwards; none when cancelled.

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use commerce::WhenSoldOut;
 use engine::ports::{Cursors, NoEnvelopes, Reader};
 use engine::{
-    Command, Engine, EngineError, Entry, Kind, OwnSubscription, Reply, TOPIC_CUSTOMERS,
-    TOPIC_OPERATIONS, TOPIC_ORDERS, TOPIC_STOCK, run_relay,
+    Command, Engine, EngineError, Entry, Kind, OwnSubscription, Reply, SubscriptionChange,
+    TOPIC_CUSTOMERS, TOPIC_OPERATIONS, TOPIC_ORDERS, TOPIC_STOCK, run_relay,
 };
+use messaging::topic::{FilterPolicy, FilterScope};
 use messaging::{FifoConfig, Message, QueueConfig};
 use serde_json::json;
 use tokio::task::JoinHandle;
@@ -437,5 +438,133 @@ fn operations_hears_of_dead_letters() {
         // A producer is held to the bound.
         let refusal = rig.refused(send("ops", &"x".repeat(1_025))).await;
         assert_eq!(refusal.code(), "queue_refusal");
+    });
+}
+
+/// Sells a unit of A and tries to sell one more.
+async fn sell_out(rig: &Rig, reference: &str) {
+    rig.done(receive("A", 1, reference)).await;
+    rig.order(order_of("A")).await;
+    let refused = rig.decide(Command::PlaceOrder(order_of("A"))).await;
+    assert!(matches!(refused, Ok(Ok(Reply::Order(_)))), "{refused:?}");
+}
+
+fn wanting(types: &[&str], queue: &str) -> OwnSubscription {
+    OwnSubscription {
+        types: types.iter().map(|kind| (*kind).to_owned()).collect(),
+        ..(TOPIC_ORDERS, queue).into()
+    }
+}
+
+async fn listen(rig: &Rig, subscriptions: Vec<OwnSubscription>) {
+    let queues = subscriptions.iter().map(|own| own.queue.clone());
+    rig.done(Command::EnsureQueues {
+        queues: queues
+            .map(|queue| queue_spec(&queue, QueueConfig::default()))
+            .collect(),
+        subscriptions,
+    })
+    .await;
+}
+
+/// What no filter lets through is not even sent: the cursor, which is written with what is sent,
+/// stays where it was.
+#[test]
+fn kinds_that_nobody_wants_cost_nothing() {
+    runtime().block_on(async {
+        let rig = Rig::new(Place::memory());
+        rig.done(create("A", 0, WhenSoldOut::Reject)).await;
+        let relay = Relay::start(rig.engine());
+        listen(&rig, vec![wanting(&["order.sold_out"], "sold-out")]).await;
+        rig.order(order_of("A")).await;
+        arrived(&rig, "sold-out", 1).await;
+        let cursor = || rig.reader().relayed().unwrap().orders;
+        let heard = cursor();
+        // Accepted orders pass nobody's filter; the sold-out one behind them does.
+        rig.done(receive("A", 5, "five")).await;
+        for _ in 0..5 {
+            rig.order(order_of("A")).await;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        assert_eq!(cursor(), heard, "nothing was sent");
+        rig.order(order_of("A")).await;
+        arrived(&rig, "sold-out", 2).await;
+        assert!(cursor() > heard);
+        relay.stop().await.unwrap();
+        let log = rig.reader().entries(0, 100).unwrap();
+        let sold_out = of(&log, |kind| kind == Kind::OrderSoldOut);
+        assert_eq!(told(&*rig.reader(), "sold-out"), sold_out);
+    });
+}
+
+#[test]
+fn a_filter_that_changes_is_heard_from_then_on() {
+    runtime().block_on(async {
+        for place in Place::both() {
+            let rig = Rig::new(place);
+            rig.done(create("A", 1, WhenSoldOut::Reject)).await;
+            let relay = Relay::start(rig.engine());
+            listen(&rig, vec![wanting(&["order.accepted"], "orders")]).await;
+            rig.order(order_of("A")).await;
+            arrived(&rig, "orders", 1).await;
+            let id = rig.reader().subscriptions(None, None, 9).unwrap()[0]
+                .subscription
+                .id
+                .clone();
+            let policy = |text: &str, scope| Some(FilterPolicy::parse(text, scope).unwrap());
+            for (filter, verdicts) in [
+                (
+                    policy(
+                        r#"{"type":["order.sold_out"]}"#,
+                        FilterScope::MessageAttributes,
+                    ),
+                    1,
+                ),
+                (
+                    policy(r#"{"type":["order.sold_out"]}"#, FilterScope::MessageBody),
+                    1,
+                ),
+                (
+                    policy(
+                        r#"{"type":[{"prefix":"order."}]}"#,
+                        FilterScope::MessageAttributes,
+                    ),
+                    2,
+                ),
+                (None, 2),
+            ] {
+                let before = told(&*rig.reader(), "orders").len();
+                rig.done(Command::SetSubscription {
+                    id: id.clone(),
+                    change: Box::new(SubscriptionChange {
+                        filter: Some(filter),
+                        ..SubscriptionChange::default()
+                    }),
+                })
+                .await;
+                sell_out(&rig, &before.to_string()).await;
+                arrived(&rig, "orders", before + verdicts).await;
+                assert_eq!(told(&*rig.reader(), "orders").len(), before + verdicts);
+            }
+            relay.stop().await.unwrap();
+        }
+    });
+}
+
+/// More filters than the relay looks at itself.
+#[test]
+fn one_of_many_subscribers_is_heard() {
+    runtime().block_on(async {
+        let rig = Rig::new(Place::memory());
+        rig.done(create("A", 1, WhenSoldOut::Reject)).await;
+        let mut subscriptions: Vec<OwnSubscription> = (0..150)
+            .map(|number| wanting(&["order.cancelled"], &format!("quiet-{number}")))
+            .collect();
+        subscriptions.push(wanting(&["order.accepted"], "zz-last"));
+        listen(&rig, subscriptions).await;
+        let relay = Relay::start(rig.engine());
+        sell_out(&rig, "one").await;
+        arrived(&rig, "zz-last", 2).await;
+        relay.stop().await.unwrap();
     });
 }
