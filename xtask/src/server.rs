@@ -41,6 +41,8 @@ pub(crate) struct Server {
     folder: PathBuf,
     /// `127.0.0.1:PORT`.
     address: String,
+    /// The same, for the SDKs of AWS.
+    aws: String,
 }
 
 impl Server {
@@ -62,17 +64,33 @@ impl Server {
             child,
             folder,
             address: String::new(),
+            aws: String::new(),
         };
-        server.address = server.wait_until_ready(&ready_file)?;
+        (server.address, server.aws) = server.wait_until_ready(&ready_file)?;
         Ok(server)
     }
 
-    fn wait_until_ready(&mut self, ready_file: &Path) -> Result<String, String> {
+    /// Where the SDKs of AWS are answered.
+    pub(crate) fn aws_endpoint(&self) -> String {
+        format!("http://{}", self.aws)
+    }
+
+    /// Ends the server, and has its store checked.
+    pub(crate) fn audit(mut self, binary: &Path) -> Result<(), String> {
+        process::stop(&mut self.child);
+        let mut audit = Command::new(binary);
+        audit
+            .args(["audit", "--data"])
+            .arg(self.folder.join("data"));
+        process::run(&mut audit, READY_LIMIT)
+    }
+
+    fn wait_until_ready(&mut self, ready_file: &Path) -> Result<(String, String), String> {
         let started = now();
         while started.elapsed() < READY_LIMIT {
             let text = fs::read_to_string(ready_file).unwrap_or_default();
-            if let Some(address) = address_in(&text) {
-                return Ok(address);
+            if let (Some(http), Some(aws)) = (address_in(&text, "http"), address_in(&text, "aws")) {
+                return Ok((http, aws));
             }
             if let Ok(Some(status)) = self.child.try_wait() {
                 return Err(format!("the server ended at its start: {status}"));
@@ -124,9 +142,9 @@ impl Drop for Server {
     }
 }
 
-/// The address in `{"http": "http://127.0.0.1:PORT"}`; nothing while half-written.
-fn address_in(ready: &str) -> Option<String> {
-    let (_, rest) = ready.split_once(r#""http""#)?;
+/// An address in `{"http": "http://127.0.0.1:PORT", "aws": ...}`; nothing while half-written.
+fn address_in(ready: &str, of: &str) -> Option<String> {
+    let (_, rest) = ready.split_once(&format!(r#""{of}""#))?;
     let (_, rest) = rest.split_once("http://")?;
     let (address, _) = rest.split_once('"')?;
     Some(address.trim_end_matches('/').to_owned())

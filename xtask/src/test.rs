@@ -33,6 +33,10 @@ enum Needs {
     /// Node, and Chromium to drive.
     Browser,
     Python,
+    /// A program in Rust with packages of its own; `file` is its folder.
+    Rust,
+    /// A program in Go, and Amazon's SDK for it as Debian packages it.
+    Go,
     /// Nothing but the binary.
     Nothing,
 }
@@ -50,7 +54,7 @@ const RUST: [(&str, &str); 3] = [
     ("doc", "the examples in the documentation of every crate"),
     ("fuzz", "made-up bytes for every decoder of requests"),
 ];
-const SUITES: [Suite; 33] = [
+const SUITES: [Suite; 35] = [
     Suite {
         name: "contract",
         what: "docs/openapi.json is what the server answers",
@@ -176,6 +180,18 @@ const SUITES: [Suite; 33] = [
         what: "the clients of aws-sdk 3 for JavaScript",
         needs: Needs::Node,
         file: "aws-v3.test.mjs",
+    },
+    Suite {
+        name: "aws-rust",
+        what: "aws-sdk-sqs and aws-sdk-sns for Rust",
+        needs: Needs::Rust,
+        file: "aws-rust",
+    },
+    Suite {
+        name: "aws-go",
+        what: "aws-sdk-go-v2, over the query protocol",
+        needs: Needs::Go,
+        file: "aws-go",
     },
     Suite {
         name: "aws-consumer",
@@ -332,8 +348,19 @@ fn unit_tests() -> Result<(), String> {
 }
 
 fn run_suite(suite: &Suite, tools: &Tools, binary: &Path) -> Outcome {
-    if suite.needs == Needs::Nothing {
-        return openapi::check(binary).into();
+    match suite.needs {
+        Needs::Nothing => return openapi::check(binary).into(),
+        Needs::Rust => return run_client(&mut rust_client(suite), binary).into(),
+        Needs::Go => {
+            return match tools.go() {
+                Ok(mut go) => {
+                    go.arg(root().join("tests/e2e").join(suite.file).join("main.go"));
+                    run_client(&mut go, binary).into()
+                }
+                Err(why) => Outcome::NotRun(why),
+            };
+        }
+        Needs::Node | Needs::Browser | Needs::Python => {}
     }
     let mut command = match suite_command(suite, tools) {
         Ok(command) => command,
@@ -343,6 +370,27 @@ fn run_suite(suite: &Suite, tools: &Tools, binary: &Path) -> Outcome {
         .env("FIRSTCOME_BIN", binary)
         .current_dir(root().join("tests/e2e"));
     process::run(&mut command, SUITE_LIMIT).into()
+}
+
+/// Built apart from the workspace, whose packages it does not share.
+fn rust_client(suite: &Suite) -> Command {
+    let folder = root().join("tests/e2e").join(suite.file);
+    let mut cargo = process::cargo(["run", "--quiet", "--locked"]);
+    cargo
+        .arg("--manifest-path")
+        .arg(folder.join("Cargo.toml"))
+        .arg("--target-dir")
+        .arg(root().join("target").join(suite.file))
+        .arg("--");
+    cargo
+}
+
+/// A program that is told the endpoint, and ends well when everything was as it should be.
+fn run_client(client: &mut Command, binary: &Path) -> Result<(), String> {
+    let server = server::Server::start(binary)?;
+    client.arg(server.aws_endpoint());
+    process::run(client, SUITE_LIMIT)?;
+    server.audit(binary)
 }
 
 /// The command of a suite, or what it lacks.
@@ -372,7 +420,7 @@ fn suite_command(suite: &Suite, tools: &Tools) -> Result<Command, String> {
             python.args(["-m", "pytest", "-q", "-p", "no:cacheprovider", suite.file]);
             Ok(python)
         }
-        Needs::Nothing => Err("it is not a program of its own".into()),
+        Needs::Rust | Needs::Go | Needs::Nothing => Err("it is run in another way".into()),
     }
 }
 

@@ -18,6 +18,8 @@ const NODE_MAJOR_MIN: u32 = 20;
 const PYTHON_MINOR_MIN: u32 = 11;
 /// A package registry that takes longer does not answer at all.
 const INSTALL_LIMIT: Duration = Duration::from_secs(10 * 60);
+/// Where Debian puts the packages of Go.
+const GO_PACKAGES: &str = "/usr/share/gocode";
 /// Names under which distributions ship Chromium, best first.
 const CHROMIUM_NAMES: [&str; 4] = [
     "chromium",
@@ -104,6 +106,27 @@ impl Tools {
         // Without fonts a fresh system shows boxes; the pages are photographed in Korean too.
         apt_install(&["chromium", "fonts-liberation", "fonts-nanum"])?;
         find_on_path(&CHROMIUM_NAMES).ok_or_else(|| "Chromium is not on the path".into())
+    }
+
+    /// `go run`, with the packages that Debian brings: the SDK is not fetched from elsewhere.
+    pub(crate) fn go(&self) -> Result<Command, String> {
+        let sdk = Path::new(GO_PACKAGES).join("src/github.com/aws/aws-sdk-go-v2/service/sns");
+        if !(process::works("go", &["version"]) && sdk.exists()) {
+            if !self.install {
+                return Err(
+                    "Go and Debian's golang-github-aws-aws-sdk-go-v2-dev are not installed; \
+                     --install fetches them"
+                        .into(),
+                );
+            }
+            apt_install(&["golang-go", "golang-github-aws-aws-sdk-go-v2-dev"])?;
+        }
+        let mut go = Command::new("go");
+        go.arg("run")
+            .env("GO111MODULE", "off")
+            .env("GOPATH", GO_PACKAGES)
+            .env("GOCACHE", root().join("target/go"));
+        Ok(go)
     }
 
     /// What builds libFuzzer.
