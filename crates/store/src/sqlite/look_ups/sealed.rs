@@ -141,8 +141,8 @@ impl Sealed {
     /// Takes what the blocks on disk have.
     pub(super) fn read(&mut self, connection: &Connection) -> Result<(), StoreError> {
         pages::read_blocks(connection, |contents| {
-            for ((key, _), (customer, _)) in contents.keys.iter().zip(&contents.holders) {
-                self.note(*key, *customer);
+            if !contents.keys.is_empty() {
+                self.note_all(contents);
             }
             self.close();
             self.add(Block::of(contents), &contents.holders);
@@ -155,6 +155,19 @@ impl Sealed {
         generation.keys.insert(key);
         generation.holders.add(customer, 1);
         generation.count += 1;
+    }
+
+    /// The same of a whole block at once, one kind after the other.
+    fn note_all(&mut self, contents: &Contents) {
+        let generation = self.open_generation();
+        for (key, _) in &contents.keys {
+            generation.keys.insert(*key);
+        }
+        for orders in contents.holders.chunk_by(|one, next| one.0 == next.0) {
+            let count = u32::try_from(orders.len()).expect("a block has fewer rows");
+            generation.holders.add(orders[0].0, count);
+        }
+        generation.count += contents.keys.len();
     }
 
     fn open_generation(&mut self) -> &mut Generation {
