@@ -89,8 +89,7 @@ fn run(file: &PathBuf, pace: Pace, stopped: &Receiver<()>, restart: &AtomicBool)
 }
 
 /// What was committed during a long checkpoint is moved by a shorter one, and so on: the writer
-/// waits for the rest to be moved and synced, which took it 5 ms after one and takes less than one
-/// after three.
+/// waits for the rest to be moved and synced, which took it 4 to 7 ms after a single one.
 fn catch_up(connection: &Connection) {
     for _ in 0..2 {
         if let Err(error) = checkpoint(connection, "PASSIVE") {

@@ -51,8 +51,8 @@ const LOCK: &str = "firstcome.lock";
 const UPGRADE_CACHE: i64 = -65_536;
 /// While it reads, once, what it needs to start.
 const STARTING_CACHE: i64 = -4_096;
-/// And then. What is written is nearly all at the end of the log: pages that are used again soon are in the
-/// processor's cache as well, and a large cache of them only takes long to fill.
+/// And then. What is written is nearly all at the end of the log: pages that are used again soon are
+/// in the processor's cache as well, and a large cache of them only takes long to fill.
 const CACHE: i64 = -8_192;
 
 /// Why a store cannot be opened.

@@ -13,7 +13,6 @@ use rusqlite::{Connection, params};
 
 use super::super::read;
 use super::pages::Contents;
-use super::rows::ROW_BYTES;
 use super::sealed::{Block, BlockSizes};
 use super::sorter::{Sorted, Sorter};
 use crate::lookups::Keys;
@@ -144,9 +143,4 @@ impl Closing {
             keys,
         }
     }
-}
-
-/// How many look-ups these rows are.
-pub(super) fn look_ups_in(rows: &[u8]) -> usize {
-    rows.len() / ROW_BYTES
 }

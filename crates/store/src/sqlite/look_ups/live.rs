@@ -6,9 +6,9 @@ use engine::ports::{Changes, Loaded, StoreError, Touch};
 use rusqlite::Connection;
 
 use super::super::{auctions, read};
-use super::closing::{Closing, look_ups_in};
+use super::closing::Closing;
 use super::pages::{self, Contents};
-use super::rows::{LookUp, ROW_BYTES, count};
+use super::rows::{LookUp, ROW_BYTES, count, look_ups_in};
 use super::sealed::{BlockSizes, Sealed};
 use super::sorter::Sorter;
 use crate::lookups::{Bought, Keys, half};

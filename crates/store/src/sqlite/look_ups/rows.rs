@@ -95,3 +95,8 @@ pub(super) fn count(bought: &mut Bought, row: &LookUp) {
         bought.add(row.product, row.customer, i64::from(row.delta));
     }
 }
+
+/// How many look-ups these rows are.
+pub(super) fn look_ups_in(rows: &[u8]) -> usize {
+    rows.len() / ROW_BYTES
+}

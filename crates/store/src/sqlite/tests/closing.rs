@@ -172,7 +172,7 @@ fn pages_without_their_row_are_deleted_by_a_start() {
     let (directory, mut opened, mut script) = started(SLOW);
     place(&mut opened, &mut script, 0..70);
     drop(opened);
-    // A larger block has fewer pages when it is opened: none is made at this start.
+    // With larger blocks none is full at the next start, and none is made by it.
     let larger = BlockSizes { rows: 100, ..SLOW };
     let shell = Connection::open(directory.path().join(FILE)).unwrap();
     shell.execute("DELETE FROM lookups", []).unwrap();
@@ -210,7 +210,7 @@ fn a_commit_deletes_some_pages_of_keys_that_are_too_old() {
         keys_since: script.at + 1_000,
         ..Touch::default()
     };
-    assert!(opened.store.load(&touch).unwrap().keys.is_empty());
+    opened.store.load(&touch).unwrap();
     for left in [13, 10, 7, 4, 1, 0, 0] {
         probe(&mut opened, &mut script);
         assert_eq!(on_disk(directory.path()), [left, left, 1]);
