@@ -394,10 +394,10 @@ fn run_memory(args: &MemoryArgs) -> Result<Vec<String>, BenchError> {
         programs: args.programs.programs(),
         dir: args.programs.dir.clone(),
     };
-    let report = memory::run(&options, &mut |keyed, sample| {
+    let report = memory::run(&options, &mut |kept, sample| {
         note(&format!(
             "{} {:>8} orders {:>6.1} s {:>8.1} MiB",
-            if keyed { "keyed  " } else { "unkeyed" },
+            kept.title(),
             sample.orders,
             sample.elapsed_s,
             sample.resident_bytes as f64 / f64::from(1 << 20),

@@ -1,5 +1,5 @@
-//! What a million orders cost to keep: the server's memory as they come in, with and without an
-//! idempotency key, and how long it takes to start again on the store they left.
+//! What a million orders cost to keep: the server's memory as they come in, with and without what
+//! it has to remember of them, and how long it takes to start again on the store they left.
 //!
 //! Each start is timed from the exec to the ready file, to the first answer of `/readyz` and to
 //! the first answer of `GET /orders/{id}`: three times after an orderly stop, and once after
@@ -16,7 +16,7 @@ use crate::error::{BenchError, io_error};
 use crate::http;
 use crate::load::{self, Expect, Outcome, Plan, Progress, Protocol};
 use crate::process;
-use crate::rows;
+use crate::rows::{self, Setup};
 use crate::suite::{number_member, prepare, string_member};
 use crate::systems::{Programs, Running};
 
@@ -51,9 +51,46 @@ pub struct Start {
     pub resident_bytes: u64,
 }
 
+/// What is to be remembered of an order beside itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kept {
+    /// Its idempotency key, a new one each time.
+    Key,
+    Nothing,
+    /// What its customer, a new one each time, has of a product with a purchase limit.
+    Units,
+}
+
+impl Kept {
+    pub const ALL: [Self; 3] = [Self::Key, Self::Nothing, Self::Units];
+
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Key => "`Idempotency-Key`",
+            Self::Nothing => "without",
+            Self::Units => "`purchaseLimit`",
+        }
+    }
+
+    const fn product(self) -> Setup {
+        match self {
+            Self::Key | Self::Nothing => rows::HOT_PRODUCT,
+            Self::Units => rows::LIMITED_PRODUCT,
+        }
+    }
+
+    const fn headers(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Key => rows::KEYED,
+            Self::Nothing | Self::Units => rows::UNKEYED,
+        }
+    }
+}
+
 #[derive(Clone, Debug, Serialize)]
 pub struct Series {
-    pub keyed: bool,
+    pub kept: Kept,
     pub samples: Vec<Sample>,
     /// After the load has gone and all connections are closed.
     pub resident_bytes_after: u64,
@@ -75,7 +112,7 @@ impl Report {
     pub fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
         for series in &self.series {
-            let name = if series.keyed { "keyed" } else { "unkeyed" };
+            let name = series.kept.title();
             if series.outcome.errors.total() > 0 {
                 problems.push(format!("{name}: {:?}", series.outcome.errors));
             }
@@ -98,33 +135,33 @@ impl Report {
     }
 }
 
-/// Takes both series; `progress` is called with each sample.
+/// Takes all series; `progress` is called with each sample.
 pub fn run(
     options: &Options,
-    progress: &mut dyn FnMut(bool, &Sample),
+    progress: &mut dyn FnMut(Kept, &Sample),
 ) -> Result<Report, BenchError> {
     let mut report = Report {
         machine: process::machine(),
         orders: options.orders,
         series: Vec::new(),
     };
-    for keyed in [true, false] {
-        report.series.push(run_series(options, keyed, progress)?);
+    for kept in Kept::ALL {
+        report.series.push(run_series(options, kept, progress)?);
     }
     Ok(report)
 }
 
 fn run_series(
     options: &Options,
-    keyed: bool,
-    progress: &mut dyn FnMut(bool, &Sample),
+    kept: Kept,
+    progress: &mut dyn FnMut(Kept, &Sample),
 ) -> Result<Series, BenchError> {
     let dir = options
         .dir
-        .join(format!("memory-{keyed}-{}", std::process::id()));
+        .join(format!("memory-{kept:?}-{}", std::process::id()));
     let start = || Running::start(&options.programs, rows::System::Firstcome, &dir);
     let running = start()?;
-    prepare(&running, &[rows::HOT_PRODUCT])?;
+    prepare(&running, &[kept.product()])?;
     let order = place_order(&running)?;
 
     let begin = clock::now();
@@ -136,7 +173,6 @@ fn run_series(
         })
     };
     let mut samples = vec![sample(0)];
-    let headers = if keyed { rows::KEYED } else { rows::UNKEYED };
     let outcome = load::run(
         &Plan {
             target: running.address,
@@ -145,7 +181,7 @@ fn run_series(
                 "POST",
                 "/orders",
                 running.address,
-                headers,
+                kept.headers(),
                 rows::ORDER_BODY,
             ),
             expect: Expect {
@@ -165,7 +201,7 @@ fn run_series(
             call: &mut |orders| {
                 let taken = sample(orders);
                 if let Ok(sample) = &taken {
-                    progress(keyed, sample);
+                    progress(kept, sample);
                 }
                 samples.push(taken);
             },
@@ -194,7 +230,7 @@ fn run_series(
     fs::remove_dir_all(&dir).map_err(io_error(format!("removing {}", dir.display())))?;
     let grown = resident_bytes_after.saturating_sub(samples[0].resident_bytes);
     Ok(Series {
-        keyed,
+        kept,
         bytes_per_order: grown as f64 / options.orders as f64,
         samples,
         resident_bytes_after,

@@ -272,57 +272,55 @@ const MIB: f64 = 1024.0 * 1024.0;
 /// The memory at each step, what one order adds, and the starts.
 pub fn memory_table(report: &memory::Report) -> String {
     let mut text = format!(
-        "{}\n{} orders into one product\n\n| orders | with `Idempotency-Key`, MiB | without, MiB |\n|--:|--:|--:|\n",
+        "{}\n{} orders into one product, of each of which is kept\n\n| orders |",
         report.machine,
         thousands(report.orders as f64)
     );
-    let [keyed, unkeyed] = report.series.as_slice() else {
-        return text;
-    };
+    let mut rule = String::from("|--:|");
+    for series in &report.series {
+        write!(text, " {}, MiB |", series.kept.title()).expect("a String takes everything");
+        rule.push_str("--:|");
+    }
+    text.push('\n');
+    text.push_str(&rule);
+    text.push('\n');
     let mib = |bytes: u64| format!("{:.1}", bytes as f64 / MIB);
-    for (with, without) in keyed.samples.iter().zip(&unkeyed.samples) {
+    let mut row = |title: String, of: &dyn Fn(&memory::Series) -> String| {
+        let cells = report.series.iter().map(of);
         line(
             &mut text,
-            &[
-                thousands(with.orders as f64),
-                mib(with.resident_bytes),
-                mib(without.resident_bytes),
-            ],
+            &[title].into_iter().chain(cells).collect::<Vec<_>>(),
         );
+    };
+    let steps = report
+        .series
+        .iter()
+        .map(|series| series.samples.len())
+        .min();
+    for step in 0..steps.unwrap_or(0) {
+        let orders = report.series[0].samples[step].orders;
+        row(thousands(orders as f64), &|series| {
+            mib(series.samples[step].resident_bytes)
+        });
     }
-    line(
-        &mut text,
-        &[
-            "connections closed".to_owned(),
-            mib(keyed.resident_bytes_after),
-            mib(unkeyed.resident_bytes_after),
-        ],
+    row("connections closed".to_owned(), &|series| {
+        mib(series.resident_bytes_after)
+    });
+    row("an order".to_owned(), &|series| {
+        format!("{:.1} B", series.bytes_per_order)
+    });
+    row(
+        "store on disk".to_owned(),
+        &|series| mib(series.store_bytes),
     );
-    let per_order = |series: &memory::Series| format!("{:.1} B", series.bytes_per_order);
-    line(
-        &mut text,
-        &["an order".to_owned(), per_order(keyed), per_order(unkeyed)],
-    );
-    line(
-        &mut text,
-        &[
-            "store on disk".to_owned(),
-            mib(keyed.store_bytes),
-            mib(unkeyed.store_bytes),
-        ],
-    );
-    let rate = |series: &memory::Series| thousands(series.outcome.rate);
-    line(
-        &mut text,
-        &["orders/s".to_owned(), rate(keyed), rate(unkeyed)],
-    );
-    let others = |series: &memory::Series| format!("{:.0} %", series.outcome.others_busy * 100.0);
-    line(
-        &mut text,
-        &["others busy".to_owned(), others(keyed), others(unkeyed)],
-    );
+    row("orders/s".to_owned(), &|series| {
+        thousands(series.outcome.rate)
+    });
+    row("others busy".to_owned(), &|series| {
+        format!("{:.0} %", series.outcome.others_busy * 100.0)
+    });
     text.push_str(
-        "\n| start after | keys | stop ms | ready file ms | /readyz ms | GET order ms | MiB |\n\
+        "\n| start after | kept | stop ms | ready file ms | /readyz ms | GET order ms | MiB |\n\
          |---|---|--:|--:|--:|--:|--:|\n",
     );
     for series in &report.series {
@@ -331,7 +329,7 @@ pub fn memory_table(report: &memory::Report) -> String {
                 &mut text,
                 &[
                     start.after.to_owned(),
-                    if series.keyed { "with" } else { "without" }.to_owned(),
+                    series.kept.title().to_owned(),
                     start
                         .stop_ms
                         .map_or_else(String::new, |stop| format!("{stop:.0}")),

@@ -130,6 +130,15 @@ pub const HOT_PRODUCT: Setup = Setup::Http {
     capture: None,
 };
 
+/// As [`HOT_PRODUCT`], with units that are counted for each customer.
+pub const LIMITED_PRODUCT: Setup = Setup::Http {
+    method: "POST",
+    path: "/products",
+    body: r#"{"sku":"HOT","name":"Donut","price":19900,"currency":"KRW","stock":1000000000,"purchaseLimit":4}"#,
+    status: 201,
+    capture: None,
+};
+
 const ORDERS: Request = Request::Http {
     method: "POST",
     path: "/orders",

@@ -4,6 +4,7 @@
 //! it never decides. `conformance` is the contract as tests: a new store is one folder that
 //! passes it.
 
+mod bought;
 #[cfg(test)]
 mod conformance;
 mod lookups;

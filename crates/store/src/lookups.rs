@@ -1,6 +1,5 @@
 //! What a single writer keeps in memory so that the hot path needs no index: the idempotency keys
-//! of the orders that came last, how many of those a customer holds, and how many units of a limited
-//! product a customer has.
+//! of the orders that came last, and how many of those a customer holds.
 //!
 //! ```text
 //! ring:  | key hash 8 | customer 8 | entry 8 |  oldest first, 24 bytes a key
@@ -12,7 +11,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use commerce::{CustomerHash, ProductId};
+use commerce::CustomerHash;
 use engine::KeyHash;
 use hashbrown::HashTable;
 
@@ -107,48 +106,6 @@ impl Keys {
             if *count == 0 {
                 self.holders.remove(&held.customer);
             }
-        }
-    }
-}
-
-/// Units that customers have of products with a purchase limit.
-#[derive(Default)]
-pub(crate) struct Bought {
-    units: HashMap<ProductId, HashMap<u64, u64>>,
-}
-
-impl Bought {
-    pub(crate) fn is_counted(&self, product: ProductId) -> bool {
-        self.units.contains_key(&product)
-    }
-
-    pub(crate) fn counts_any(&self) -> bool {
-        !self.units.is_empty()
-    }
-
-    pub(crate) fn count(&mut self, product: ProductId) {
-        self.units.entry(product).or_default();
-    }
-
-    pub(crate) fn of(&self, product: ProductId, customer: CustomerHash) -> u64 {
-        self.units
-            .get(&product)
-            .and_then(|counts| counts.get(&customer.0))
-            .copied()
-            .unwrap_or(0)
-    }
-
-    /// Only for products that are counted.
-    pub(crate) fn add(&mut self, product: ProductId, customer: CustomerHash, delta: i64) {
-        let Some(counts) = self.units.get_mut(&product) else {
-            return;
-        };
-        let count = counts.entry(customer.0).or_default();
-        *count = count
-            .checked_add_signed(delta)
-            .expect("nobody gives back more than they had");
-        if *count == 0 {
-            counts.remove(&customer.0);
         }
     }
 }

@@ -36,13 +36,17 @@ impl Filter {
         }
     }
 
-    fn place(&self, number: u64) -> (usize, Block) {
+    fn place(&self, number: u64) -> (usize, impl Iterator<Item = u32> + use<>) {
         let hash = spread(number);
         let (high, low) = (hash >> 32, hash & u64::from(u32::MAX));
         let block = (high * self.blocks.len() as u64) >> 32;
         let block = usize::try_from(block).expect("less than the number of blocks");
         let low = u32::try_from(low).expect("masked to 32 bits");
-        (block, SALT.map(|salt| 1 << (low.wrapping_mul(salt) >> 27)))
+        // Not `SALT.map`, which the compiler makes a call of.
+        let bits = SALT
+            .iter()
+            .map(move |salt| 1 << (low.wrapping_mul(*salt) >> 27));
+        (block, bits)
     }
 
     pub(super) fn insert(&mut self, number: u64) {

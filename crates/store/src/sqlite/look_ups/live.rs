@@ -11,7 +11,8 @@ use super::pages::{self, Contents};
 use super::rows::{LookUp, ROW_BYTES, count, look_ups_in};
 use super::sealed::{BlockSizes, Sealed};
 use super::sorter::Sorter;
-use crate::lookups::{Bought, Keys, half};
+use crate::bought::Bought;
+use crate::lookups::{Keys, half};
 
 /// How often keys that are too old are forgotten. Until then they are not found either, but
 /// they count among those that a customer holds.

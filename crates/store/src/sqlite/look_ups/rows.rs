@@ -4,7 +4,8 @@ use commerce::{CustomerHash, ProductId};
 use engine::ports::Counted;
 use engine::{Entry, OrderStatus};
 
-use crate::lookups::{Bought, half};
+use crate::bought::Bought;
+use crate::lookups::half;
 
 /// One look-up as stored: order 8, key half 8 (0 for none), customer 8, product 4, units 4;
 /// little endian.
