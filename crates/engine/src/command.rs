@@ -51,6 +51,8 @@ pub struct CreateAuction {
     pub terms: Terms,
     /// How long before the end it is told that it is near; 0 for not at all.
     pub closing_soon_ms: Millis,
+    pub key: Option<KeyHash>,
+    pub body: BodyHash,
 }
 
 /// What is bid.
@@ -504,6 +506,12 @@ pub enum Reply {
     Order(Box<OrderReply>),
     Product(Box<Product>),
     Auction(Box<StoredAuction>),
+    /// An auction that was made, as it stands.
+    Made {
+        auction: Box<StoredAuction>,
+        /// By an earlier request with the same key.
+        replay: bool,
+    },
     /// A bid that is too low is a verdict, and answered like this too.
     Bid {
         bid: Box<BidRecord>,

@@ -22,7 +22,7 @@ use messaging::{Attempt, DedupEntry, DedupKey, GroupHead, Message, QueueConfig, 
 use serde::{Deserialize, Serialize};
 
 use crate::auction::{BidChange, BidRecord, StoredAuction};
-use crate::command::{Envelope, KeyHash};
+use crate::command::{BodyHash, Envelope, KeyHash};
 use crate::entry::{Entry, OrderRecord, OrderStatus};
 
 /// What a batch needs to see. Names may repeat.
@@ -299,8 +299,10 @@ pub struct Loaded {
     pub auction_count: usize,
     pub auctions: HashMap<u64, LoadedAuction>,
     pub bids: HashMap<u64, BidRecord>,
-    /// Only the keys that are known: the order or bid they made, which is loaded too.
+    /// Only the keys that are known: the order, bid or auction they made, which is loaded too.
     pub keys: HashMap<KeyHash, u64>,
+    /// What the auctions that were found by a key were asked for with.
+    pub auction_bodies: HashMap<u64, BodyHash>,
     /// Only customers who may hold any. Exact where it counts; see [`Touch::keys_per_customer`].
     pub key_holders: HashMap<CustomerHash, u32>,
     pub bought: HashMap<(Sku, CustomerHash), u64>,

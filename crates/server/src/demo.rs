@@ -2,7 +2,7 @@
 
 use commerce::auction::{Bidder, Format, Increment, SoftClose, Terms};
 use commerce::{Currency, Email, Millis, Money, Name, NewProduct, Reorder, Sku, WhenSoldOut};
-use engine::{Command, CreateAuction, Engine, EngineError};
+use engine::{BodyHash, Command, CreateAuction, Engine, EngineError};
 
 pub const DONUT: &str = "CP-502101";
 pub const FACTORY: &str = "FF-500293";
@@ -57,6 +57,8 @@ fn auctions(now: Millis) -> Vec<CreateAuction> {
         seller: Bidder::new("house").expect("a valid name"),
         terms,
         closing_soon_ms: MINUTE_MS,
+        key: None,
+        body: BodyHash(0),
     };
     let ends_at = now + 20 * MINUTE_MS;
     let guitar = Terms {

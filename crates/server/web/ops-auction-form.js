@@ -7,6 +7,7 @@ import { byId, show } from "./dom.js";
 import { exponent, money, parseMoney } from "./format.js";
 import { lang, t } from "./i18n.js";
 import { FieldError, given, integer, text, wireDialog, wireForm } from "./ops-forms.js";
+import { newKey } from "./storage.js";
 
 const HOUR_MS = 3_600_000;
 const ROUND_MS = 300_000;
@@ -88,8 +89,16 @@ function readEnglish(auction, values, currency) {
   };
 }
 
+/** What was sent and not answered yet: sent again as it is, it makes no second auction. */
+let attempt = { sent: "", key: "" };
+
 async function create(values) {
-  const made = await request("POST", "/auctions", { body: readAuction(values) });
+  const body = readAuction(values);
+  const sent = JSON.stringify(body);
+  if (attempt.sent !== sent) attempt = { sent, key: newKey() };
+  const made = await request("POST", "/auctions", { headers: { "idempotency-key": attempt.key }, body });
+  // Another one just like it is meant to be another one.
+  attempt = { sent: "", key: "" };
   return t("auctionForm.done", { name: made.product });
 }
 

@@ -177,14 +177,14 @@ impl Audit<'_> {
         Ok(())
     }
 
-    /// Rule 6: a key makes one bid as long as it is kept.
+    /// Rule 6: a key makes one bid, or one auction, as long as it is kept.
     fn bid_key(&mut self, entry: &Entry, buyer: &Buyer) {
         let Some(key) = buyer.key else {
             return;
         };
         let before = self.keys.insert(key.0, entry.at);
         if before.is_some_and(|before| entry.at - before <= self.key_retention) {
-            self.broken(6, entry, "has the idempotency key of an earlier bid");
+            self.broken(6, entry, "has the idempotency key of an earlier one");
         }
     }
 

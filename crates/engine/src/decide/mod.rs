@@ -108,6 +108,12 @@ impl Batch {
         self.last_seq
     }
 
+    /// What a key has made, in this batch or before it.
+    fn seq_of_key(&self, key: KeyHash) -> Option<u64> {
+        let seq = self.new_keys.get(&key);
+        seq.or_else(|| self.loaded.keys.get(&key)).copied()
+    }
+
     pub(crate) fn decide(&mut self, command: Command) -> Result<Reply, Refusal> {
         match command {
             Command::PlaceOrder(order) => self.place_order(order),

@@ -17,12 +17,9 @@ impl Batch {
     /// what the line says (not open yet, purchase limit).
     pub(super) fn place_order(&mut self, order: PlaceOrder) -> Result<Reply, Refusal> {
         if let Some(key) = order.key
-            && let Some(seq) = self
-                .new_keys
-                .get(&key)
-                .or_else(|| self.loaded.keys.get(&key))
+            && let Some(seq) = self.seq_of_key(key)
         {
-            let earlier = self.find_order(*seq).ok_or(Refusal::OrderNotFound)?;
+            let earlier = self.find_order(seq).ok_or(Refusal::OrderNotFound)?;
             if earlier.body != order.body {
                 return Err(Refusal::KeyReused);
             }

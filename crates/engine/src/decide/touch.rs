@@ -67,7 +67,7 @@ pub(crate) fn touch<'a>(
 
 fn touch_auction(touch: &mut Touch, command: &Command) {
     match command {
-        Command::CreateAuction(_) => {}
+        Command::CreateAuction(new) => touch.keys.extend(new.key),
         Command::PlaceBid(bid) => {
             auction(touch, bid.auction);
             if let Some(key) = bid.key {

@@ -49,6 +49,28 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for MaybeJsonBody<T> {
     }
 }
 
+/// A JSON body with the key it may carry.
+pub struct KeyedBody<T> {
+    pub body: T,
+    pub key: Option<KeyHash>,
+}
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for KeyedBody<T> {
+    type Rejection = HttpError;
+
+    async fn from_request(request: Request, _: &S) -> HttpResult<Self> {
+        let headers = request.headers();
+        check_content_type(headers)?;
+        // One key is one request, of one route: a key of /orders says nothing of /buy.
+        let scope = request.uri().path();
+        let key = idempotency_key(headers)?.map(|key| key_hash(scope, key));
+        Ok(Self {
+            body: parse(&read_body(request.into_body()).await?)?,
+            key,
+        })
+    }
+}
+
 /// A JSON body with the headers that an order may carry.
 pub struct OrderRequest<T> {
     pub body: T,
@@ -59,18 +81,11 @@ pub struct OrderRequest<T> {
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for OrderRequest<T> {
     type Rejection = HttpError;
 
-    async fn from_request(request: Request, _: &S) -> HttpResult<Self> {
-        let headers = request.headers();
-        check_content_type(headers)?;
-        let prefer = prefer(headers)?;
-        // One key is one request, of one route: a key of /orders says nothing of /buy.
-        let scope = request.uri().path();
-        let key = idempotency_key(headers)?.map(|key| key_hash(scope, key));
-        Ok(Self {
-            body: parse(&read_body(request.into_body()).await?)?,
-            key,
-            prefer,
-        })
+    async fn from_request(request: Request, state: &S) -> HttpResult<Self> {
+        check_content_type(request.headers())?;
+        let prefer = prefer(request.headers())?;
+        let KeyedBody { body, key } = KeyedBody::from_request(request, state).await?;
+        Ok(Self { body, key, prefer })
     }
 }
 

@@ -21,7 +21,7 @@ use crate::http::error::{HttpError, HttpResult};
 use crate::http::parcels::brief_of;
 use crate::http::products::check_email;
 use crate::http::verdict::wait_for_verdict;
-use crate::http::views::{OrderView, ProblemView, Standing};
+use crate::http::views::{OrderView, ProblemView, Standing, mark_replay};
 use crate::realtime::Subject;
 use crate::state::App;
 
@@ -218,16 +218,8 @@ async fn answer(app: &App, reply: &OrderReply) -> HttpResult<Response> {
             sold_out(reply, &view).into_response()
         }
     };
-    mark_replay(&mut response, reply);
+    mark_replay(&mut response, reply.replay);
     Ok(response)
-}
-
-fn mark_replay(response: &mut Response, reply: &OrderReply) {
-    if reply.replay {
-        response
-            .headers_mut()
-            .insert("idempotent-replay", HeaderValue::from_static("true"));
-    }
 }
 
 /// The answer there are most of: one allocation of the right size.
@@ -384,6 +376,6 @@ async fn buy(
         Json(BuyView { message, order }),
     )
         .into_response();
-    mark_replay(&mut response, &reply);
+    mark_replay(&mut response, reply.replay);
     Ok(response)
 }

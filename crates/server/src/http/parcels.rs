@@ -5,7 +5,7 @@
 
 use axum::Json;
 use axum::extract::{FromRequest, Path, Request, State};
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use commerce::Millis;
 use effects::DatabaseError;
@@ -22,7 +22,7 @@ use crate::adapters::{Time, parse_rfc3339};
 use crate::http::args::{check_content_type, parse, read_body, single};
 use crate::http::error::{HttpError, HttpResult};
 use crate::http::orders::find_or_refuse;
-use crate::http::views::{ParcelBrief, ProblemView};
+use crate::http::views::{ParcelBrief, ProblemView, mark_replay};
 use crate::state::App;
 
 /// Characters.
@@ -401,11 +401,7 @@ fn respond(tracking_id: String, answer: Answer, replay: bool) -> Response {
         }
         Outcome::Refused => refused(&parcel).into_response(),
     };
-    if replay {
-        response
-            .headers_mut()
-            .insert("idempotent-replay", HeaderValue::from_static("true"));
-    }
+    mark_replay(&mut response, replay);
     response
 }
 

@@ -2,12 +2,23 @@
 
 use std::sync::Arc;
 
+use axum::http::HeaderValue;
+use axum::response::Response;
 use commerce::{Currency, Millis, Product, Replenishment, Sku};
 use engine::OrderRecord;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::adapters::{Time, rfc3339};
+
+/// Says of an answer that it is the one to an earlier request.
+pub fn mark_replay(response: &mut Response, replay: bool) {
+    if replay {
+        response
+            .headers_mut()
+            .insert("idempotent-replay", HeaderValue::from_static("true"));
+    }
+}
 
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]

@@ -3,7 +3,7 @@
 use commerce::auction::{AuctionStatus, REPLAY_BIDS_MAX};
 use commerce::{CustomerHash, Millis};
 use engine::ports::{Loaded, Opened, Touch};
-use engine::{KeyHash, Kind};
+use engine::{BodyHash, KeyHash, Kind};
 
 use super::lots::Bade;
 use super::script::{Ordered, START, Script, customer, key, new_product};
@@ -101,6 +101,54 @@ fn load_keys(opened: &mut Opened, keys: Vec<KeyHash>, since: Millis) -> Loaded {
         ..Touch::default()
     };
     load(opened, &touch)
+}
+
+pub(crate) fn an_auction_is_found_by_the_key_that_made_it(harness: &dyn Harness) {
+    let mut opened = harness.open();
+    let mut script = Script::new();
+    script.product(new_product(1, "A"));
+    let first = script.put_up_with(key(1, 1));
+    script.commit(&mut opened);
+    script.at += HOUR;
+    // Somebody bids with a key that shares its first half.
+    let bid = script.bid(&Bade {
+        key: Some(key(1, 2)),
+        ..Bade::on(first)
+    });
+    let second = script.put_up_with(key(2, 2));
+    script.commit(&mut opened);
+    for number in 0..5 {
+        script.order(&Ordered {
+            key: Some(key(9, number)),
+            ..Ordered::default()
+        });
+        script.commit(&mut opened);
+    }
+    always(harness, opened, |opened| {
+        let all = vec![key(1, 1), key(1, 2), key(2, 2), key(2, 3)];
+        for (since, found) in [
+            (START, vec![(1, 1, first), (1, 2, bid), (2, 2, second)]),
+            (START + HOUR, vec![(1, 2, bid), (2, 2, second)]),
+            (START + HOUR + 1, vec![]),
+        ] {
+            let loaded = load_keys(opened, all.clone(), since);
+            assert_eq!(loaded.keys.len(), found.len(), "since {since}");
+            for (half, rest, seq) in &found {
+                assert_eq!(loaded.keys[&key(*half, *rest)], *seq, "since {since}");
+            }
+            let auctions = found.iter().map(|(.., seq)| *seq);
+            let auctions: Vec<u64> = auctions.filter(|seq| *seq != bid).collect();
+            assert_eq!(loaded.auction_bodies.len(), auctions.len());
+            assert_eq!(loaded.auctions.len(), auctions.len());
+            for seq in auctions {
+                assert_eq!(loaded.auction_bodies[&seq], BodyHash(seq));
+                assert_eq!(loaded.auctions[&seq].stored, script.auctions[&seq]);
+            }
+        }
+        // Only what was asked for.
+        let loaded = load_keys(opened, vec![key(9, 1)], START);
+        assert!(loaded.auctions.is_empty() && loaded.auction_bodies.is_empty());
+    });
 }
 
 pub(crate) fn keys_of_bids_are_found_until_they_expire(harness: &dyn Harness) {

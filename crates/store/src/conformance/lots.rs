@@ -90,13 +90,37 @@ impl Bade {
 impl Script {
     /// Puts something up for auction, from one moment after [`START`] to another.
     pub(crate) fn put_up(&mut self, status: AuctionStatus, starts: Millis, ends: Millis) -> u64 {
+        self.put_up_for(None, auction(self.seq + 1, status, starts, ends))
+    }
+
+    /// Puts an auction up for whoever brings this key, with a body that is named after it.
+    pub(crate) fn put_up_with(&mut self, key: KeyHash) -> u64 {
         let seq = self.seq + 1;
-        let stored = auction(seq, status, starts, ends);
+        let buyer = Buyer {
+            customer: "".into(),
+            secret: None,
+            key: Some(key),
+            body: BodyHash(seq),
+        };
+        self.changes.counted.push(Counted {
+            order: seq,
+            key: Some(key),
+            customer: CustomerHash::of(""),
+            product: ProductId(0),
+            delta: 0,
+            at: self.at,
+        });
+        let stored = auction(seq, AuctionStatus::Open, 0, 1_000);
+        self.put_up_for(Some(buyer), stored)
+    }
+
+    fn put_up_for(&mut self, buyer: Option<Buyer>, stored: StoredAuction) -> u64 {
+        let seq = stored.auction.seq;
         let id = stored.id();
         self.auctions.insert(seq, stored);
         let data = data_of(id);
         let sealed = format!(r#"{{"reservePrice":900,"nonce":"of {id}"}}"#);
-        self.line_entry(seq, Kind::AuctionCreated, None, &data, None, Some(&sealed));
+        self.line_entry(seq, Kind::AuctionCreated, None, &data, buyer, Some(&sealed));
         seq
     }
 

@@ -34,8 +34,8 @@ pub(crate) use auctions::{
     entries_of_auctions_keep_their_line_and_what_is_sealed,
 };
 pub(crate) use bids::{
-    bids_carry_what_became_of_them, keys_of_bids_are_found_until_they_expire,
-    standing_bids_leave_out_what_was_taken_back,
+    an_auction_is_found_by_the_key_that_made_it, bids_carry_what_became_of_them,
+    keys_of_bids_are_found_until_they_expire, standing_bids_leave_out_what_was_taken_back,
 };
 pub(crate) use clearing::{
     a_purge_empties_a_queue_at_once, a_queue_deleted_and_made_again_is_another_one,
@@ -120,6 +120,7 @@ macro_rules! suite {
             an_auction_is_loaded_with_the_bids_that_wait,
             bids_carry_what_became_of_them,
             keys_of_bids_are_found_until_they_expire,
+            an_auction_is_found_by_the_key_that_made_it,
             standing_bids_leave_out_what_was_taken_back,
             the_oldest_visible_message_comes_first,
             messages_are_changed_and_removed,

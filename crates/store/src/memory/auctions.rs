@@ -73,7 +73,9 @@ impl State {
 
     pub(super) fn load_auctions(&self, loaded: &mut Loaded, touch: &Touch) {
         loaded.auction_count = self.auctions.auctions.len();
-        for seq in touch.auctions.iter().chain(&touch.standing_bids) {
+        let by_key: Vec<u64> = loaded.auction_bodies.keys().copied().collect();
+        let asked = touch.auctions.iter().chain(&touch.standing_bids);
+        for seq in asked.chain(&by_key) {
             let Some(stored) = self.auctions.auctions.get(seq) else {
                 continue;
             };

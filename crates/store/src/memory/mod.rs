@@ -15,7 +15,7 @@ use commerce::{
     Sku, Waiting, WhenSoldOut,
 };
 use engine::ports::{Changes, Cursors, Loaded, Opened, OrderChange, Store, StoreError, Touch};
-use engine::{Entry, KeyHash, OrderRecord, OrderStatus};
+use engine::{Entry, KeyHash, Kind, OrderRecord, OrderStatus};
 
 use self::auctions::Auctions;
 use self::mailbox::Mailbox;
@@ -152,6 +152,9 @@ impl Store for Memory {
             }
             if let Some(bid) = state.bid(entry.seq) {
                 loaded.bids.insert(entry.seq, bid);
+            }
+            if let (Kind::AuctionCreated, Some(buyer)) = (entry.kind, &entry.buyer) {
+                loaded.auction_bodies.insert(entry.seq, buyer.body);
             }
         }
         for customer in &touch.key_holders {

@@ -99,6 +99,7 @@ mod with_tiny_blocks {
         purchases_count_what_was_not_given_back,
         purchases_from_before_the_limit_count,
         keys_of_bids_are_found_until_they_expire,
+        an_auction_is_found_by_the_key_that_made_it,
         orders_carry_what_became_of_them,
         many_readers_do_not_disturb_the_writer,
     }

@@ -44,6 +44,11 @@ impl Auctions {
         for seq in &touch.auctions {
             self.load_auction(connection, loaded, *seq)?;
         }
+        // Those that a key has found.
+        let found: Vec<u64> = loaded.auction_bodies.keys().copied().collect();
+        for seq in found {
+            self.load_auction(connection, loaded, seq)?;
+        }
         for seq in &touch.standing_bids {
             self.load_auction(connection, loaded, *seq)?;
             let Some(found) = loaded.auctions.get_mut(seq) else {

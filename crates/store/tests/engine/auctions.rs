@@ -60,12 +60,17 @@ fn create(terms: Terms) -> CreateAuction {
         seller: who("seller"),
         terms,
         closing_soon_ms: 0,
+        key: None,
+        body: BodyHash(0),
     }
 }
 
 fn made(reply: Reply) -> StoredAuction {
     match reply {
-        Reply::Auction(stored) => *stored,
+        Reply::Auction(stored)
+        | Reply::Made {
+            auction: stored, ..
+        } => *stored,
         other => panic!("{other:?}"),
     }
 }

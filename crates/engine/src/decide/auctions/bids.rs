@@ -52,12 +52,9 @@ impl Batch {
     /// message, then what the auction says.
     pub(in crate::decide) fn place_bid(&mut self, bid: PlaceBid) -> Result<Reply, Refusal> {
         if let Some(key) = bid.key
-            && let Some(seq) = self
-                .new_keys
-                .get(&key)
-                .or_else(|| self.loaded.keys.get(&key))
+            && let Some(seq) = self.seq_of_key(key)
         {
-            let earlier = self.find_bid(*seq).ok_or(Refusal::BidNotFound)?;
+            let earlier = self.find_bid(seq).ok_or(Refusal::BidNotFound)?;
             if earlier.body != bid.body {
                 return Err(Refusal::KeyReused);
             }

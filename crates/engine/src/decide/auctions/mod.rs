@@ -18,7 +18,7 @@ use std::sync::Arc;
 use commerce::auction::{
     Auction, AuctionEvent, AuctionRefusal, Award, AwardStatus, Bidder, MaskKey, NewAuction,
 };
-use commerce::{AuctionId, Millis, chain, genesis};
+use commerce::{AuctionId, CustomerHash, Millis, ProductId, chain, genesis};
 
 use super::Batch;
 use super::orders::hex;
@@ -29,8 +29,23 @@ use crate::ports::LoadedAuction;
 
 pub(super) use self::bids::{bid_of_message, bidder_hash};
 
+/// Who holds the keys that auctions were made with. Sellers have none of their own: how many a
+/// customer may hold bounds what strangers can have stored, and only operators make auctions.
+const NOBODY: &str = "";
+
 impl Batch {
+    /// In this order, which is part of the API: the key, the number of auctions, the terms.
     pub(super) fn create_auction(&mut self, new: CreateAuction) -> Result<Reply, Refusal> {
+        if let Some(key) = new.key
+            && let Some(seq) = self.seq_of_key(key)
+        {
+            let body = self.loaded.auction_bodies.get(&seq);
+            let body = *body.ok_or(Refusal::AuctionNotFound)?;
+            if body != new.body {
+                return Err(Refusal::KeyReused);
+            }
+            return Ok(self.made(seq, true));
+        }
         if self.loaded.auction_count >= self.limits.auctions_max {
             return Err(Refusal::TooMany {
                 what: "auctions",
@@ -96,12 +111,29 @@ impl Batch {
             seq,
             data,
             Some(sealed),
-            None,
+            new.key.map(|key| Buyer {
+                customer: NOBODY.into(),
+                secret: None,
+                key: Some(key),
+                body: new.body,
+            }),
         );
+        if let Some(key) = new.key {
+            self.new_keys.insert(key, seq);
+            self.loaded.auction_bodies.insert(seq, new.body);
+            self.count(seq, Some(key), CustomerHash::of(NOBODY), ProductId(0), 0);
+        }
         if events.contains(&AuctionEvent::Opened) {
             self.record_life(seq, Kind::AuctionOpened, AuctionData::default());
         }
-        Ok(self.auction_reply(seq))
+        Ok(self.made(seq, false))
+    }
+
+    fn made(&self, seq: u64, replay: bool) -> Reply {
+        Reply::Made {
+            auction: Box::new(self.stored(seq).clone()),
+            replay,
+        }
     }
 
     /// What the clock has to do with an auction now, in order: open, tell that the end is near,

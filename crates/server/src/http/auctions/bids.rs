@@ -23,7 +23,7 @@ use super::refusals;
 use crate::http::args::{AcceptsKorean, OrderRequest};
 use crate::http::error::{HttpError, HttpResult};
 use crate::http::verdict::wait_for_verdict;
-use crate::http::views::ProblemView;
+use crate::http::views::{ProblemView, mark_replay};
 use crate::realtime::Subject;
 use crate::state::App;
 
@@ -161,16 +161,8 @@ fn answer(placed: &Placed, korean: bool) -> Response {
         BidStatus::Pending => pending(bid, korean),
         BidStatus::Refused => refusals::of_bid(bid).into_response(),
     };
-    mark_replay(&mut response, placed);
+    mark_replay(&mut response, placed.replay);
     response
-}
-
-fn mark_replay(response: &mut Response, placed: &Placed) {
-    if placed.replay {
-        response
-            .headers_mut()
-            .insert("idempotent-replay", HeaderValue::from_static("true"));
-    }
 }
 
 /// The answer there are most of: one allocation of the right size.
@@ -256,7 +248,7 @@ async fn queue_bid(
 ) -> HttpResult<Response> {
     let placed = decide_body(&app, request.body.check(request.key, true)?).await?;
     let mut response = pending(&placed.bid, korean);
-    mark_replay(&mut response, &placed);
+    mark_replay(&mut response, placed.replay);
     Ok(response)
 }
 

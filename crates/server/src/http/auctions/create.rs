@@ -8,7 +8,7 @@ use commerce::auction::{
     Bidder, Format, Increment, RetractionRule, SoftClose, Terms, WINDOW_MAX_MS,
 };
 use commerce::{Currency, Millis, Money, Name};
-use engine::{Command, CreateAuction};
+use engine::{BodyHash, Command, CreateAuction, KeyHash, Reply};
 use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -16,11 +16,11 @@ use utoipa_axum::routes;
 use wire::Code;
 
 use super::args::{BidderName, IncrementArgs, IncrementSchema, moment};
-use super::find::decide;
+use super::find::view;
 use super::views::AuctionView;
-use crate::http::args::JsonBody;
+use crate::http::args::KeyedBody;
 use crate::http::error::{HttpError, HttpResult};
-use crate::http::views::ProblemView;
+use crate::http::views::{ProblemView, mark_replay};
 use crate::state::App;
 
 /// Who sells when nobody is named.
@@ -202,7 +202,7 @@ impl SoftCloseArgs {
 
 impl NewAuctionArgs {
     /// What the terms themselves bound is checked where they are decided.
-    fn check(self, now: Millis) -> HttpResult<CreateAuction> {
+    fn check(self, key: Option<KeyHash>, now: Millis) -> HttpResult<CreateAuction> {
         let house = || Bidder::new(HOUSE).expect("the house has a name");
         let retraction = match self.retraction {
             None => Some(RetractionRule::default()),
@@ -212,7 +212,11 @@ impl NewAuctionArgs {
                 before_end_ms: rule.before_end_ms,
             }),
         };
-        Ok(CreateAuction {
+        let starts_at = match self.start_time {
+            Some(text) => Some(moment("startTime", &text)?),
+            None => None,
+        };
+        let mut new = CreateAuction {
             product: self.product,
             seller: self.seller.map_or_else(house, |seller| seller.0),
             closing_soon_ms: check_closing_soon(self.closing_soon_ms)?,
@@ -228,38 +232,63 @@ impl NewAuctionArgs {
                 lots: self.lots.unwrap_or(1),
                 reserve_price: self.reserve_price,
                 buy_now_price: self.buy_now_price,
-                starts_at: match self.start_time {
-                    Some(text) => moment("startTime", &text)?,
-                    None => now,
-                },
+                starts_at: starts_at.unwrap_or(NOW),
                 ends_at: moment("endTime", &self.end_time)?,
                 soft_close: self.soft_close.map(SoftCloseArgs::check).transpose()?,
                 retraction,
             },
-        })
+            key,
+            body: BodyHash(0),
+        };
+        new.body = body_hash(&new);
+        new.terms.starts_at = starts_at.unwrap_or(now);
+        Ok(new)
     }
 }
 
-/// Put something up for auction.
+/// What stands for the start of an auction that begins at once, in the fingerprint: it is the same
+/// for whoever asks again later.
+const NOW: Millis = Millis::MIN;
+
+/// The fingerprint of what is asked for.
+fn body_hash(new: &CreateAuction) -> BodyHash {
+    let terms = serde_json::to_vec(&new.terms).expect("terms have a JSON form");
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(new.product.as_str().as_bytes());
+    hasher.update(&[0]);
+    hasher.update(new.seller.as_str().as_bytes());
+    hasher.update(&[0]);
+    hasher.update(&new.closing_soon_ms.to_le_bytes());
+    hasher.update(&terms);
+    let mut hash = [0; 8];
+    hash.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
+    BodyHash(u64::from_le_bytes(hash))
+}
+
+/// Put something up for auction. The same `Idempotency-Key` puts it up once.
 #[utoipa::path(
     post, path = "/auctions", tag = "auctions", request_body = NewAuctionArgs,
+    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 printable ASCII characters")),
     responses(
-        (status = 201, description = "It is open, or scheduled", body = AuctionView,
-         headers(("Location" = String))),
+        (status = 201, description = "It is open, or scheduled; or, asked for again, as it stands", body = AuctionView,
+         headers(("Location" = String), ("Idempotent-Replay" = Option<String>))),
+        (status = 422, description = "The key was used with another body", body = ProblemView, content_type = "application/problem+json"),
         (status = 409, description = "This server has as many auctions as it takes", body = ProblemView, content_type = "application/problem+json"),
     )
 )]
 async fn create_auction(
     State(app): State<App>,
-    JsonBody(args): JsonBody<NewAuctionArgs>,
+    KeyedBody { body, key }: KeyedBody<NewAuctionArgs>,
 ) -> HttpResult<Response> {
-    let new = args.check(app.engine.now())?;
-    let view = decide(&app, Command::CreateAuction(Box::new(new))).await?;
+    let new = body.check(key, app.engine.now())?;
+    let command = Command::CreateAuction(Box::new(new));
+    let Reply::Made { auction, replay } = app.engine.decide(command).await?? else {
+        unreachable!("an auction that is made is the answer");
+    };
+    let view = view(&app, &auction);
     let location = format!("/auctions/{}", view.id);
-    Ok((
-        StatusCode::CREATED,
-        [(header::LOCATION, location)],
-        Json(view),
-    )
-        .into_response())
+    let headers = [(header::LOCATION, location)];
+    let mut response = (StatusCode::CREATED, headers, Json(view)).into_response();
+    mark_replay(&mut response, replay);
+    Ok(response)
 }

@@ -47,7 +47,7 @@ pub async fn find_or_refuse(app: &App, id: &str) -> HttpResult<StoredAuction> {
     find(app, auction_id(id)?).await?.ok_or_else(no_auction)
 }
 
-fn view(app: &App, stored: &StoredAuction) -> AuctionView {
+pub(super) fn view(app: &App, stored: &StoredAuction) -> AuctionView {
     AuctionView::new(stored, app.engine.now())
 }
 

@@ -77,9 +77,11 @@ async fn auction(shop: &Shop, lots: u32, reserve: Option<i64>, bids: &[(&str, i6
             retraction: None,
         },
         closing_soon_ms: 0,
+        key: None,
+        body: BodyHash(0),
     };
     let id = match shop.done(Command::CreateAuction(Box::new(create))).await {
-        Reply::Auction(stored) => stored.id(),
+        Reply::Made { auction, .. } => auction.id(),
         other => panic!("{other:?}"),
     };
     for (bidder, most) in bids {

@@ -1,8 +1,8 @@
-//! `Idempotency-Key` of bids: one key, one bid, whatever happens in between (rule 6).
+//! `Idempotency-Key` of bids and auctions: one key, one of them, whatever happens in between (rule 6).
 
 use serde_json::json;
 
-use super::{auction, bid_body, bids, delete, id, keyed, open, taken};
+use super::{HOUR, after_ms, auction, bid_body, bids, delete, id, keyed, open, taken};
 use crate::harness::{Settings, Shop};
 
 #[tokio::test]
@@ -89,7 +89,7 @@ async fn a_hundred_requests_with_one_key_are_one_bid() {
 async fn what_is_turned_away_at_the_door_leaves_the_key_free() {
     let shop = Shop::start(Settings::new()).await;
     let guitar = open(&shop, json!({"seller": "shop@example.com"})).await;
-    let far = json!({"startTime": super::after_ms(&shop, 60_000).await});
+    let far = json!({"startTime": after_ms(&shop, 60_000).await});
     let scheduled = open(&shop, far).await;
     let cancelled = open(&shop, json!({})).await;
     delete(&shop, &format!("/auctions/{}", id(&cancelled)))
@@ -181,4 +181,64 @@ async fn a_repeat_shows_that_the_bid_was_taken_back() {
     assert_eq!(bid["id"], first["id"]);
     assert_eq!(bid["status"], "retracted");
     assert!(again.is_replay());
+}
+
+#[tokio::test]
+async fn a_key_puts_an_auction_up_once() {
+    let mut shop = Shop::start(Settings::new()).await;
+    let body = json!({
+        "product": "Guitar", "startingPrice": 100, "currency": "KRW",
+        "endTime": after_ms(&shop, HOUR).await,
+    });
+    let first = keyed(&shop, "/auctions", "lot-1", &body).await;
+    let guitar = first.expect(201);
+    assert!(!first.is_replay());
+    let path = format!("/auctions/{}", id(&guitar));
+    assert_eq!(first.header("location"), Some(path.as_str()));
+    taken(&shop, &guitar, "ada", 500).await;
+
+    let same = async |shop: &Shop| {
+        let again = keyed(shop, "/auctions", "lot-1", &body).await;
+        assert!(again.is_replay());
+        assert_eq!(again.header("location"), Some(path.as_str()));
+        let found = again.expect(201);
+        assert_eq!(id(&found), id(&guitar));
+        assert_eq!(found["bidCount"], 1, "as it stands now");
+        // It is the same with its defaults written out, and another one with anything else.
+        let mut spelled = body.clone();
+        spelled["seller"] = "house".into();
+        spelled["format"] = "english".into();
+        let again = keyed(shop, "/auctions", "lot-1", &spelled).await;
+        assert!(again.is_replay());
+        for (field, value) in [
+            ("product", json!("Lute")),
+            ("startingPrice", json!(101)),
+            ("seller", json!("eve")),
+            ("closingSoonMs", json!(0)),
+            ("startTime", json!("2020-01-01T00:00:00Z")),
+            ("reservePrice", json!(1_000)),
+        ] {
+            let mut other = body.clone();
+            other[field] = value;
+            let answer = keyed(shop, "/auctions", "lot-1", &other).await;
+            let problem = answer.problem(422, "idempotency_key_reused");
+            assert_eq!(problem["field"], "Idempotency-Key", "{other}");
+        }
+        let listed = shop.get("/auctions").await.expect(200);
+        assert_eq!(listed["auctions"].as_array().unwrap().len(), 1);
+    };
+    same(&shop).await;
+    shop.kill();
+    shop.restart().await;
+    same(&shop).await;
+    // A key of bids says nothing of auctions.
+    let bid = bid_body(&guitar, "bob", 600);
+    keyed(&shop, "/bids", "lot-1", &bid).await.expect(201);
+    let another = keyed(&shop, "/auctions", "lot-2", &body).await;
+    assert_ne!(id(&another.expect(201)), id(&guitar));
+    let wrong = keyed(&shop, "/auctions", "", &body).await;
+    assert_eq!(
+        wrong.problem(400, "invalid_header")["field"],
+        "Idempotency-Key"
+    );
 }

@@ -1,8 +1,8 @@
 //! The look-ups of a store: filled at the start, asked by a batch, written with its commit.
 
 use commerce::{CustomerHash, Millis, ProductId};
-use engine::KeyHash;
 use engine::ports::{Changes, Loaded, StoreError, Touch};
+use engine::{KeyHash, Kind};
 use rusqlite::Connection;
 
 use super::super::{auctions, read};
@@ -338,6 +338,11 @@ fn confirm(
         if let Some(bid) = auctions::bid_of(connection, &entry)? {
             loaded.keys.insert(key, *first);
             loaded.bids.insert(*first, bid);
+            return Ok(true);
+        }
+        if let (Kind::AuctionCreated, Some(buyer)) = (entry.kind, &entry.buyer) {
+            loaded.keys.insert(key, *first);
+            loaded.auction_bodies.insert(*first, buyer.body);
             return Ok(true);
         }
     }

@@ -1,4 +1,4 @@
-//! Idempotency keys: one bid for each, whoever asks again.
+//! Idempotency keys: one bid, or one auction, for each, whoever asks again.
 
 use commerce::auction::AuctionRefusal;
 
@@ -124,5 +124,118 @@ fn two_with_one_key_in_one_batch_are_one_bid() {
         assert!(matches!(answers[2], Ok(Err(Refusal::KeyReused))));
         assert_eq!(now(rig, bid.id).status, BidStatus::Accepted);
         assert_eq!(stored(rig, auction).auction.bids, 1);
+    });
+}
+
+fn put_up_with(number: u64, body: u64) -> Command {
+    Command::CreateAuction(Box::new(CreateAuction {
+        key: Some(key(number)),
+        body: BodyHash(body),
+        ..create(terms())
+    }))
+}
+
+/// The auction, and whether it had been made before.
+async fn made_or_found(rig: &Rig, command: Command) -> (StoredAuction, bool) {
+    match rig.done(command).await {
+        Reply::Made { auction, replay } => (*auction, replay),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_key_puts_an_auction_up_once() {
+    on_both_with(few(), async |rig| keys_of_auctions(rig).await);
+}
+
+#[test]
+fn so_does_one_of_an_auction_that_was_sealed() {
+    runtime().block_on(async {
+        let mut rig = Rig::with_limits(Place::blocks(CROWDED), few());
+        with_queues(&rig).await;
+        keys_of_auctions(&mut rig).await;
+        rig.audit_clean();
+    });
+}
+
+async fn keys_of_auctions(rig: &mut Rig) {
+    let (first, replay) = made_or_found(rig, put_up_with(1, 1)).await;
+    assert!(!replay);
+    // Another key, and none, make another one of the same.
+    let (second, replay) = made_or_found(rig, put_up_with(2, 1)).await;
+    assert!(!replay && second.id() != first.id());
+    assert_ne!(put_up(rig, terms()).await, first.id());
+    let taken = placed(rig, bid(first.id(), "ada", 100)).await;
+    assert_eq!(taken.status, BidStatus::Accepted);
+    for restarted in [false, true] {
+        if restarted {
+            rig.restart().await;
+        }
+        let before = rig.reader().entries(0, 1_000).unwrap().len();
+        let (again, replay) = made_or_found(rig, put_up_with(1, 1)).await;
+        assert!(replay);
+        assert_eq!(again, stored(rig, first.id()), "as it stands");
+        assert_eq!(again.auction.bids, 1);
+        assert_eq!(
+            made_or_found(rig, put_up_with(2, 1)).await,
+            (second.clone(), true)
+        );
+        let refused = refusal(rig, put_up_with(1, 2)).await;
+        assert_eq!(refused, Refusal::KeyReused);
+        let after = rig.reader().entries(0, 1_000).unwrap().len();
+        assert_eq!(after, before, "nothing was written");
+    }
+    // Operators make as many as they like: these keys are nobody's.
+    for number in 10..30 {
+        let (_, replay) = made_or_found(rig, put_up_with(number, 1)).await;
+        assert!(!replay);
+    }
+    let (_, replay) = made_or_found(rig, put_up_with(10, 1)).await;
+    assert!(replay);
+    // What is refused uses up no key.
+    let wrong = Terms {
+        ends_at: 0,
+        ..terms()
+    };
+    let wrong = Command::CreateAuction(Box::new(CreateAuction {
+        key: Some(key(40)),
+        ..create(wrong)
+    }));
+    let refused = refusal(rig, wrong).await;
+    assert!(
+        matches!(
+            refused,
+            Refusal::Terms {
+                field: "endTime",
+                ..
+            }
+        ),
+        "{refused:?}"
+    );
+    let (_, replay) = made_or_found(rig, put_up_with(40, 1)).await;
+    assert!(!replay);
+}
+
+#[test]
+fn two_requests_with_one_key_in_one_batch_put_up_one_auction() {
+    on_both(async |rig| {
+        let commands = vec![put_up_with(1, 1), put_up_with(1, 1), put_up_with(1, 2)];
+        let answers = rig.batch(commands).await;
+        let Ok(Ok(Reply::Made {
+            auction,
+            replay: false,
+        })) = &answers[0]
+        else {
+            panic!("{answers:?}");
+        };
+        let Ok(Ok(Reply::Made {
+            auction: again,
+            replay: true,
+        })) = &answers[1]
+        else {
+            panic!("{answers:?}");
+        };
+        assert_eq!(again, auction);
+        assert!(matches!(answers[2], Ok(Err(Refusal::KeyReused))));
     });
 }
