@@ -232,10 +232,20 @@ describe("formats, the list and the operators of auctions", () => {
     await page.locator("#a-reserve").fill("20");
     await dialog.locator("summary").click();
     await page.locator("#a-increment").fill("0: 0.50; 100: 5");
+    // It arrives, its answer does not; the same form sent again makes no second one.
+    await page.route("**/auctions", async (route) => {
+      await route.fetch();
+      await route.abort("connectionreset");
+    }, { times: 1 });
+    await byId(page, "auction-create").click();
+    await until("it is there", async () => (await get(server, "/auctions")).auctions[0].product === "Made by hand");
+    await until("it can be sent again", () => byId(page, "auction-create").isEnabled());
+    assert.ok(await dialog.isVisible());
     await byId(page, "auction-create").click();
     await dialog.waitFor({ state: "hidden" });
-    const [made] = (await get(server, "/auctions")).auctions;
+    const [made, before] = (await get(server, "/auctions")).auctions;
     assert.equal(made.product, "Made by hand");
+    assert.notEqual(before?.product, "Made by hand");
     assert.deepEqual(made.increment, [{ from: 0, step: 50 }, { from: 10_000, step: 500 }]);
     assert.deepEqual([made.softClose.windowMs, made.softClose.extendMs, made.reserveMet], [60_000, 60_000, false]);
 
