@@ -16,7 +16,8 @@
 //! - [`suite`], [`memory`]: the two measurements; [`report`]: their tables
 //! - [`backlog`], [`polls`]: a queue that is very long, and one that many wait for; [`sqs`]: the
 //!   calls around them; [`closings`]: auctions that end together;
-//!   [`followups`]: what consumers do with very many orders
+//!   [`followups`]: what consumers do with very many orders; [`watchers`]: what very many who watch
+//!   cost a sale
 
 pub mod backlog;
 pub mod clock;
@@ -38,6 +39,7 @@ pub mod sqs;
 pub mod suite;
 pub mod systems;
 pub mod template;
+pub mod watchers;
 
 #[cfg(test)]
 mod tests;

@@ -11,7 +11,9 @@ use bench::load::{Expect, Outcome, Plan, Protocol};
 use bench::rows::{self, Row};
 use bench::systems::Programs;
 use bench::template::REQUESTS_MAX;
-use bench::{backlog, closings, followups, http, load, memory, polls, report, scaling, suite};
+use bench::{
+    backlog, closings, followups, http, load, memory, polls, report, scaling, suite, watchers,
+};
 use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
 
@@ -37,6 +39,8 @@ enum Command {
     Backlog(BacklogArgs),
     /// Very many long polls that wait: memory, processor time, and who wakes.
     Polls(PollsArgs),
+    /// Orders of one product while many streams show what is left of it.
+    Watchers(WatchersArgs),
     /// Very many auctions that end in the same second.
     Closings(ClosingsArgs),
     /// Very many orders, and everything that follows them.
@@ -208,6 +212,23 @@ struct PollsArgs {
 }
 
 #[derive(Args)]
+struct WatchersArgs {
+    #[command(flatten)]
+    programs: ProgramArgs,
+    /// One run for each number of streams.
+    #[arg(long, value_delimiter = ',', default_value = "0,1,100,1000,10000")]
+    watchers: Vec<u32>,
+    /// Streams of every event instead of the newest.
+    #[arg(long)]
+    every_event: bool,
+    #[arg(long, default_value_t = 64)]
+    connections: u16,
+    /// How long orders are placed, in seconds.
+    #[arg(long, default_value_t = 5.0)]
+    seconds: f64,
+}
+
+#[derive(Args)]
 struct ClosingsArgs {
     #[command(flatten)]
     programs: ProgramArgs,
@@ -267,6 +288,7 @@ fn main() -> ExitCode {
         Command::Memory(args) => run_memory(&args),
         Command::Backlog(args) => run_backlog(&args),
         Command::Polls(args) => run_polls(&args),
+        Command::Watchers(args) => run_watchers(&args),
         Command::Closings(args) => run_closings(&args),
         Command::Followups(args) => run_followups(&args),
         Command::Scaling(args) => run_scaling(&args),
@@ -437,6 +459,21 @@ fn run_polls(args: &PollsArgs) -> Result<Vec<String>, BenchError> {
         dir: args.programs.dir.clone(),
     };
     let report = polls::run(&options, &mut note)?;
+    print(&report.table());
+    write_json(args.programs.json.as_ref(), &report)?;
+    Ok(report.problems())
+}
+
+fn run_watchers(args: &WatchersArgs) -> Result<Vec<String>, BenchError> {
+    let options = watchers::Options {
+        watchers: args.watchers.clone(),
+        every_event: args.every_event,
+        connections: args.connections,
+        seconds: seconds("seconds", args.seconds)?,
+        programs: args.programs.programs(),
+        dir: args.programs.dir.clone(),
+    };
+    let report = watchers::run(&options, &mut note)?;
     print(&report.table());
     write_json(args.programs.json.as_ref(), &report)?;
     Ok(report.problems())

@@ -144,7 +144,7 @@ pub fn run(options: &Options, progress: &mut dyn FnMut(&str)) -> Result<Report, 
 }
 
 /// Raises the bound on open files, which the server inherits.
-fn allow_descriptors(needed: u64) -> Result<(), BenchError> {
+pub(crate) fn allow_descriptors(needed: u64) -> Result<(), BenchError> {
     let mut limit = getrlimit(Resource::Nofile);
     if limit.current.is_none_or(|current| current >= needed) {
         return Ok(());

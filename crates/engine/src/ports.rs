@@ -325,6 +325,15 @@ pub struct Cursors {
     pub orders: u64,
 }
 
+/// Orders and units that wait before a place in a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ahead {
+    pub orders: u64,
+    pub units: u64,
+    /// The newest entry of the log when they were counted.
+    pub last_seq: u64,
+}
+
 /// A later state of an order than its first entry gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderChange {
@@ -534,8 +543,8 @@ pub trait Reader: Send + Sync {
     /// By sku, after the given one.
     fn products(&self, after: Option<&Sku>, limit: usize) -> Result<Vec<Product>, StoreError>;
     fn order(&self, seq: u64) -> Result<Option<OrderRecord>, StoreError>;
-    /// Orders and units that wait before this place.
-    fn ahead(&self, product: ProductId, place: u64) -> Result<(u64, u64), StoreError>;
+    /// What waits before this place.
+    fn ahead(&self, product: ProductId, place: u64) -> Result<Ahead, StoreError>;
     fn waiting(
         &self,
         product: ProductId,

@@ -90,7 +90,8 @@ const at = (...segments) => `/${segments.map(encodeURIComponent).join("/")}`;
 
 export const paths = {
   product: (sku) => at("products", sku),
-  productEvents: (sku) => at("products", sku, "events"),
+  // What is left, not every order of a rush.
+  productEvents: (sku) => `${at("products", sku, "events")}?latest=true`,
   receipts: (sku) => at("products", sku, "receipts"),
   productPage: (sku) => at("shop", sku),
   order: (id) => at("orders", id),

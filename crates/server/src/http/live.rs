@@ -37,6 +37,18 @@ struct Since {
     since: Option<u64>,
 }
 
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct SinceOrLatest {
+    /// Resume after this sequence; `Last-Event-ID` does the same.
+    since: Option<u64>,
+    /// Only the newest event of each type, at most four times a second: for pages that show what is
+    /// left.
+    #[serde(default)]
+    latest: bool,
+}
+
 /// Everything that happens, as server-sent events.
 #[utoipa::path(
     get, path = "/events", tag = "live",
@@ -55,7 +67,7 @@ async fn events(
 /// What happens to one product's stock and line.
 #[utoipa::path(
     get, path = "/products/{sku}/events", tag = "live",
-    params(("sku" = String, Path), Since, ("Last-Event-ID" = Option<u64>, Header, description = "the id of the last event seen")),
+    params(("sku" = String, Path), SinceOrLatest, ("Last-Event-ID" = Option<u64>, Header, description = "the id of the last event seen")),
     responses(
         (status = 200, description = "A stream", body = String, content_type = "text/event-stream"),
         (status = 404, description = "No such product", body = ProblemView, content_type = "application/problem+json"),
@@ -65,12 +77,16 @@ async fn product_events(
     State(app): State<App>,
     Path(sku): Path<String>,
     headers: HeaderMap,
-    QueryArgs(query): QueryArgs<Since>,
+    QueryArgs(query): QueryArgs<SinceOrLatest>,
 ) -> HttpResult<Response> {
     let since = sse::since(&headers, query.since)?;
     let sku = sku_of(&sku)?;
     let product = find_product(&app, &sku).await?;
-    sse::respond(&app, Watch::product(&app, product.id, &sku, since).await)
+    let watch = match query.latest {
+        true => Watch::latest(&app, product.id, &sku, since).await,
+        false => Watch::product(&app, product.id, &sku, since).await,
+    };
+    sse::respond(&app, watch)
 }
 
 /// One order: as it stands, then every change. Only with its unguessable id.

@@ -73,22 +73,31 @@ fn body_hash(sku: &Sku, quantity: Quantity, customer: &Email) -> BodyHash {
 }
 
 /// How an order that waits stands in its line.
-pub async fn standing(app: &App, order: &OrderRecord) -> Result<Standing, EngineError> {
-    let (product, place, sku) = (order.product, order.place, order.sku.clone());
-    let own = order.quantity.units();
-    app.engine
-        .read(move |reader| {
-            let (ahead, ahead_units) = reader.ahead(product, place)?;
-            let estimate_s = reader
-                .product(&sku)?
-                .and_then(|product| product.estimate_s(ahead_units + own));
-            Ok(Standing {
-                ahead,
-                ahead_units,
-                estimate_s,
-            })
-        })
-        .await
+async fn standing(app: &App, order: &OrderRecord) -> Result<Standing, EngineError> {
+    Ok(standing_at(app, order).await?.0)
+}
+
+/// The same, and the newest entry that was counted.
+pub async fn standing_at(app: &App, order: &OrderRecord) -> Result<(Standing, u64), EngineError> {
+    let (product, place) = (order.product, order.place);
+    let ahead = app
+        .engine
+        .read(move |reader| reader.ahead(product, place))
+        .await?;
+    let units = ahead.units + order.quantity.units();
+    let standing = Standing {
+        ahead: ahead.orders,
+        ahead_units: ahead.units,
+        estimate_s: estimate(app, &order.sku, units).await?,
+    };
+    Ok((standing, ahead.last_seq))
+}
+
+/// How long it takes until so many units are granted, by the rate of late.
+pub async fn estimate(app: &App, sku: &Sku, units: u64) -> Result<Option<u64>, EngineError> {
+    let sku = sku.clone();
+    let product = app.engine.read(move |reader| reader.product(&sku)).await?;
+    Ok(product.and_then(|product| product.estimate_s(units)))
 }
 
 /// An order by its id; none when the sequence or the unguessable part is wrong.

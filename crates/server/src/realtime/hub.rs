@@ -8,12 +8,17 @@ use commerce::LineId;
 use engine::feed::Committed;
 use engine::{BidStep, Engine, Entry, Family};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::realtime::latest::Latest;
 use crate::realtime::render::Rendered;
 
 /// Groups that may wait for one listener. A group is what one commit holds for it.
 const BUFFER: usize = 64;
+
+/// So many are told one after the other before anybody else has a turn: a millisecond or two.
+const AT_ONCE: usize = 128;
 
 /// What is listened to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -21,6 +26,10 @@ pub enum Subject {
     Everything,
     /// A product's line, or an auction's.
     Line(LineId),
+    /// The newest events of a product's line, once in a while: see [`Latest`].
+    Latest(LineId),
+    /// Those who leave the waiting line of a product.
+    Leaving(LineId),
     /// The sequence in the order's id.
     Order(u64),
     /// The sequence in the bid's id.
@@ -191,22 +200,50 @@ impl Hub {
             self.inner.dispatched.load(Ordering::Relaxed),
             engine.reader(),
         );
+        let mut latest = Latest::default();
         loop {
+            let due = latest.next(|line| self.listening(Subject::Latest(line)));
             let batch = tokio::select! {
                 () = cancel.cancelled() => break,
-                batch = tail.next() => batch?,
+                batch = tail.next() => Some(batch?),
+                () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => None,
             };
             match batch {
-                Some(batch) => self.dispatch(&batch),
-                None => break,
+                Some(Some(batch)) => self.dispatch(&batch, &mut latest),
+                Some(None) => break,
+                None => {}
             }
+            self.tell_latest(&mut latest);
         }
         // Nobody waits for what will not come.
         self.subjects().clear();
         Ok(())
     }
 
-    fn dispatch(&self, batch: &Committed) {
+    /// How many listen to one subject.
+    pub fn listening(&self, subject: Subject) -> usize {
+        self.subjects().get(&subject).map_or(0, Vec::len)
+    }
+
+    /// Beside what is for single listeners, and never many at once: whoever waits for an answer
+    /// shares these threads.
+    fn tell_latest(&self, latest: &mut Latest) {
+        let due = latest.due(Instant::now(), |line| self.listening(Subject::Latest(line)));
+        for (line, group) in due {
+            let senders = self.subjects().get(&Subject::Latest(line)).cloned();
+            tokio::spawn(async move {
+                for some in senders.unwrap_or_default().chunks(AT_ONCE) {
+                    for sender in some {
+                        // Who is too slow goes from the map with its listener.
+                        send(sender, &group);
+                    }
+                    tokio::task::yield_now().await;
+                }
+            });
+        }
+    }
+
+    fn dispatch(&self, batch: &Committed, latest: &mut Latest) {
         let newest = batch.last().map_or(0, |entry| entry.seq);
         let mut map = self.subjects();
         if !map.is_empty() {
@@ -228,6 +265,16 @@ impl Hub {
                     if map.contains_key(&subject) {
                         groups.entry(subject).or_default().push(rendered());
                     }
+                }
+                if map.contains_key(&Subject::Latest(entry.line)) {
+                    latest.add(rendered());
+                }
+                let leaving = Subject::Leaving(entry.line);
+                if entry.kind.is_order()
+                    && map.contains_key(&leaving)
+                    && rendered().left().is_some()
+                {
+                    groups.entry(leaving).or_default().push(rendered());
                 }
                 if entry.kind.family() == Family::Bid {
                     self.tell_of_bid(&map, &mut parcels, entry, rendered);
@@ -396,7 +443,7 @@ mod tests {
             entries.map(|seq| outbid_entry(seq, 1, NAME)).collect()
         };
         let many = 10 * BUFFER as u64;
-        hub.dispatch(&commit(8, many));
+        hub.dispatch(&commit(8, many), &mut Latest::default());
         let group = listener.next().await.unwrap();
         let heard: Vec<u64> = group.iter().map(|event| event.entry.seq).collect();
         let all: Vec<u64> = (8..8 + many).collect();
@@ -404,10 +451,10 @@ mod tests {
 
         // Who takes nothing is slow.
         for commits in 0..BUFFER as u64 {
-            hub.dispatch(&commit(10_000 + commits, 1));
+            hub.dispatch(&commit(10_000 + commits, 1), &mut Latest::default());
         }
         assert!(!listener.dropped.load(Ordering::Acquire));
-        hub.dispatch(&commit(20_000, 1));
+        hub.dispatch(&commit(20_000, 1), &mut Latest::default());
         for _ in 0..BUFFER {
             assert!(listener.next().await.is_some());
         }
@@ -423,6 +470,57 @@ mod tests {
         assert!(hub.listen(&[Subject::Everything]).is_none());
         drop(first);
         assert!(hub.listen(&[Subject::Everything]).is_some());
+    }
+
+    fn order_entry(seq: u64, kind: Kind, subject: u64, data: &str) -> Arc<Entry> {
+        Arc::new(Entry {
+            line: commerce::ProductId(1).into(),
+            kind,
+            subject,
+            data: data.into(),
+            ..(*outbid_entry(seq, 1, "")).clone()
+        })
+    }
+
+    #[tokio::test]
+    async fn a_line_hears_of_those_who_leave_it() {
+        let hub = Hub::new(10, 0);
+        let line = commerce::ProductId(1).into();
+        let mut listener = hub.listen(&[Subject::Leaving(line)]).unwrap();
+        let entries = [
+            order_entry(1, Kind::OrderPlaced, 1, r#"{"place":1,"quantity":2}"#),
+            order_entry(2, Kind::OrderAccepted, 2, r#"{"place":2,"quantity":1}"#),
+            order_entry(3, Kind::OrderSoldOut, 3, r#"{"place":3,"quantity":1}"#),
+            // These waited; of the last one only the verdict did.
+            order_entry(4, Kind::OrderAccepted, 1, r#"{"place":1,"quantity":2}"#),
+            order_entry(
+                5,
+                Kind::OrderCancelled,
+                9,
+                r#"{"place":4,"quantity":5,"was":"pending"}"#,
+            ),
+            order_entry(
+                6,
+                Kind::OrderCancelled,
+                1,
+                r#"{"place":1,"quantity":2,"was":"accepted"}"#,
+            ),
+            order_entry(7, Kind::StockReceived, 0, r#"{"quantity":3}"#),
+        ];
+        let batch: Committed = entries.into();
+        hub.dispatch(&batch, &mut Latest::default());
+        let group = listener.next().await.unwrap();
+        let left: Vec<_> = group
+            .iter()
+            .map(|event| {
+                let left = event.left().unwrap();
+                (event.entry.seq, left.place, left.units)
+            })
+            .collect();
+        assert_eq!(left, [(4, 1, 2), (5, 4, 5)]);
+        // Of others nobody is told.
+        hub.dispatch(&batch[..3].into(), &mut Latest::default());
+        assert!(listener.receiver.try_recv().is_err());
     }
 
     #[test]

@@ -2,9 +2,10 @@
 //!
 //! [`Hub`] tails the log once and hands every listener what concerns it, through a bounded
 //! buffer; a listener that is full is dropped and resumes from the last sequence it saw.
-//! [`watch`] turns a subject into a stream of live events for both transports.
+//! Who only looks at a line hears the newest of it ([`latest`]). [`watch`] turns a subject into a stream of live events for both transports.
 
 mod hub;
+mod latest;
 mod render;
 pub mod socketio;
 pub mod sse;

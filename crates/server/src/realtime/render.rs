@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use commerce::LineId;
-use engine::{Data, Entry};
+use engine::{Data, Entry, OrderStatus};
 use serde::Serialize;
 
 use crate::adapters::rfc3339;
@@ -73,6 +73,40 @@ struct EventView<'a> {
 pub struct Rendered {
     pub entry: Arc<Entry>,
     json: OnceLock<Arc<str>>,
+    left: OnceLock<Option<Left>>,
+}
+
+/// An order that waits no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Left {
+    pub place: u64,
+    pub units: u64,
+}
+
+impl Left {
+    /// A verdict on an order that waited, or its cancellation.
+    fn of(entry: &Entry) -> Option<Self> {
+        // What is decided as it comes never waited.
+        if entry.subject == entry.seq {
+            return None;
+        }
+        match entry.kind.order_status()? {
+            OrderStatus::Pending => return None,
+            OrderStatus::Accepted
+            | OrderStatus::SoldOut
+            | OrderStatus::Rejected
+            | OrderStatus::Expired
+            | OrderStatus::Cancelled => {}
+        }
+        let data = entry.data();
+        if data.was.as_deref() == Some("accepted") {
+            return None;
+        }
+        Some(Self {
+            place: data.place?,
+            units: data.quantity.unwrap_or(0),
+        })
+    }
 }
 
 impl Rendered {
@@ -80,7 +114,13 @@ impl Rendered {
         Self {
             entry,
             json: OnceLock::new(),
+            left: OnceLock::new(),
         }
+    }
+
+    /// Read once for all who stand in the same line.
+    pub fn left(&self) -> Option<Left> {
+        *self.left.get_or_init(|| Left::of(&self.entry))
     }
 
     pub fn json(&self) -> Arc<str> {

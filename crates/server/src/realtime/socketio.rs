@@ -170,7 +170,7 @@ async fn watch(app: &App, room: &str, since: Option<u64>) -> Result<Watch, Refus
     let unknown = || {
         Refused::new(
             "not_found",
-            "rooms are orders/<id>, products/<sku>, auctions/<id> and bids/<id>",
+            "rooms are orders/<id>, products/<sku>, products/<sku>/latest, auctions/<id> and bids/<id>",
         )
     };
     match room.split_once('/') {
@@ -184,6 +184,11 @@ async fn watch(app: &App, room: &str, since: Option<u64>) -> Result<Watch, Refus
             Ok(Watch::order(app, order).await?)
         }
         Some(("products", sku)) => {
+            // A sku has no slash.
+            let (sku, latest) = match sku.strip_suffix("/latest") {
+                Some(sku) => (sku, true),
+                None => (sku, false),
+            };
             let no_product = || Refused::new("product_not_found", "no product has this sku");
             let sku = Sku::new(sku).map_err(|_| no_product())?;
             let wanted = sku.clone();
@@ -193,7 +198,10 @@ async fn watch(app: &App, room: &str, since: Option<u64>) -> Result<Watch, Refus
                 .await
                 .map_err(WatchError::from)?
                 .ok_or_else(no_product)?;
-            Ok(Watch::product(app, product.id, &sku, since).await?)
+            Ok(match latest {
+                true => Watch::latest(app, product.id, &sku, since).await?,
+                false => Watch::product(app, product.id, &sku, since).await?,
+            })
         }
         Some(("auctions", id)) => {
             let no_auction = || Refused::new("auction_not_found", "no auction has this id");

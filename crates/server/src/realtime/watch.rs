@@ -13,18 +13,16 @@ use tokio::time::Instant;
 
 use crate::adapters::rfc3339;
 use crate::http::auctions::{BidView, find_bid};
-use crate::http::orders::standing;
+use crate::http::orders::{estimate, standing_at};
 use crate::http::parcels::brief_of;
 use crate::http::views::{OrderView, ParcelBrief, Standing};
 use crate::realtime::hub::{Group, Listener, MaskedName, Subject, outbid_by};
+use crate::realtime::latest::pace;
 use crate::realtime::render::{LiveEvent, Rendered};
 use crate::state::App;
 
 /// Events that are read back for a listener who was away; past it, `reset`.
 pub const BACKLOG_MAX: u64 = 10_000;
-
-/// A waiting order's standing is told at most so often; its verdict at once.
-const STANDING_EVERY: Duration = Duration::from_millis(250);
 
 #[derive(Debug)]
 pub enum WatchError {
@@ -50,7 +48,11 @@ struct OrderWatch {
     standing: Standing,
     /// As in an order's view.
     parcel: Option<Option<ParcelBrief>>,
+    /// The newest entry that is counted in the standing.
+    counted: u64,
     told_at: Instant,
+    /// How long the standing is not told again; a verdict is told at once.
+    rest: Duration,
     /// The standing changed since it was told.
     changed: bool,
 }
@@ -129,6 +131,33 @@ impl Watch {
             Ok(product.map_or(0, |product| product.last_seq))
         };
         Self::line(app, &subjects, since, newest, |_| true).await
+    }
+
+    /// The newest of what happens in a product's line, once in a while. Who was away is told to
+    /// look again.
+    pub async fn latest(
+        app: &App,
+        product: ProductId,
+        sku: &Sku,
+        since: Option<u64>,
+    ) -> Result<Self, WatchError> {
+        let subject = Subject::Latest(product.into());
+        let listener = app.hub.listen(&[subject]).ok_or(WatchError::TooMany)?;
+        let mut watch = Self::entries(listener);
+        if let Some(since) = since {
+            let newest_of_all = app.engine.feed().last_seq();
+            let sku = sku.clone();
+            let product = app.engine.read(move |reader| reader.product(&sku)).await?;
+            let newest = product.map_or(0, |product| product.last_seq);
+            if since > newest_of_all {
+                watch.tell_reset(newest_of_all);
+            } else if newest > since {
+                watch.tell_reset(newest);
+            } else {
+                watch.last = since;
+            }
+        }
+        Ok(watch)
     }
 
     /// One auction's line, from after `since` or from now.
@@ -212,7 +241,7 @@ impl Watch {
     /// One order: as it stands, then every change.
     pub async fn order(app: &App, order: OrderRecord) -> Result<Self, WatchError> {
         let pending = order.status == OrderStatus::Pending;
-        let line = Subject::Line(order.product.into());
+        let line = Subject::Leaving(order.product.into());
         let subjects = [Subject::Order(order.id.seq), line];
         let subjects = if pending {
             &subjects[..]
@@ -229,7 +258,9 @@ impl Watch {
                 order,
                 standing: Standing::default(),
                 parcel: Some(None),
+                counted: 0,
                 told_at: Instant::now(),
+                rest: Duration::ZERO,
                 changed: false,
             })),
         };
@@ -274,7 +305,7 @@ impl Watch {
                 return Some(event);
             }
             let due = match &self.what {
-                What::Order(order) if order.changed => Some(order.told_at + STANDING_EVERY),
+                What::Order(order) if order.changed => Some(order.told_at + order.rest),
                 What::Order(_) | What::Entries => None,
             };
             let group = match due {
@@ -322,7 +353,7 @@ impl OrderWatch {
             self.order = order;
         }
         if self.order.status == OrderStatus::Pending {
-            self.standing = standing(&self.app, &self.order).await?;
+            (self.standing, self.counted) = standing_at(&self.app, &self.order).await?;
         }
         Ok(())
     }
@@ -344,31 +375,16 @@ impl OrderWatch {
                 own |= entry.seq > self.order.last_seq;
                 continue;
             }
-            if self.order.status != OrderStatus::Pending {
-                continue;
-            }
-            let data = entry.data();
-            if data.place.is_none_or(|place| place >= self.order.place) {
+            if self.order.status != OrderStatus::Pending || entry.seq <= self.counted {
                 continue;
             }
             // Somebody before this order got a verdict, or left the line.
-            let waited = entry.subject != entry.seq && data.was.as_deref() != Some("accepted");
-            let leaves = match entry.kind.order_status() {
-                Some(
-                    OrderStatus::Accepted
-                    | OrderStatus::SoldOut
-                    | OrderStatus::Rejected
-                    | OrderStatus::Expired
-                    | OrderStatus::Cancelled,
-                ) => waited,
-                Some(OrderStatus::Pending) | None => false,
-            };
-            if leaves {
+            if let Some(left) = event.left()
+                && left.place < self.order.place
+            {
                 self.standing.ahead = self.standing.ahead.saturating_sub(1);
-                self.standing.ahead_units = self
-                    .standing
-                    .ahead_units
-                    .saturating_sub(data.quantity.unwrap_or(0));
+                self.standing.ahead_units = self.standing.ahead_units.saturating_sub(left.units);
+                self.counted = entry.seq;
                 self.changed = true;
             }
         }
@@ -382,16 +398,20 @@ impl OrderWatch {
         if own || parcel {
             return Ok(Some(self.event(seq)));
         }
-        if !self.changed || self.told_at.elapsed() < STANDING_EVERY {
+        if !self.changed || self.told_at.elapsed() < self.rest {
             return Ok(None);
         }
-        self.standing = standing(&self.app, &self.order).await?;
-        self.changed = false;
+        // Those ahead are known by now: counting them again would take each of many who wait as
+        // long as there are orders before it.
+        let units = self.standing.ahead_units + self.order.quantity.units();
+        self.standing.estimate_s = estimate(&self.app, &self.order.sku, units).await?;
         Ok(Some(self.event(seq)))
     }
 
     fn event(&mut self, seq: u64) -> LiveEvent {
         self.told_at = Instant::now();
+        let line = Subject::Leaving(self.order.product.into());
+        self.rest = pace(self.app.hub.listening(line));
         self.changed = false;
         let pending = self.order.status == OrderStatus::Pending;
         let view = OrderView::new(&self.order, pending.then_some(self.standing))

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::harness::client::Connection;
@@ -207,6 +208,107 @@ async fn far_behind_a_listener_is_told_to_fetch_again_and_a_slow_one_is_dropped(
         bytes += chunk.len();
     }
     assert!(bytes > 0);
+}
+
+#[tokio::test]
+async fn who_only_looks_is_told_the_newest_once_in_a_while() {
+    const ORDERS: usize = 1_000;
+    let shop = shop(ORDERS as u64).await;
+    let path = "/products/A-1/events?latest=true";
+    let mut looks = shop.events(path).await;
+    let orders = async {
+        flood(&shop, "A-1", ORDERS / 2).await;
+        let price = json!({"price": 7});
+        let changed = shop.send("PATCH", "/products/A-1", &[], Some(&price)).await;
+        changed.expect(200);
+        flood(&shop, "A-1", ORDERS / 2).await;
+    };
+    let heard = async {
+        let mut heard: Vec<Event> = Vec::new();
+        while heard.last().is_none_or(|last| last.data["place"] != ORDERS) {
+            heard.push(looks.next().await.unwrap());
+        }
+        heard
+    };
+    let ((), heard) = tokio::join!(orders, heard);
+    assert!(
+        heard.is_sorted_by_key(|event| event.id),
+        "in order, each once"
+    );
+    // There are no more of them at a time than connections.
+    let first = heard[0].data["place"].as_u64().unwrap();
+    assert!(first <= 32, "at once, not the {first}th");
+    assert_eq!(heard.last().unwrap().data["stock"]["available"], 0);
+    let kinds = |name| heard.iter().filter(|event| event.name == name).count();
+    assert_eq!(
+        kinds("product.updated"),
+        1,
+        "orders do not hide other events"
+    );
+    let at = |event: &Event| {
+        event.data["at"]
+            .as_str()
+            .unwrap()
+            .parse::<Timestamp>()
+            .unwrap()
+    };
+    let took = at(heard.last().unwrap()).duration_since(at(&heard[0]));
+    let most = 3 + usize::try_from(took.as_millis() / 250).unwrap();
+    assert!(kinds("order.accepted") <= most, "{heard:?} in {took:?}");
+
+    // Who was away and missed something looks again; who missed nothing goes on.
+    let last = heard.last().unwrap().id;
+    let mut missed = resume(&shop, path, heard[0].id).await;
+    let event = missed.next().await.unwrap();
+    assert_eq!((event.name.as_str(), event.id), ("reset", last));
+    let mut unmoved = resume(&shop, path, last).await;
+    shop.receive("A-1", 3, "d-1").await;
+    for events in [&mut looks, &mut missed, &mut unmoved] {
+        let event = events.next().await.unwrap();
+        assert_eq!(event.name, "stock.received");
+        assert_eq!(event.data["stock"]["available"], 3);
+    }
+    let mut unknown = resume(&shop, path, 1_000_000).await;
+    assert_eq!(unknown.next().await.unwrap().name, "reset");
+    let wrong = shop.get("/products/A-1/events?latest=perhaps").await;
+    assert_eq!(wrong.problem(400, "invalid_parameter")["field"], "latest");
+}
+
+#[tokio::test]
+async fn those_who_wait_are_told_when_somebody_before_them_leaves() {
+    let shop = shop(0).await;
+    let first = shop.place("A-1", "first@example.com", 2).await;
+    let second = shop.place("A-1", "second@example.com", 3).await;
+    let third = shop.place("A-1", "third@example.com", 1).await;
+    let path = |order: &Value| format!("/orders/{}", order["id"].as_str().unwrap());
+    let mut events = shop.events(&format!("{}/events", path(&third))).await;
+    let ahead = |event: &Event| {
+        (
+            event.data["ahead"].clone(),
+            event.data["aheadUnits"].clone(),
+        )
+    };
+    let begin = events.next().await.unwrap();
+    assert_eq!(ahead(&begin), (json!(2), json!(5)));
+    // Who comes after it is nothing to it.
+    for n in 0..20 {
+        let customer = format!("later{n}@example.com");
+        shop.place("A-1", &customer, 1).await;
+    }
+    shop.send("DELETE", &path(&second), &[], None)
+        .await
+        .expect(200);
+    let event = events.next().await.unwrap();
+    assert_eq!(ahead(&event), (json!(1), json!(2)));
+    assert_eq!(event.data["status"], "pending");
+    shop.receive("A-1", 2, "d-1").await;
+    let event = events.next().await.unwrap();
+    assert_eq!(ahead(&event), (json!(0), json!(0)));
+    shop.receive("A-1", 1, "d-2").await;
+    let event = events.next().await.unwrap();
+    assert_eq!(event.data["status"], "accepted");
+    let asked = shop.get(&path(&first)).await.expect(200);
+    assert_eq!(asked["status"], "accepted");
 }
 
 #[tokio::test]

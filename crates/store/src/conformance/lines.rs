@@ -1,7 +1,7 @@
 //! Products, their orders, and the heads of their lines.
 
 use commerce::{DRAIN_MAX, Email, Product, ProductId, Reorder, Waiting, WhenSoldOut};
-use engine::ports::{Opened, OrderChange, Touch};
+use engine::ports::{Ahead, Opened, OrderChange, Touch};
 use engine::{Kind, OrderStatus};
 
 use super::script::{Ordered, START, Script, new_product, quantity, sku};
@@ -288,7 +288,11 @@ pub(crate) fn the_line_is_read_in_place_order(harness: &dyn Harness) {
         for place in 0..22 {
             let before: Vec<&Waiting> = line.iter().filter(|w| w.place < place).collect();
             let units = before.iter().map(|w| w.quantity.units()).sum();
-            let expected = (before.len() as u64, units);
+            let expected = Ahead {
+                orders: before.len() as u64,
+                units,
+                last_seq: script.log.len() as u64,
+            };
             assert_eq!(reader.ahead(ProductId(1), place).unwrap(), expected);
         }
         assert_eq!(line[0].quantity, quantity(1));

@@ -2,7 +2,7 @@
 
 use commerce::{Email, LineId, ProductId};
 use engine::Kind;
-use engine::ports::{Cursors, TopicTouch, Touch};
+use engine::ports::{Ahead, Cursors, TopicTouch, Touch};
 
 use super::script::{START, Script, customer, key, new_product, reference, sku, touch_queue};
 use super::{Harness, always, load};
@@ -67,7 +67,12 @@ pub(crate) fn an_empty_store_has_nothing(harness: &dyn Harness) {
         assert_eq!(reader.last_seq().unwrap(), 0);
         assert_eq!(reader.product(&sku("A")).unwrap(), None);
         assert_eq!(reader.products(None, 10).unwrap(), []);
-        assert_eq!(reader.ahead(ProductId(1), u64::MAX).unwrap(), (0, 0));
+        let nobody = Ahead {
+            orders: 0,
+            units: 0,
+            last_seq: 0,
+        };
+        assert_eq!(reader.ahead(ProductId(1), u64::MAX).unwrap(), nobody);
         assert_eq!(reader.waiting(ProductId(1), 0, 10).unwrap(), []);
         // Numbers beyond anything stored come from requests: they are not found, no more.
         for seq in [0, 1, u64::MAX] {

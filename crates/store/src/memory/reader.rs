@@ -4,7 +4,8 @@ use commerce::auction::AuctionStatus;
 use commerce::{AuctionId, Millis, Product, ProductId, Replenishment, Sku, Waiting};
 use engine::auction::{BidChange, BidRecord, StoredAuction};
 use engine::ports::{
-    Cursors, MoveStatus, MoveTask, OrderChange, QueueDepth, Reader, StoreError, Subscription, Topic,
+    Ahead, Cursors, MoveStatus, MoveTask, OrderChange, QueueDepth, Reader, StoreError,
+    Subscription, Topic,
 };
 use engine::{Entry, OrderRecord};
 use messaging::Message;
@@ -33,14 +34,18 @@ impl Reader for Memory {
         Ok(self.read().order(seq))
     }
 
-    fn ahead(&self, product: ProductId, place: u64) -> Result<(u64, u64), StoreError> {
+    fn ahead(&self, product: ProductId, place: u64) -> Result<Ahead, StoreError> {
         let state = self.read();
         let before: Vec<&Waiting> = state
             .waiting_of(product)
             .filter(|waiting| waiting.place < place)
             .collect();
         let units = before.iter().map(|waiting| waiting.quantity.units()).sum();
-        Ok((before.len() as u64, units))
+        Ok(Ahead {
+            orders: before.len() as u64,
+            units,
+            last_seq: state.log.last().map_or(0, |entry| entry.seq),
+        })
     }
 
     fn waiting(

@@ -7,7 +7,8 @@ use commerce::auction::AuctionStatus;
 use commerce::{AuctionId, Millis, Product, ProductId, Replenishment, Sku, Waiting};
 use engine::auction::{BidChange, BidRecord, StoredAuction};
 use engine::ports::{
-    Cursors, MoveTask, OrderChange, Queue, QueueDepth, Reader, StoreError, Subscription, Topic,
+    Ahead, Cursors, MoveTask, OrderChange, Queue, QueueDepth, Reader, StoreError, Subscription,
+    Topic,
 };
 use engine::{Entry, OrderRecord};
 use messaging::Message;
@@ -89,17 +90,25 @@ impl Reader for SqliteReader {
         self.with_snapshot(|connection| order(connection, seq))
     }
 
-    fn ahead(&self, product: ProductId, place: u64) -> Result<(u64, u64), StoreError> {
+    fn ahead(&self, product: ProductId, place: u64) -> Result<Ahead, StoreError> {
         self.with(|connection| {
+            // One statement, so that all of it is of one moment.
             let found = one(
                 connection,
                 "a waiting line",
-                "SELECT count(*), coalesce(sum(quantity), 0) FROM waiting
-                 WHERE product = ?1 AND place < ?2",
+                "SELECT count(*), coalesce(sum(quantity), 0),
+                        (SELECT coalesce(max(seq), 0) FROM log)
+                 FROM waiting WHERE product = ?1 AND place < ?2",
                 params![product.0, sought(place)],
-                |row| Ok((u64_at(row, 0)?, u64_at(row, 1)?)),
+                |row| {
+                    Ok(Ahead {
+                        orders: u64_at(row, 0)?,
+                        units: u64_at(row, 1)?,
+                        last_seq: u64_at(row, 2)?,
+                    })
+                },
             )?;
-            Ok(found.unwrap_or((0, 0)))
+            found.ok_or_else(|| StoreError::text("a count has no row"))
         })
     }
 

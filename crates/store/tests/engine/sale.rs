@@ -157,7 +157,9 @@ fn check_store(rig: &Rig, model: &Model, known: &Known) {
         assert_eq!(stored_line, pending);
         let mut before = (0, 0);
         for waiting in &line {
-            assert_eq!(reader.ahead(stored.id, waiting.place).unwrap(), before);
+            let ahead = reader.ahead(stored.id, waiting.place).unwrap();
+            assert_eq!((ahead.orders, ahead.units), before);
+            assert_eq!(ahead.last_seq, reader.last_seq().unwrap());
             before = (before.0 + 1, before.1 + waiting.quantity.units());
         }
     }

@@ -11,7 +11,7 @@ use commerce::{
 };
 use engine::auction::{BidChange, BidRecord, StoredAuction};
 use engine::ports::{
-    Cursors, MoveTask, OrderChange, QueueDepth, Reader, StoreError, Subscription, Topic,
+    Ahead, Cursors, MoveTask, OrderChange, QueueDepth, Reader, StoreError, Subscription, Topic,
 };
 use engine::{Data, Entry, OrderRecord};
 use messaging::Message;
@@ -250,7 +250,7 @@ impl Reader for Forger {
         not_asked()
     }
 
-    fn ahead(&self, _: ProductId, _: u64) -> Result<(u64, u64), StoreError> {
+    fn ahead(&self, _: ProductId, _: u64) -> Result<Ahead, StoreError> {
         not_asked()
     }
 

@@ -1,0 +1,317 @@
+//! What it costs a sale that many watch it: orders of one product while so many streams show what
+//! is left of it.
+//!
+//! ```text
+//! start -> the product -> everybody watches -> orders, for a while -> the last is told to all
+//! ```
+
+use std::fmt::Write as _;
+use std::io::{ErrorKind, Read, Write as _};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use memchr::memmem;
+use mio::net::TcpStream;
+use mio::{Events, Interest, Poll, Token};
+use serde::Serialize;
+
+use crate::clock;
+use crate::error::{BenchError, io_error};
+use crate::http;
+use crate::load::{self, Expect, Outcome, Plan, Protocol};
+use crate::polls::allow_descriptors;
+use crate::process;
+use crate::report::thousands;
+use crate::rows::{self, System};
+use crate::suite::prepare;
+use crate::systems::{Programs, Running};
+use crate::template::REQUESTS_MAX;
+
+/// Descriptors of a process beside the streams.
+const DESCRIPTORS_BESIDE: u64 = 1_024;
+const READ_BYTES: usize = 256 << 10;
+const EVENTS_MAX: usize = 1_024;
+const LOOK: Duration = Duration::from_millis(100);
+/// How long the last event may take to everybody.
+const TOLD_LIMIT: Duration = Duration::from_secs(30);
+
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// One run for each number of streams.
+    pub watchers: Vec<u32>,
+    /// Every event instead of the newest.
+    pub every_event: bool,
+    pub connections: u16,
+    pub seconds: Duration,
+    pub programs: Programs,
+    pub dir: PathBuf,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Row {
+    pub watchers: u32,
+    pub outcome: Outcome,
+    /// Events that a stream had, a second of the load.
+    pub events_each: f64,
+    /// Streams that the server ended, for they were too slow.
+    pub ended: u64,
+    /// From the last answer until every stream had that order, or a later one.
+    pub told_ms: f64,
+    pub resident_bytes: u64,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    pub machine: String,
+    pub path: &'static str,
+    pub rows: Vec<Row>,
+}
+
+pub fn run(options: &Options, progress: &mut dyn FnMut(&str)) -> Result<Report, BenchError> {
+    let most = options.watchers.iter().copied().max().unwrap_or(0);
+    allow_descriptors(u64::from(most) + DESCRIPTORS_BESIDE)?;
+    let path = match options.every_event {
+        true => "/products/HOT/events",
+        false => "/products/HOT/events?latest=true",
+    };
+    let mut report = Report {
+        machine: process::machine(),
+        path,
+        rows: Vec::new(),
+    };
+    for &watchers in &options.watchers {
+        progress(&format!("{} streams", thousands(watchers.into())));
+        report.rows.push(run_one(options, watchers, path)?);
+    }
+    Ok(report)
+}
+
+fn run_one(options: &Options, watchers: u32, path: &str) -> Result<Row, BenchError> {
+    let dir = options
+        .dir
+        .join(format!("watchers-{watchers}-{}", std::process::id()));
+    let running = Running::start(&options.programs, System::Firstcome, &dir)?;
+    prepare(&running, &[rows::HOT_PRODUCT])?;
+    let crowd = Crowd::open(running.address, path, watchers)?;
+    let outcome = load::run(
+        &Plan {
+            target: running.address,
+            protocol: Protocol::Http,
+            request: http::request(
+                "POST",
+                "/orders",
+                running.address,
+                rows::KEYED,
+                rows::ORDER_BODY,
+            ),
+            expect: Expect {
+                status: 201,
+                also: None,
+                body_contains: r#""status":"accepted""#,
+            },
+            cycle: None,
+            connections: options.connections,
+            warmup: Duration::ZERO,
+            window: options.seconds,
+            requests_max: REQUESTS_MAX,
+            server_pids: running.pids(),
+        },
+        None,
+    )?;
+    let events = crowd.counts.events.load(Ordering::Relaxed);
+    let last = clock::now();
+    // Every order makes one event at least, and the product made one.
+    let newest = outcome.answered_total;
+    while crowd.behind(newest) > 0 && clock::now() - last < TOLD_LIMIT {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let told = clock::now() - last;
+    let resident = process::resident_bytes(running.pid());
+    let row = Row {
+        watchers,
+        events_each: events as f64 / f64::from(watchers.max(1)) / outcome.window_s,
+        ended: crowd.counts.ended.load(Ordering::Relaxed),
+        told_ms: told.as_secs_f64() * 1e3,
+        resident_bytes: resident.map_err(io_error("reading the memory of the server"))?,
+        outcome,
+    };
+    crowd.close()?;
+    drop(running);
+    std::fs::remove_dir_all(&dir).map_err(io_error(format!("removing {}", dir.display())))?;
+    Ok(row)
+}
+
+#[derive(Default)]
+struct Counts {
+    events: AtomicU64,
+    ended: AtomicU64,
+    stop: AtomicBool,
+}
+
+/// The streams, on a thread of their own.
+struct Crowd {
+    counts: Arc<Counts>,
+    /// The newest place that each has been told of.
+    places: Arc<[AtomicU64]>,
+    thread: JoinHandle<std::io::Result<()>>,
+}
+
+impl Crowd {
+    fn open(target: SocketAddr, path: &str, watchers: u32) -> Result<Self, BenchError> {
+        let error = || io_error("opening a stream");
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: {target}\r\nAccept: text/event-stream\r\n\r\n");
+        let poll = Poll::new().map_err(error())?;
+        let mut streams = Vec::new();
+        for number in 0..watchers {
+            let mut stream = std::net::TcpStream::connect(target).map_err(error())?;
+            stream.write_all(request.as_bytes()).map_err(error())?;
+            let mut head = [0; 1_024];
+            let mut read = 0;
+            while memmem::find(&head[..read], b"listening").is_none() {
+                match stream.read(&mut head[read..]).map_err(error())? {
+                    0 => return Err(error()(ErrorKind::UnexpectedEof.into())),
+                    some => read += some,
+                }
+            }
+            stream.set_nonblocking(true).map_err(error())?;
+            let mut stream = TcpStream::from_std(stream);
+            let token = Token(usize::try_from(number).expect("a number of streams"));
+            poll.registry()
+                .register(&mut stream, token, Interest::READABLE)
+                .map_err(error())?;
+            streams.push(stream);
+        }
+        let counts = Arc::new(Counts::default());
+        let places: Arc<[AtomicU64]> = (0..watchers).map(|_| AtomicU64::new(0)).collect();
+        let (its_counts, its_places) = (Arc::clone(&counts), Arc::clone(&places));
+        let thread = std::thread::Builder::new()
+            .name("watchers".into())
+            .spawn(move || read_all(poll, streams, &its_counts, &its_places))
+            .map_err(error())?;
+        Ok(Self {
+            counts,
+            places,
+            thread,
+        })
+    }
+
+    /// How many have not been told of this place yet.
+    fn behind(&self, place: u64) -> usize {
+        let behind = |newest: &&AtomicU64| newest.load(Ordering::Relaxed) < place;
+        let behind = self.places.iter().filter(behind).count();
+        // Those that have ended stand at 0.
+        let ended = usize::try_from(self.counts.ended.load(Ordering::Relaxed));
+        behind.saturating_sub(ended.expect("a number of streams"))
+    }
+
+    fn close(self) -> Result<(), BenchError> {
+        self.counts.stop.store(true, Ordering::Relaxed);
+        let ended = self.thread.join().expect("it does not panic");
+        ended.map_err(io_error("reading the streams"))
+    }
+}
+
+fn read_all(
+    mut poll: Poll,
+    mut streams: Vec<TcpStream>,
+    counts: &Counts,
+    places: &[AtomicU64],
+) -> std::io::Result<()> {
+    let mut ready = Events::with_capacity(EVENTS_MAX);
+    let mut bytes = vec![0; READ_BYTES];
+    // An event may come in two parts.
+    let mut rests: Vec<Vec<u8>> = streams.iter().map(|_| Vec::new()).collect();
+    while !counts.stop.load(Ordering::Relaxed) {
+        match poll.poll(&mut ready, Some(LOOK)) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            polled => polled?,
+        }
+        for event in &ready {
+            let number = event.token().0;
+            loop {
+                match streams[number].read(&mut bytes) {
+                    Ok(0) => {
+                        places[number].store(0, Ordering::Relaxed);
+                        counts.ended.fetch_add(1, Ordering::Relaxed);
+                        poll.registry().deregister(&mut streams[number])?;
+                        break;
+                    }
+                    Ok(some) => take(&bytes[..some], &mut rests[number], counts, &places[number]),
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Counts the events, and notes the last place among them.
+fn take(bytes: &[u8], rest: &mut Vec<u8>, counts: &Counts, place: &AtomicU64) {
+    rest.extend_from_slice(bytes);
+    let whole = memmem::rfind(rest, b"\n\n").map_or(0, |end| end + 2);
+    let events = memmem::find_iter(&rest[..whole], b"\nid: ").count()
+        + usize::from(rest[..whole].starts_with(b"id: "));
+    counts.events.fetch_add(events as u64, Ordering::Relaxed);
+    const NAME: &[u8] = br#""place":"#;
+    if let Some(at) = memmem::rfind(&rest[..whole], NAME) {
+        let digits = rest[at + NAME.len()..whole].iter();
+        let number = digits
+            .take_while(|byte| byte.is_ascii_digit())
+            .fold(0, |number, digit| number * 10 + u64::from(digit - b'0'));
+        place.store(number, Ordering::Relaxed);
+    }
+    rest.drain(..whole);
+}
+
+impl Report {
+    pub fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        for row in &self.rows {
+            if row.outcome.errors.total() > 0 {
+                problems.push(format!("{}: {:?}", row.watchers, row.outcome.errors));
+            }
+            if row.told_ms >= TOLD_LIMIT.as_secs_f64() * 1e3 {
+                problems.push(format!(
+                    "{}: not everybody was told of the last order",
+                    row.watchers
+                ));
+            }
+        }
+        problems
+    }
+
+    pub fn table(&self) -> String {
+        let mut text = format!(
+            "{}\nstreams of `{}`\n\n\
+             | streams | orders/s | p50 ms | p99 ms | p99.9 ms | server CPU us an order | \
+             events a stream, a second | last order told to all after ms | ended | MiB |\n\
+             |--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n",
+            self.machine, self.path
+        );
+        for row in &self.rows {
+            let outcome = &row.outcome;
+            writeln!(
+                text,
+                "| {} | {} | {:.2} | {:.2} | {:.2} | {:.1} | {:.1} | {:.0} | {} | {:.0} |",
+                thousands(row.watchers.into()),
+                thousands(outcome.rate),
+                outcome.latency_ms_p50,
+                outcome.latency_ms_p99,
+                outcome.latency_ms_p999,
+                outcome.server_cpu_us,
+                row.events_each,
+                row.told_ms,
+                row.ended,
+                row.resident_bytes as f64 / 1_048_576.0,
+            )
+            .expect("a String");
+        }
+        text
+    }
+}
