@@ -266,6 +266,11 @@ fn take(bytes: &[u8], rest: &mut Vec<u8>, counts: &Counts, place: &AtomicU64) {
             .fold(0, |number, digit| number * 10 + u64::from(digit - b'0'));
         place.store(number, Ordering::Relaxed);
     }
+    // Who is told to look again knows it all.
+    let reset = memmem::rfind(&rest[..whole], br#""type":"reset""#);
+    if reset > memmem::rfind(&rest[..whole], NAME) {
+        place.store(u64::MAX, Ordering::Relaxed);
+    }
     rest.drain(..whole);
 }
 

@@ -1,6 +1,7 @@
 //! One tail of the log for all listeners of this process.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
+use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -11,6 +12,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::realtime::bulk::Bulk;
 use crate::realtime::latest::Latest;
 use crate::realtime::render::Rendered;
 
@@ -23,8 +25,11 @@ const AT_ONCE: usize = 128;
 /// What is listened to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Subject {
+    /// Every event, when there is time for it: see [`Bulk`].
     Everything,
-    /// A product's line, or an auction's.
+    /// Every event at once, for this program itself.
+    Inside,
+    /// A product's line, or an auction's, when there is time for it.
     Line(LineId),
     /// The newest events of a product's line, once in a while: see [`Latest`].
     Latest(LineId),
@@ -62,8 +67,45 @@ pub fn outbid_by(entry: &Entry) -> Vec<MaskedName> {
     }
 }
 
-/// The events of one commit that concern one subject.
-pub type Group = Arc<[Arc<Rendered>]>;
+/// Events that concern one subject, handed out together.
+#[derive(Clone)]
+pub struct Group {
+    events: Arc<[Arc<Rendered>]>,
+    /// Nothing up to this sequence is told any more.
+    pub skipped_to: Option<u64>,
+}
+
+impl Group {
+    pub(super) fn skipped(seq: u64) -> Self {
+        Self {
+            skipped_to: Some(seq),
+            ..Self::default()
+        }
+    }
+}
+
+impl Default for Group {
+    fn default() -> Self {
+        Self::from_iter([])
+    }
+}
+
+impl FromIterator<Arc<Rendered>> for Group {
+    fn from_iter<I: IntoIterator<Item = Arc<Rendered>>>(events: I) -> Self {
+        Self {
+            events: events.into_iter().collect(),
+            skipped_to: None,
+        }
+    }
+}
+
+impl Deref for Group {
+    type Target = [Arc<Rendered>];
+
+    fn deref(&self) -> &Self::Target {
+        &self.events
+    }
+}
 
 /// What one listener gets. When it yields nothing more, the listener was too slow, or the
 /// server stops: resume from the last sequence.
@@ -116,6 +158,15 @@ struct Sender {
     groups: mpsc::Sender<Group>,
     /// Too slow for one subject is too slow for all: it must not hear half of what happens.
     dropped: Arc<AtomicBool>,
+}
+
+/// What is told when its time has come.
+#[derive(Default)]
+struct Later {
+    latest: Latest,
+    bulk: Bulk,
+    /// What is being told, and to whom it still is.
+    telling: VecDeque<(Group, Vec<Sender>)>,
 }
 
 #[derive(Clone)]
@@ -200,20 +251,22 @@ impl Hub {
             self.inner.dispatched.load(Ordering::Relaxed),
             engine.reader(),
         );
-        let mut latest = Latest::default();
+        let mut later = Later::default();
         loop {
-            let due = latest.next(|line| self.listening(Subject::Latest(line)));
+            let due = self.next_of(&later);
             let batch = tokio::select! {
                 () = cancel.cancelled() => break,
                 batch = tail.next() => Some(batch?),
                 () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => None,
+                () = tokio::task::yield_now(), if !later.telling.is_empty() => None,
             };
             match batch {
-                Some(Some(batch)) => self.dispatch(&batch, &mut latest),
+                Some(Some(batch)) => self.dispatch(&batch, &mut later),
                 Some(None) => break,
                 None => {}
             }
-            self.tell_latest(&mut latest);
+            self.tell_latest(&mut later.latest);
+            self.tell_bulk(&mut later);
         }
         // Nobody waits for what will not come.
         self.subjects().clear();
@@ -223,6 +276,39 @@ impl Hub {
     /// How many listen to one subject.
     pub fn listening(&self, subject: Subject) -> usize {
         self.subjects().get(&subject).map_or(0, Vec::len)
+    }
+
+    /// When something is told that waits for its time.
+    fn next_of(&self, later: &Later) -> Option<Instant> {
+        let latest = &later.latest;
+        let latest = latest.next(|line| self.listening(Subject::Latest(line)));
+        let bulk = later.telling.is_empty().then(|| later.bulk.next());
+        [latest, bulk.flatten()].into_iter().flatten().min()
+    }
+
+    /// One group after the other, so that they come in order, and some listeners at a time.
+    fn tell_bulk(&self, later: &mut Later) {
+        if later.telling.is_empty() {
+            let due = later
+                .bulk
+                .due(Instant::now(), |subject| self.listening(subject));
+            let map = self.subjects();
+            let telling = due.into_iter().filter_map(|(subject, group)| {
+                let senders = map.get(&subject)?.clone();
+                Some((group, senders))
+            });
+            later.telling.extend(telling);
+        }
+        if let Some((group, senders)) = later.telling.front_mut() {
+            let left = senders.len().saturating_sub(AT_ONCE);
+            for sender in senders.drain(left..) {
+                // Who is too slow goes from the map with its listener.
+                send(&sender, group);
+            }
+            if left == 0 {
+                later.telling.pop_front();
+            }
+        }
     }
 
     /// Beside what is for single listeners, and never many at once: whoever waits for an answer
@@ -243,13 +329,13 @@ impl Hub {
         }
     }
 
-    fn dispatch(&self, batch: &Committed, latest: &mut Latest) {
+    fn dispatch(&self, batch: &Committed, later: &mut Later) {
         let newest = batch.last().map_or(0, |entry| entry.seq);
         let mut map = self.subjects();
         if !map.is_empty() {
             let mut groups: HashMap<Subject, Vec<Arc<Rendered>>> = HashMap::new();
             let mut parcels = Groups::default();
-            let everything = map.contains_key(&Subject::Everything);
+            let inside = map.contains_key(&Subject::Inside);
             for entry in batch.iter() {
                 let mut rendered: Option<Arc<Rendered>> = None;
                 let mut rendered = || {
@@ -257,8 +343,7 @@ impl Hub {
                     Arc::clone(rendered.get_or_insert_with(new))
                 };
                 let subjects = [
-                    everything.then_some(Subject::Everything),
-                    Some(Subject::Line(entry.line)),
+                    inside.then_some(Subject::Inside),
                     about_order(entry).map(Subject::Order),
                 ];
                 for subject in subjects.into_iter().flatten() {
@@ -266,8 +351,13 @@ impl Hub {
                         groups.entry(subject).or_default().push(rendered());
                     }
                 }
+                for subject in [Subject::Everything, Subject::Line(entry.line)] {
+                    if map.contains_key(&subject) {
+                        later.bulk.add(subject, rendered());
+                    }
+                }
                 if map.contains_key(&Subject::Latest(entry.line)) {
-                    latest.add(rendered());
+                    later.latest.add(rendered());
                 }
                 let leaving = Subject::Leaving(entry.line);
                 if entry.kind.is_order()
@@ -281,7 +371,7 @@ impl Hub {
                 }
             }
             for (subject, group) in groups {
-                tell(&mut map, subject, &group.into());
+                tell(&mut map, subject, &group.into_iter().collect());
             }
             parcels.send();
         }
@@ -343,7 +433,7 @@ impl Groups {
     fn send(self) {
         for (sender, events) in self.groups {
             // Who was dropped goes from the map when its listener does.
-            send(&sender, &events.into());
+            send(&sender, &events.into_iter().collect());
         }
     }
 }
@@ -370,7 +460,7 @@ fn send(sender: &Sender, group: &Group) -> bool {
     if sender.dropped.load(Ordering::Acquire) {
         return false;
     }
-    match sender.groups.try_send(Arc::clone(group)) {
+    match sender.groups.try_send(group.clone()) {
         Ok(()) => true,
         Err(mpsc::error::TrySendError::Full(_)) => {
             sender.dropped.store(true, Ordering::Release);
@@ -388,7 +478,7 @@ mod tests {
     use super::*;
 
     fn group() -> Group {
-        Arc::new([])
+        Group::default()
     }
 
     #[tokio::test]
@@ -443,7 +533,7 @@ mod tests {
             entries.map(|seq| outbid_entry(seq, 1, NAME)).collect()
         };
         let many = 10 * BUFFER as u64;
-        hub.dispatch(&commit(8, many), &mut Latest::default());
+        hub.dispatch(&commit(8, many), &mut Later::default());
         let group = listener.next().await.unwrap();
         let heard: Vec<u64> = group.iter().map(|event| event.entry.seq).collect();
         let all: Vec<u64> = (8..8 + many).collect();
@@ -451,10 +541,10 @@ mod tests {
 
         // Who takes nothing is slow.
         for commits in 0..BUFFER as u64 {
-            hub.dispatch(&commit(10_000 + commits, 1), &mut Latest::default());
+            hub.dispatch(&commit(10_000 + commits, 1), &mut Later::default());
         }
         assert!(!listener.dropped.load(Ordering::Acquire));
-        hub.dispatch(&commit(20_000, 1), &mut Latest::default());
+        hub.dispatch(&commit(20_000, 1), &mut Later::default());
         for _ in 0..BUFFER {
             assert!(listener.next().await.is_some());
         }
@@ -508,7 +598,7 @@ mod tests {
             order_entry(7, Kind::StockReceived, 0, r#"{"quantity":3}"#),
         ];
         let batch: Committed = entries.into();
-        hub.dispatch(&batch, &mut Latest::default());
+        hub.dispatch(&batch, &mut Later::default());
         let group = listener.next().await.unwrap();
         let left: Vec<_> = group
             .iter()
@@ -519,7 +609,7 @@ mod tests {
             .collect();
         assert_eq!(left, [(4, 1, 2), (5, 4, 5)]);
         // Of others nobody is told.
-        hub.dispatch(&batch[..3].into(), &mut Latest::default());
+        hub.dispatch(&batch[..3].into(), &mut Later::default());
         assert!(listener.receiver.try_recv().is_err());
     }
 

@@ -2,8 +2,10 @@
 //!
 //! [`Hub`] tails the log once and hands every listener what concerns it, through a bounded
 //! buffer; a listener that is full is dropped and resumes from the last sequence it saw.
-//! Who only looks at a line hears the newest of it ([`latest`]). [`watch`] turns a subject into a stream of live events for both transports.
+//! Streams of every event come behind those who buy ([`bulk`]); who only looks at a line hears the
+//! newest of it ([`latest`]). [`watch`] turns a subject into a stream of live events for both transports.
 
+mod bulk;
 mod hub;
 mod latest;
 mod render;

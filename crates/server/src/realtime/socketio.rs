@@ -257,7 +257,7 @@ async fn unsubscribe(socket: SocketRef, TryData(room): TryData<String>, ack: Ack
 /// setting says so.
 pub async fn run_email_send(app: App, io: SocketIo) {
     loop {
-        let Some(mut listener) = app.hub.listen(&[Subject::Everything]) else {
+        let Some(mut listener) = app.hub.listen(&[Subject::Inside]) else {
             tracing::warn!("too many listeners: `<email>-send` is off until the next start");
             return;
         };

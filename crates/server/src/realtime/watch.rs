@@ -99,10 +99,12 @@ impl Watch {
             .listen(&[Subject::Everything])
             .ok_or(WatchError::TooMany)?;
         let mut watch = Self::entries(listener);
+        let newest = app.engine.feed().last_seq();
         let Some(since) = since else {
+            // What waits to be told is from before.
+            watch.last = newest;
             return Ok(watch);
         };
-        let newest = app.engine.feed().last_seq();
         // A sequence that was never given out is from before the store was restored.
         if since > newest || newest - since > BACKLOG_MAX {
             watch.tell_reset(newest);
@@ -209,10 +211,12 @@ impl Watch {
     ) -> Result<Self, WatchError> {
         let listener = app.hub.listen(subjects).ok_or(WatchError::TooMany)?;
         let mut watch = Self::entries(listener);
+        let newest_of_all = app.engine.feed().last_seq();
         let Some(since) = since else {
+            // What waits to be told is from before.
+            watch.last = newest_of_all;
             return Ok(watch);
         };
-        let newest_of_all = app.engine.feed().last_seq();
         if since > newest_of_all {
             watch.tell_reset(newest_of_all);
             return Ok(watch);
@@ -312,7 +316,7 @@ impl Watch {
                 None => self.listener.next().await?,
                 Some(due) => tokio::select! {
                     group = self.listener.next() => group?,
-                    () = tokio::time::sleep_until(due) => Arc::new([]),
+                    () = tokio::time::sleep_until(due) => Group::default(),
                 },
             };
             self.take(&group).await?;
@@ -322,6 +326,9 @@ impl Watch {
     async fn take(&mut self, group: &Group) -> Option<()> {
         match &mut self.what {
             What::Entries => {
+                if let Some(seq) = group.skipped_to.filter(|seq| *seq > self.last) {
+                    self.tell_reset(seq);
+                }
                 for event in group.iter().filter(|event| event.entry.seq > self.last) {
                     self.ready.push_back(event.live());
                 }

@@ -275,6 +275,41 @@ async fn who_only_looks_is_told_the_newest_once_in_a_while() {
 }
 
 #[tokio::test]
+async fn very_many_who_hear_everything_are_skipped_and_told_so() {
+    const LISTENERS: usize = 300;
+    const ORDERS: u64 = 4_000;
+    let shop = shop(0).await;
+    let streams = (0..LISTENERS).map(|_| shop.events("/products/A-1/events"));
+    let mut streams = futures_util::future::join_all(streams).await;
+    // The product is the first entry of all, and nothing else is written.
+    let newest = ORDERS + 1;
+    let heard = streams.iter_mut().map(async |events| {
+        let (mut last, mut resets) = (1, 0);
+        while last < newest {
+            let event = events.next().await.unwrap();
+            if event.name == "reset" {
+                assert!(event.id > last, "forwards");
+                resets += 1;
+            } else {
+                assert_eq!(event.id, last + 1, "nothing is left out without a word");
+            }
+            last = event.id;
+        }
+        resets
+    });
+    let heard = futures_util::future::join_all(heard);
+    let count = usize::try_from(ORDERS).unwrap();
+    let ((), resets) = tokio::join!(flood(&shop, "A-1", count), heard);
+    let skipped = resets.iter().filter(|resets| **resets > 0).count();
+    assert!(skipped > LISTENERS / 2, "{skipped} were skipped");
+    // From there on they hear what happens.
+    shop.receive("A-1", 1, "d-1").await;
+    for events in &mut streams {
+        assert_eq!(events.next().await.unwrap().id, newest + 1);
+    }
+}
+
+#[tokio::test]
 async fn those_who_wait_are_told_when_somebody_before_them_leaves() {
     let shop = shop(0).await;
     let first = shop.place("A-1", "first@example.com", 2).await;
