@@ -3,7 +3,7 @@
 //!
 //! What always holds: a listener hears every event in the log's order, or is told to which sequence it
 //! was skipped (`reset`); no more than [`PENDING_MAX`] events wait here; telling all listeners together
-//! takes about [`SHARE`] of a core, but for what was saved up in a rest. Whatever has few listeners is
+//! takes about a tenth of a core ([`SHARE`]), but for what was saved up in a rest. Whatever has few listeners is
 //! told at once, and nobody who is told of everything is much later than [`BEHIND_MAX`].
 
 use std::collections::{HashMap, VecDeque};
@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use crate::realtime::hub::{Group, Subject};
 use crate::realtime::render::Rendered;
 
-/// The part of a core that all listeners together may take.
+/// All listeners together may take one part in so many of a core.
 const SHARE: u32 = 10;
 /// What it takes to tell one listener of some events, and of each of them more: measured, with all
 /// that the system does for a small answer.

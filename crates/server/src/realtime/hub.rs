@@ -33,7 +33,7 @@ pub enum Subject {
     Line(LineId),
     /// The newest events of a product's line, once in a while: see [`Latest`].
     Latest(LineId),
-    /// Those who leave the waiting line of a product.
+    /// Those who leave the waiting line of a product, once in a while.
     Leaving(LineId),
     /// The sequence in the order's id.
     Order(u64),
@@ -265,8 +265,7 @@ impl Hub {
                 Some(None) => break,
                 None => {}
             }
-            self.tell_latest(&mut later.latest);
-            self.tell_bulk(&mut later);
+            self.tell_later(&mut later);
         }
         // Nobody waits for what will not come.
         self.subjects().clear();
@@ -280,18 +279,20 @@ impl Hub {
 
     /// When something is told that waits for its time.
     fn next_of(&self, later: &Later) -> Option<Instant> {
-        let latest = &later.latest;
-        let latest = latest.next(|line| self.listening(Subject::Latest(line)));
+        let latest = later.latest.next(|subject| self.listening(subject));
         let bulk = later.telling.is_empty().then(|| later.bulk.next());
         [latest, bulk.flatten()].into_iter().flatten().min()
     }
 
-    /// One group after the other, so that they come in order, and some listeners at a time.
-    fn tell_bulk(&self, later: &mut Later) {
+    /// One group after the other, so that they come in order, and never many listeners at once:
+    /// whoever waits for an answer shares these threads.
+    fn tell_later(&self, later: &mut Later) {
+        let now = Instant::now();
+        let mut due = later.latest.due(now, |subject| self.listening(subject));
         if later.telling.is_empty() {
-            let due = later
-                .bulk
-                .due(Instant::now(), |subject| self.listening(subject));
+            due.extend(later.bulk.due(now, |subject| self.listening(subject)));
+        }
+        if !due.is_empty() {
             let map = self.subjects();
             let telling = due.into_iter().filter_map(|(subject, group)| {
                 let senders = map.get(&subject)?.clone();
@@ -299,33 +300,16 @@ impl Hub {
             });
             later.telling.extend(telling);
         }
-        if let Some((group, senders)) = later.telling.front_mut() {
-            let left = senders.len().saturating_sub(AT_ONCE);
-            for sender in senders.drain(left..) {
-                // Who is too slow goes from the map with its listener.
-                send(&sender, group);
-            }
-            if left == 0 {
-                later.telling.pop_front();
-            }
+        let Some((group, senders)) = later.telling.front_mut() else {
+            return;
+        };
+        let left = senders.len().saturating_sub(AT_ONCE);
+        for sender in senders.drain(left..) {
+            // Who is too slow goes from the map with its listener.
+            send(&sender, group);
         }
-    }
-
-    /// Beside what is for single listeners, and never many at once: whoever waits for an answer
-    /// shares these threads.
-    fn tell_latest(&self, latest: &mut Latest) {
-        let due = latest.due(Instant::now(), |line| self.listening(Subject::Latest(line)));
-        for (line, group) in due {
-            let senders = self.subjects().get(&Subject::Latest(line)).cloned();
-            tokio::spawn(async move {
-                for some in senders.unwrap_or_default().chunks(AT_ONCE) {
-                    for sender in some {
-                        // Who is too slow goes from the map with its listener.
-                        send(sender, &group);
-                    }
-                    tokio::task::yield_now().await;
-                }
-            });
+        if left == 0 {
+            later.telling.pop_front();
         }
     }
 
@@ -356,15 +340,16 @@ impl Hub {
                         later.bulk.add(subject, rendered());
                     }
                 }
-                if map.contains_key(&Subject::Latest(entry.line)) {
-                    later.latest.add(rendered());
+                let looks = Subject::Latest(entry.line);
+                if map.contains_key(&looks) {
+                    later.latest.add_newest(looks, rendered());
                 }
                 let leaving = Subject::Leaving(entry.line);
                 if entry.kind.is_order()
                     && map.contains_key(&leaving)
                     && rendered().left().is_some()
                 {
-                    groups.entry(leaving).or_default().push(rendered());
+                    later.latest.add(leaving, rendered());
                 }
                 if entry.kind.family() == Family::Bid {
                     self.tell_of_bid(&map, &mut parcels, entry, rendered);
@@ -598,7 +583,9 @@ mod tests {
             order_entry(7, Kind::StockReceived, 0, r#"{"quantity":3}"#),
         ];
         let batch: Committed = entries.into();
-        hub.dispatch(&batch, &mut Later::default());
+        let mut later = Later::default();
+        hub.dispatch(&batch, &mut later);
+        hub.tell_later(&mut later);
         let group = listener.next().await.unwrap();
         let left: Vec<_> = group
             .iter()
@@ -609,8 +596,39 @@ mod tests {
             .collect();
         assert_eq!(left, [(4, 1, 2), (5, 4, 5)]);
         // Of others nobody is told.
-        hub.dispatch(&batch[..3].into(), &mut Later::default());
+        let mut later = Later::default();
+        hub.dispatch(&batch[..3].into(), &mut later);
+        hub.tell_later(&mut later);
         assert!(listener.receiver.try_recv().is_err());
+    }
+
+    #[tokio::test]
+    async fn very_many_are_told_some_at_a_time_and_in_order() {
+        let hub = Hub::new(1_000, 0);
+        let line = commerce::ProductId(1).into();
+        let subjects = [Subject::Line(line)];
+        let mut listeners: Vec<_> = (0..AT_ONCE * 2 + 1)
+            .map(|_| hub.listen(&subjects).unwrap())
+            .collect();
+        let mut later = Later::default();
+        for seq in 1..=2 {
+            let entry = order_entry(seq, Kind::OrderSoldOut, seq, r#"{"place":1}"#);
+            hub.dispatch(&[entry].into(), &mut later);
+        }
+        let mut turns = 0;
+        loop {
+            hub.tell_later(&mut later);
+            turns += 1;
+            if later.telling.is_empty() {
+                break;
+            }
+        }
+        assert_eq!(turns, 3);
+        for listener in &mut listeners {
+            let group = listener.next().await.unwrap();
+            let heard: Vec<u64> = group.iter().map(|event| event.entry.seq).collect();
+            assert_eq!(heard, [1, 2]);
+        }
     }
 
     #[test]

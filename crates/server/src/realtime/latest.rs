@@ -1,22 +1,22 @@
-//! The newest events of a line, for those who only look at it: a page on which thousands see what
-//! is left of a product while thousands of orders a second change it.
+//! What is told once in a while: of a line the newest events to those who only look at it, a page on
+//! which thousands see what is left of a product while thousands of orders a second change it; and
+//! who has left it to those who wait in it.
 //!
 //! ```text
 //! entries of the line:  a1 a2 a3 b4 a5 a6 a7 ...      a, b: types of events
 //! told:                 a1          b4 a6             at once after a rest, then once in a while
 //! ```
-//! What always holds: of each type the newest event is told in the end; events come in the order of
-//! the log, and none twice. How often is bounded for all who listen together ([`pace`]): telling one
-//! listener costs about what an order costs.
+//! What always holds: of each type the newest event is told in the end, and of those who left every
+//! one; events come in the order of the log, and none twice. How often is bounded for all who listen
+//! together ([`pace`]): telling one listener costs about what an order costs.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use commerce::LineId;
 use tokio::time::Instant;
 
-use crate::realtime::hub::Group;
+use crate::realtime::hub::{Group, Subject};
 use crate::realtime::render::Rendered;
 
 /// As often as a person can follow.
@@ -34,63 +34,71 @@ pub fn pace(listeners: usize) -> Duration {
         .clamp(EVERY, EVERY * 100)
 }
 
-/// What is to be told of each line that somebody looks at.
+/// Those who left are told before more of them wait to be told.
+const LEFT_MAX: usize = 10_000;
+
+/// What is to be told of each line that somebody looks at or waits in.
 #[derive(Default)]
 pub(super) struct Latest {
-    lines: HashMap<LineId, Line>,
+    subjects: HashMap<Subject, Waiting>,
 }
 
 #[derive(Default)]
-struct Line {
-    /// One of each type, in the order of the log.
-    newest: Vec<Arc<Rendered>>,
+struct Waiting {
+    /// In the order of the log.
+    events: Vec<Arc<Rendered>>,
     told_at: Option<Instant>,
 }
 
 impl Latest {
-    /// Comes after all that were added before.
-    pub(super) fn add(&mut self, event: Arc<Rendered>) {
-        let line = self.lines.entry(event.entry.line).or_default();
-        line.newest
-            .retain(|older| older.entry.kind != event.entry.kind);
-        line.newest.push(event);
+    /// Comes after all that were added before, in place of an older one of its type.
+    pub(super) fn add_newest(&mut self, subject: Subject, event: Arc<Rendered>) {
+        let events = &mut self.subjects.entry(subject).or_default().events;
+        events.retain(|older| older.entry.kind != event.entry.kind);
+        events.push(event);
     }
 
-    /// What is told now. `listeners` says how many look at a line.
+    /// Comes after all that were added before, and beside them.
+    pub(super) fn add(&mut self, subject: Subject, event: Arc<Rendered>) {
+        let events = &mut self.subjects.entry(subject).or_default().events;
+        events.push(event);
+    }
+
+    /// What is told now. `listeners` says to how many.
     pub(super) fn due(
         &mut self,
         now: Instant,
-        listeners: impl Fn(LineId) -> usize,
-    ) -> Vec<(LineId, Group)> {
+        listeners: impl Fn(Subject) -> usize,
+    ) -> Vec<(Subject, Group)> {
         let mut due = Vec::new();
-        self.lines.retain(|id, line| {
-            let rests = line.until(listeners(*id)).is_none_or(|until| until <= now);
-            if rests && !line.newest.is_empty() {
-                line.told_at = Some(now);
-                due.push((*id, line.newest.drain(..).collect()));
+        self.subjects.retain(|subject, waiting| {
+            let is_free = waiting.events.len() >= LEFT_MAX
+                || waiting
+                    .rests_until(listeners(*subject))
+                    .is_none_or(|until| until <= now);
+            if is_free && !waiting.events.is_empty() {
+                waiting.told_at = Some(now);
+                due.push((*subject, waiting.events.drain(..).collect()));
                 return true;
             }
-            // Of a line that rests there is nothing to know.
-            !rests
+            // What has rested and has nothing to tell need not be known.
+            !is_free
         });
         due
     }
 
     /// When something is to be told next.
-    pub(super) fn next(&self, listeners: impl Fn(LineId) -> usize) -> Option<Instant> {
-        let waiting = self
-            .lines
-            .iter()
-            .filter(|(_, line)| !line.newest.is_empty());
+    pub(super) fn next(&self, listeners: impl Fn(Subject) -> usize) -> Option<Instant> {
+        let waiting = self.subjects.iter();
         waiting
-            .filter_map(|(id, line)| line.until(listeners(*id)))
+            .filter(|(_, waiting)| !waiting.events.is_empty())
+            .filter_map(|(subject, waiting)| waiting.rests_until(listeners(*subject)))
             .min()
     }
 }
 
-impl Line {
-    /// How long it rests after it was told of.
-    fn until(&self, listeners: usize) -> Option<Instant> {
+impl Waiting {
+    fn rests_until(&self, listeners: usize) -> Option<Instant> {
         Some(self.told_at? + pace(listeners))
     }
 }
@@ -117,7 +125,11 @@ mod tests {
         })))
     }
 
-    fn told(due: &[(LineId, Group)]) -> Vec<u64> {
+    fn looks(product: u32) -> Subject {
+        Subject::Latest(ProductId(product).into())
+    }
+
+    fn told(due: &[(Subject, Group)]) -> Vec<u64> {
         let events = due.iter().flat_map(|(_, group)| group.iter());
         events.map(|event| event.entry.seq).collect()
     }
@@ -127,13 +139,13 @@ mod tests {
         let mut latest = Latest::default();
         let start = Instant::now();
         let after = |ms| start + Duration::from_millis(ms);
-        latest.add(event(1, 1, Kind::OrderAccepted));
+        latest.add_newest(looks(1), event(1, 1, Kind::OrderAccepted));
         assert_eq!(told(&latest.due(start, |_| 1)), [1]);
-        latest.add(event(2, 1, Kind::OrderAccepted));
-        latest.add(event(3, 1, Kind::ProductUpdated));
-        latest.add(event(4, 1, Kind::OrderAccepted));
+        latest.add_newest(looks(1), event(2, 1, Kind::OrderAccepted));
+        latest.add_newest(looks(1), event(3, 1, Kind::ProductUpdated));
+        latest.add_newest(looks(1), event(4, 1, Kind::OrderAccepted));
         // Another line does not wait for this one.
-        latest.add(event(5, 2, Kind::OrderAccepted));
+        latest.add_newest(looks(2), event(5, 2, Kind::OrderAccepted));
         assert_eq!(told(&latest.due(after(249), |_| 1)), [5]);
         assert_eq!(latest.next(|_| 1), Some(after(250)));
         assert_eq!(told(&latest.due(after(250), |_| 1)), [3, 4]);
@@ -141,8 +153,8 @@ mod tests {
         assert_eq!(latest.next(|_| 1), None);
         // After a rest the next one comes at once, and nothing is kept meanwhile.
         assert_eq!(told(&latest.due(after(600), |_| 1)), [] as [u64; 0]);
-        assert!(latest.lines.is_empty());
-        latest.add(event(6, 1, Kind::OrderAccepted));
+        assert!(latest.subjects.is_empty());
+        latest.add_newest(looks(1), event(6, 1, Kind::OrderAccepted));
         assert_eq!(told(&latest.due(after(601), |_| 1)), [6]);
     }
 
@@ -154,10 +166,28 @@ mod tests {
         assert_eq!(pace(usize::MAX), EVERY * 100);
         let mut latest = Latest::default();
         let start = Instant::now();
-        latest.add(event(1, 1, Kind::OrderAccepted));
+        latest.add_newest(looks(1), event(1, 1, Kind::OrderAccepted));
         latest.due(start, |_| 8_000);
-        latest.add(event(2, 1, Kind::OrderAccepted));
+        latest.add_newest(looks(1), event(2, 1, Kind::OrderAccepted));
         assert!(latest.due(start + EVERY * 3, |_| 8_000).is_empty());
         assert_eq!(told(&latest.due(start + EVERY * 4, |_| 8_000)), [2]);
+    }
+
+    #[test]
+    fn those_who_left_are_told_all_together() {
+        let line = Subject::Leaving(ProductId(1).into());
+        let mut latest = Latest::default();
+        let start = Instant::now();
+        for seq in 1..=3 {
+            latest.add(line, event(seq, 1, Kind::OrderAccepted));
+            let expected: &[u64] = if seq == 1 { &[1] } else { &[] };
+            assert_eq!(told(&latest.due(start, |_| 1)), expected);
+        }
+        assert_eq!(told(&latest.due(start + EVERY, |_| 1)), [2, 3]);
+        // Very many of them do not wait.
+        for seq in 0..LEFT_MAX as u64 {
+            latest.add(line, event(4 + seq, 1, Kind::OrderAccepted));
+        }
+        assert_eq!(told(&latest.due(start + EVERY, |_| 1)).len(), LEFT_MAX);
     }
 }
