@@ -18,9 +18,10 @@ use serde::Serialize;
 use crate::clock;
 use crate::error::{BenchError, io_error};
 use crate::http;
-use crate::load::{self, Expect, Outcome, Plan, Protocol};
+use crate::load::{self, Outcome, Plan};
 use crate::process;
-use crate::rows::{KEYED, ORDER_BODY, System};
+use crate::rows::{KEYED, System};
+use crate::suite::orders;
 use crate::systems::{Programs, Running};
 
 pub const ORDERS_MAX: u64 = 1_000_000;
@@ -195,20 +196,8 @@ fn sell(
         let looker = scope.spawn(|| watch(api, options, began, drains, &over));
         let outcome = load::run(
             &Plan {
-                target: api,
-                protocol: Protocol::Http,
-                request: http::request("POST", "/orders", api, KEYED, ORDER_BODY),
-                expect: Expect {
-                    status: 201,
-                    also: None,
-                    body_contains: r#""status":"accepted""#,
-                },
-                cycle: None,
-                connections: CONNECTIONS,
-                warmup: Duration::ZERO,
-                window: WINDOW,
                 requests_max: options.orders,
-                server_pids: running.pids(),
+                ..orders(&running, KEYED, CONNECTIONS, WINDOW)
             },
             None,
         );

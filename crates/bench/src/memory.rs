@@ -14,10 +14,10 @@ use serde::Serialize;
 use crate::clock;
 use crate::error::{BenchError, io_error};
 use crate::http;
-use crate::load::{self, Expect, Outcome, Plan, Progress, Protocol};
+use crate::load::{self, Outcome, Plan, Progress};
 use crate::process;
 use crate::rows::{self, Setup};
-use crate::suite::{number_member, prepare, string_member};
+use crate::suite::{number_member, orders, prepare, string_member};
 use crate::systems::{Programs, Running};
 
 const STARTS_AFTER_STOP: usize = 3;
@@ -175,26 +175,8 @@ fn run_series(
     let mut samples = vec![sample(0)];
     let outcome = load::run(
         &Plan {
-            target: running.address,
-            protocol: Protocol::Http,
-            request: http::request(
-                "POST",
-                "/orders",
-                running.address,
-                kept.headers(),
-                rows::ORDER_BODY,
-            ),
-            expect: Expect {
-                status: 201,
-                also: None,
-                body_contains: r#""status":"accepted""#,
-            },
-            cycle: None,
-            connections: options.connections,
-            warmup: Duration::ZERO,
-            window: options.limit,
             requests_max: options.orders,
-            server_pids: running.pids(),
+            ..orders(&running, kept.headers(), options.connections, options.limit)
         },
         Some(Progress {
             every: (options.orders / 10).max(1),

@@ -16,7 +16,7 @@ use crate::probe::{self, Probe};
 use crate::process;
 use crate::queue::{self, Cycle, SIGNED, Wire, encoded};
 use crate::resp;
-use crate::rows::{Count, Request, Row, Setup};
+use crate::rows::{self, Count, Request, Row, Setup};
 use crate::systems::{Programs, Running};
 use crate::template::{REQUESTS_MAX, Template};
 
@@ -272,6 +272,37 @@ pub struct Prepared {
     /// The last capture.
     pub captured: String,
     pub picks: Vec<String>,
+}
+
+/// Accepted orders of [`rows::HOT_PRODUCT`], or of what has its name: as many as come in that time.
+pub fn orders(
+    running: &Running,
+    headers: &[(&str, &str)],
+    connections: u16,
+    window: Duration,
+) -> Plan<'static> {
+    Plan {
+        target: running.address,
+        protocol: Protocol::Http,
+        request: http::request(
+            "POST",
+            "/orders",
+            running.address,
+            headers,
+            rows::ORDER_BODY,
+        ),
+        expect: Expect {
+            status: 201,
+            also: None,
+            body_contains: r#""status":"accepted""#,
+        },
+        cycle: None,
+        connections,
+        warmup: Duration::ZERO,
+        window,
+        requests_max: REQUESTS_MAX,
+        server_pids: running.pids(),
+    }
 }
 
 /// Makes the calls that prepare a system.

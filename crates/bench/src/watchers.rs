@@ -21,15 +21,13 @@ use serde::Serialize;
 
 use crate::clock;
 use crate::error::{BenchError, io_error};
-use crate::http;
-use crate::load::{self, Expect, Outcome, Plan, Protocol};
+use crate::load::{self, Outcome};
 use crate::polls::allow_descriptors;
 use crate::process;
 use crate::report::thousands;
 use crate::rows::{self, System};
-use crate::suite::prepare;
+use crate::suite::{orders, prepare};
 use crate::systems::{Programs, Running};
-use crate::template::REQUESTS_MAX;
 
 /// Descriptors of a process beside the streams.
 const DESCRIPTORS_BESIDE: u64 = 1_024;
@@ -97,31 +95,8 @@ fn run_one(options: &Options, watchers: u32, path: &str) -> Result<Row, BenchErr
     let running = Running::start(&options.programs, System::Firstcome, &dir)?;
     prepare(&running, &[rows::HOT_PRODUCT])?;
     let crowd = Crowd::open(running.address, path, watchers)?;
-    let outcome = load::run(
-        &Plan {
-            target: running.address,
-            protocol: Protocol::Http,
-            request: http::request(
-                "POST",
-                "/orders",
-                running.address,
-                rows::KEYED,
-                rows::ORDER_BODY,
-            ),
-            expect: Expect {
-                status: 201,
-                also: None,
-                body_contains: r#""status":"accepted""#,
-            },
-            cycle: None,
-            connections: options.connections,
-            warmup: Duration::ZERO,
-            window: options.seconds,
-            requests_max: REQUESTS_MAX,
-            server_pids: running.pids(),
-        },
-        None,
-    )?;
+    let plan = orders(&running, rows::KEYED, options.connections, options.seconds);
+    let outcome = load::run(&plan, None)?;
     let events = crowd.counts.events.load(Ordering::Relaxed);
     let last = clock::now();
     // Every order makes one event at least, and the product made one.

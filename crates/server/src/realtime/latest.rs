@@ -8,7 +8,7 @@
 //! ```
 //! What always holds: of each type the newest event is told in the end, and of those who left every
 //! one; events come in the order of the log, and none twice. How often is bounded for all who listen
-//! together ([`pace`]): telling one listener costs about what an order costs.
+//! to one line together ([`pace`]): telling one listener costs about what an order costs.
 
 use std::collections::HashMap;
 use std::sync::Arc;
