@@ -299,12 +299,17 @@ async fn very_many_who_hear_everything_are_skipped_and_told_so() {
     });
     let heard = futures_util::future::join_all(heard);
     let count = usize::try_from(ORDERS).unwrap();
-    let ((), resets) = tokio::join!(flood(&shop, "A-1", count), heard);
+    // Who comes while others are still told of what was hears of nothing before.
+    let late = async {
+        flood(&shop, "A-1", count).await;
+        shop.events("/products/A-1/events").await
+    };
+    let (late, resets) = tokio::join!(late, heard);
     let skipped = resets.iter().filter(|resets| **resets > 0).count();
     assert!(skipped > LISTENERS / 2, "{skipped} were skipped");
     // From there on they hear what happens.
     shop.receive("A-1", 1, "d-1").await;
-    for events in &mut streams {
+    for events in streams.iter_mut().chain(&mut [late]) {
         assert_eq!(events.next().await.unwrap().id, newest + 1);
     }
 }
@@ -344,6 +349,41 @@ async fn those_who_wait_are_told_when_somebody_before_them_leaves() {
     assert_eq!(event.data["status"], "accepted");
     let asked = shop.get(&path(&first)).await.expect(200);
     assert_eq!(asked["status"], "accepted");
+}
+
+#[tokio::test]
+async fn whoever_left_before_those_ahead_were_counted_is_counted_once() {
+    let shop = shop(0).await;
+    let path = |order: &Value| format!("/orders/{}", order["id"].as_str().unwrap());
+    let mut line = Vec::new();
+    for units in [2, 3, 5, 1, 1] {
+        line.push(shop.place("A-1", "ada@example.com", units).await);
+    }
+    let leaves = async |order: &Value| {
+        let left = shop.send("DELETE", &path(order), &[], None).await;
+        left.expect(200);
+    };
+    // Told at once; who leaves right after it is told of a little later.
+    let mut before = shop.events(&format!("{}/events", path(&line[3]))).await;
+    before.next().await.unwrap();
+    leaves(&line[0]).await;
+    before.next().await.unwrap();
+    leaves(&line[1]).await;
+    let mut events = shop.events(&format!("{}/events", path(&line[4]))).await;
+    let ahead = |event: &Event| {
+        (
+            event.data["ahead"].clone(),
+            event.data["aheadUnits"].clone(),
+        )
+    };
+    let begin = events.next().await.unwrap();
+    assert_eq!(ahead(&begin), (json!(2), json!(6)));
+    // By now it has heard of that one.
+    let told = before.next().await.unwrap();
+    assert_eq!(ahead(&told), (json!(1), json!(5)));
+    leaves(&line[2]).await;
+    let event = events.next().await.unwrap();
+    assert_eq!(ahead(&event), (json!(1), json!(1)));
 }
 
 #[tokio::test]
