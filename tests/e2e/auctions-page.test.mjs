@@ -15,11 +15,12 @@ import {
   says,
   shownMs,
   standing,
+  STEP,
   take,
   windows,
 } from "./lib/auctions-page.mjs";
 import { byId, connected, launch, markWindow } from "./lib/browser.mjs";
-import { get } from "./lib/http.mjs";
+import { get, request } from "./lib/http.mjs";
 import { Server } from "./lib/server.mjs";
 import { until } from "./lib/wait.mjs";
 
@@ -116,9 +117,37 @@ describe("the pages of the auctions", () => {
     await price(page, "₩3,000");
     assert.equal(await top(), before, "nothing moved");
     const rows = byId(page, "bids").locator("li");
-    assert.equal(await rows.count(), 4);
+    await until("the list has them all", async () => (await rows.count()) === 4);
     assert.equal(await rows.filter({ hasText: "you" }).count(), 2);
     assert.match(await rows.first().innerText(), /Leads/);
+  });
+
+  pageTest("a rush of bids: the window keeps up, and hears of a bid that was taken back elsewhere", async () => {
+    const BIDS = 300;
+    const auction = await createAuction(server, "Rush", { retraction: { withinMs: 600_000, beforeEndMs: 0 } });
+    const page = await open(addressOf(auction));
+    const same = await markWindow(page);
+    const first = await take(server, auction, "ada", 1_000);
+    for (let n = 1; n < BIDS; n += 1) await take(server, auction, `b${n % 7}`, 1_000 + n * STEP);
+    await price(page, "₩30,900");
+    await page.getByText("300 bids").first().waitFor();
+    const rows = byId(page, "bids").locator("li");
+    const numbers = async () => (await rows.locator(".bid-no").allInnerTexts()).map(Number);
+    const newest = Array.from({ length: 20 }, (_, n) => BIDS - n);
+    await until("the list is the newest, without a gap", async () => String(await numbers()) === String(newest));
+    assert.equal(await rows.filter({ hasText: "Leads" }).count(), 1);
+
+    // Further back, and taken back by somebody else's hand.
+    for (let shown = 20; shown < BIDS; shown += 20) {
+      await page.locator("#bids-more").click();
+      await until("more is shown", async () => (await rows.count()) >= Math.min(shown + 20, BIDS));
+    }
+    const taken = await request("DELETE", `${server.url}/bids/by-id/${first.id}`);
+    assert.equal(taken.status, 200, taken.text);
+    await until("it is marked", async () => /Retracted/.test(await rows.last().innerText()));
+    await page.getByText("299 bids").first().waitFor();
+    assert.equal(await rows.count(), BIDS, "nothing else went");
+    await same();
   });
 
   pageTest("what is refused is said with the least valid bid", async () => {
@@ -265,7 +294,7 @@ describe("the pages of the auctions", () => {
     assert.ok(await isRight());
 
     // What looks like a sleep and is none is put right by the next answer.
-    const asked = page.waitForResponse((answer) => answer.url().endsWith("/events"));
+    const asked = page.waitForResponse((answer) => answer.url().includes("/events"));
     await page.evaluate(() => {
       window.slowMs -= 600_000;
     });

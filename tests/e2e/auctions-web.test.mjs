@@ -1,5 +1,5 @@
-// The parts of the auction pages that need no browser: what an event changes, what may be bid,
-// where one stands, what a device that slept does to a clock. Needs no server either.
+// The parts of the auction pages that need no browser: what may be bid, where one
+// stands, what a device that slept does to a clock. Needs no server either.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -8,7 +8,6 @@ import { Problem } from "../../crates/server/web/api.js";
 import { Listing } from "../../crates/server/web/auction-listing.js";
 import { describe as describeStanding } from "../../crates/server/web/auction-standing.js";
 import {
-  applyEvent,
   fallenTo,
   incrementAt,
   leastBid,
@@ -51,71 +50,7 @@ const auctionOf = (changes = {}) =>
     ...changes,
   });
 
-let seq = 10;
-const event = (type, data) => ({ seq: (seq += 1), type, at: iso(START + 1), auction: "auc_1", ...data });
-const accepted = (data) => event("bid.accepted", { endsAt: START + 60_000, leading: true, ...data });
-const fold = (auction, ...events) => events.reduce(applyEvent, auction);
 const bidOf = (changes) => ({ bidderName: "a", amount: 1000, timestamp: iso(START), status: "leading", ...changes });
-
-describe("what an event changes", () => {
-  test("bids move price, leaders, count, end and reserve", () => {
-    const first = fold(auctionOf({ reserveMet: false }), accepted({ no: 1, bidder: "a", price: 1000, bids: 1 }));
-    assert.deepEqual([first.currentPrice, first.leaders, first.bidCount], [1000, ["a"], 1]);
-    const then = fold(
-      first,
-      accepted({ no: 2, bidder: "b", price: 1500, outbid: ["a"], bids: 2, reserveMet: true, extended: true, endsAt: START + 90_000 }),
-    );
-    assert.deepEqual([then.currentPrice, then.leaders, then.highestBidder], [1500, ["b"], "b"]);
-    assert.deepEqual([then.reserveMet, then.extensions, then.endTime], [true, 1, iso(START + 90_000)]);
-    const lower = fold(then, accepted({ no: 3, bidder: "a", price: 1600, leading: false, bids: 3 }));
-    assert.deepEqual([lower.currentPrice, lower.leaders], [1600, ["b"]]);
-    const back = fold(lower, event("bid.retracted", { no: 2, bidder: "b", price: 1000, reserveMet: false, outbid: ["b"], regained: ["a"], bids: 2 }));
-    assert.deepEqual([back.currentPrice, back.leaders, back.reserveMet, back.bidCount], [1000, ["a"], false, 2]);
-  });
-
-  test("several lots keep several leaders, each once", () => {
-    const three = fold(
-      auctionOf({ lots: 2 }),
-      accepted({ bidder: "a", price: 1000, bids: 1 }),
-      accepted({ bidder: "b", price: 1000, bids: 2 }),
-      accepted({ bidder: "a", price: 1100, bids: 3 }),
-      accepted({ bidder: "c", price: 1200, outbid: ["b"], bids: 4 }),
-    );
-    assert.deepEqual(three.leaders, ["c", "a"]);
-  });
-
-  test("what is counted in already changes nothing", () => {
-    const known = auctionOf({ lastEvent: 1_000_000 });
-    assert.equal(fold(known, accepted({ bidder: "a", price: 9, bids: 9 })), known);
-    const one = accepted({ bidder: "a", price: 1100, bids: 1 });
-    assert.equal(fold(auctionOf(), one, one).bidCount, 1);
-    const newer = fold(auctionOf(), event("bid.placed", {}));
-    assert.equal(newer.lastEvent, seq, "an event that means nothing here is counted in as well");
-  });
-
-  test("a sealed bid tells no price", () => {
-    const sealed = fold(auctionOf({ format: "sealed-first", currentPrice: null }), accepted({ bidder: "a", leading: undefined, bids: 1 }));
-    assert.deepEqual([sealed.currentPrice, sealed.leaders, sealed.bidCount], [null, [], 1]);
-  });
-
-  test("after the end: won, paid, given up, offered, answered", () => {
-    const won = fold(
-      auctionOf({ buyNowPrice: 9000 }),
-      event("auction.closed", { status: "closed", reason: "end_time", price: 1500, winners: [{ bidder: "a", no: 1, price: 1500 }], endsAt: START, bids: 2 }),
-    );
-    assert.deepEqual([won.status, won.currentPrice, won.buyNowPrice], ["closed", 1500, null]);
-    assert.deepEqual(won.winners, [{ bidder: "a", no: 1, price: 1500, status: "won" }]);
-    const free = fold(won, event("auction.forfeited", { bidder: "a", status: "unsold" }));
-    assert.deepEqual([free.status, free.unsoldReason, free.winners[0].status], ["unsold", "forfeited", "forfeited"]);
-    const offered = fold(free, event("auction.offered", { bidder: "b", price: 1400, until: START + 99 }));
-    assert.deepEqual(offered.winners.at(-1), { bidder: "b", price: 1400, status: "offered", until: iso(START + 99) });
-    const again = fold(offered, event("auction.offered", { bidder: "c", price: 1300, until: START + 199, declined: "b" }));
-    assert.deepEqual(again.winners.map((one) => one.status), ["forfeited", "declined", "offered"]);
-    const taken = fold(again, event("auction.offer_answered", { bidder: "c", accepted: true, price: 1300, status: "closed" }));
-    assert.deepEqual([taken.status, taken.winners.at(-1).status], ["closed", "won"]);
-    assert.equal(fold(taken, event("auction.settled", { bidder: "c", price: 1300, status: "settled" })).status, "settled");
-  });
-});
 
 describe("what may be bid", () => {
   const now = START + 1;

@@ -218,6 +218,9 @@ struct WatchersArgs {
     /// One run for each number of streams.
     #[arg(long, value_delimiter = ',', default_value = "0,1,100,1000,10000")]
     watchers: Vec<u32>,
+    /// Bids on one auction instead of orders of one product.
+    #[arg(long)]
+    auction: bool,
     /// Streams of every event instead of the newest.
     #[arg(long)]
     every_event: bool,
@@ -467,6 +470,10 @@ fn run_polls(args: &PollsArgs) -> Result<Vec<String>, BenchError> {
 fn run_watchers(args: &WatchersArgs) -> Result<Vec<String>, BenchError> {
     let options = watchers::Options {
         watchers: args.watchers.clone(),
+        what: match args.auction {
+            true => watchers::What::Auction,
+            false => watchers::What::Product,
+        },
         every_event: args.every_event,
         connections: args.connections,
         seconds: seconds("seconds", args.seconds)?,

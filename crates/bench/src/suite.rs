@@ -220,30 +220,16 @@ fn run_cell(
         .dir
         .join(format!("{}-{}", row.name, std::process::id()));
     let running = Running::start(&options.programs, row.system, &dir)?;
-    let Prepared { captured, picks } = prepare(&running, row.setup)?;
-    let (protocol, request) = request(&running, &row.request, &captured);
-    let request = request.with_picks(picks);
-    let outcome = load::run(
-        &Plan {
-            target: running.address,
-            protocol,
-            request,
-            expect: Expect {
-                status: row.status,
-                also: row.also,
-                body_contains: row.body_contains,
-            },
-            cycle: row
-                .cycle
-                .map(|(wire, batch)| Cycle::new(wire, running.address, &captured, batch)),
-            connections,
-            warmup: options.warmup,
-            window: options.window,
-            requests_max: REQUESTS_MAX,
-            server_pids: running.pids(),
-        },
-        None,
-    )?;
+    let prepared = prepare(&running, row.setup)?;
+    let plan = plan(
+        &running,
+        row,
+        prepared,
+        connections,
+        options.warmup,
+        options.window,
+    );
+    let outcome = load::run(&plan, None)?;
     let server_resident_bytes = process::resident_bytes(running.pid())
         .map_err(io_error("reading the memory of the server"))?;
     let counted = count(&running, row.count)?;
@@ -264,6 +250,36 @@ fn run_cell(
         commits,
         server_resident_bytes,
     })
+}
+
+/// What a row sends to a system that was prepared for it.
+pub fn plan(
+    running: &Running,
+    row: &'static Row,
+    Prepared { captured, picks }: Prepared,
+    connections: u16,
+    warmup: Duration,
+    window: Duration,
+) -> Plan<'static> {
+    let (protocol, request) = request(running, &row.request, &captured);
+    Plan {
+        target: running.address,
+        protocol,
+        request: request.with_picks(picks),
+        expect: Expect {
+            status: row.status,
+            also: row.also,
+            body_contains: row.body_contains,
+        },
+        cycle: row
+            .cycle
+            .map(|(wire, batch)| Cycle::new(wire, running.address, &captured, batch)),
+        connections,
+        warmup,
+        window,
+        requests_max: REQUESTS_MAX,
+        server_pids: running.pids(),
+    }
 }
 
 /// What the calls that prepare a system found.

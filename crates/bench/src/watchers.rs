@@ -1,5 +1,5 @@
 //! What it costs a sale that many watch it: orders of one product while so many streams show what
-//! is left of it.
+//! is left of it, or bids on one auction while so many show how it stands.
 //!
 //! ```text
 //! start -> the product -> everybody watches -> orders, for a while -> the last is told to all
@@ -21,12 +21,13 @@ use serde::Serialize;
 
 use crate::clock;
 use crate::error::{BenchError, io_error};
+use crate::http;
 use crate::load::{self, Outcome};
 use crate::polls::allow_descriptors;
 use crate::process;
 use crate::report::thousands;
 use crate::rows::{self, System};
-use crate::suite::{orders, prepare};
+use crate::suite::{plan, prepare};
 use crate::systems::{Programs, Running};
 
 /// Descriptors of a process beside the streams.
@@ -41,12 +42,48 @@ const TOLD_LIMIT: Duration = Duration::from_secs(30);
 pub struct Options {
     /// One run for each number of streams.
     pub watchers: Vec<u32>,
+    pub what: What,
     /// Every event instead of the newest.
     pub every_event: bool,
     pub connections: u16,
     pub seconds: Duration,
     pub programs: Programs,
     pub dir: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum What {
+    Product,
+    Auction,
+}
+
+impl What {
+    /// The row of the suite that is the load.
+    fn row(self) -> &'static rows::Row {
+        let name = match self {
+            Self::Product => "orders",
+            Self::Auction => "bids",
+        };
+        rows::find(name).expect("a row of the suite")
+    }
+
+    fn path(self, id: &str, every_event: bool) -> String {
+        let path = match self {
+            Self::Product => "/products/HOT/events".to_owned(),
+            Self::Auction => format!("/auctions/{id}/events"),
+        };
+        let query = if every_event { "" } else { "?latest=true" };
+        path + query
+    }
+
+    /// What stands before the number that grows by one with each order, or bid that was taken.
+    fn number(self, every_event: bool) -> &'static [u8] {
+        match (self, every_event) {
+            (Self::Product, _) => br#""place":"#,
+            (Self::Auction, true) => br#""bids":"#,
+            (Self::Auction, false) => br#""bidCount":"#,
+        }
+    }
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -65,42 +102,51 @@ pub struct Row {
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
     pub machine: String,
-    pub path: &'static str,
+    pub path: String,
     pub rows: Vec<Row>,
 }
 
 pub fn run(options: &Options, progress: &mut dyn FnMut(&str)) -> Result<Report, BenchError> {
     let most = options.watchers.iter().copied().max().unwrap_or(0);
     allow_descriptors(u64::from(most) + DESCRIPTORS_BESIDE)?;
-    let path = match options.every_event {
-        true => "/products/HOT/events",
-        false => "/products/HOT/events?latest=true",
-    };
     let mut report = Report {
         machine: process::machine(),
-        path,
+        path: options.what.path("{id}", options.every_event),
         rows: Vec::new(),
     };
     for &watchers in &options.watchers {
         progress(&format!("{} streams", thousands(watchers.into())));
-        report.rows.push(run_one(options, watchers, path)?);
+        report.rows.push(run_one(options, watchers)?);
     }
     Ok(report)
 }
 
-fn run_one(options: &Options, watchers: u32, path: &str) -> Result<Row, BenchError> {
+fn run_one(options: &Options, watchers: u32) -> Result<Row, BenchError> {
     let dir = options
         .dir
         .join(format!("watchers-{watchers}-{}", std::process::id()));
     let running = Running::start(&options.programs, System::Firstcome, &dir)?;
-    prepare(&running, &[rows::HOT_PRODUCT])?;
-    let crowd = Crowd::open(running.address, path, watchers)?;
-    let plan = orders(&running, rows::KEYED, options.connections, options.seconds);
+    let row = options.what.row();
+    let prepared = prepare(&running, row.setup)?;
+    let id = prepared.captured.clone();
+    let path = options.what.path(&id, options.every_event);
+    let number = options.what.number(options.every_event);
+    let crowd = Crowd::open(running.address, &path, number, watchers)?;
+    let plan = plan(
+        &running,
+        row,
+        prepared,
+        options.connections,
+        Duration::ZERO,
+        options.seconds,
+    );
     let outcome = load::run(&plan, None)?;
     let events = crowd.counts.events.load(Ordering::Relaxed);
     let last = clock::now();
-    // Every order makes one event at least, and the product made one.
-    let newest = outcome.answered_total;
+    let newest = match options.what {
+        What::Product => outcome.answered_total,
+        What::Auction => bids_taken(&running, &id)?,
+    };
     while crowd.behind(newest) > 0 && clock::now() - last < TOLD_LIMIT {
         std::thread::sleep(Duration::from_millis(1));
     }
@@ -120,6 +166,15 @@ fn run_one(options: &Options, watchers: u32, path: &str) -> Result<Row, BenchErr
     Ok(row)
 }
 
+/// Others came too low, which nobody is told.
+fn bids_taken(running: &Running, id: &str) -> Result<u64, BenchError> {
+    let path = format!("/auctions/{id}");
+    let (_, body) = http::call(running.address, "GET", &path, "")?;
+    let auction: Option<serde_json::Value> = serde_json::from_str(&body).ok();
+    let count = auction.and_then(|auction| auction["bidCount"].as_u64());
+    count.ok_or(BenchError::Answer { call: path, body })
+}
+
 #[derive(Default)]
 struct Counts {
     events: AtomicU64,
@@ -130,19 +185,24 @@ struct Counts {
 /// The streams, on a thread of their own.
 struct Crowd {
     counts: Arc<Counts>,
-    /// The newest place that each has been told of.
+    /// The newest number that each has been told of.
     places: Arc<[AtomicU64]>,
     thread: JoinHandle<std::io::Result<()>>,
 }
 
 impl Crowd {
-    fn open(target: SocketAddr, path: &str, watchers: u32) -> Result<Self, BenchError> {
+    fn open(
+        target: SocketAddr,
+        path: &str,
+        number: &'static [u8],
+        watchers: u32,
+    ) -> Result<Self, BenchError> {
         let error = || io_error("opening a stream");
         let request =
             format!("GET {path} HTTP/1.1\r\nHost: {target}\r\nAccept: text/event-stream\r\n\r\n");
         let poll = Poll::new().map_err(error())?;
         let mut streams = Vec::new();
-        for number in 0..watchers {
+        for watcher in 0..watchers {
             let mut stream = std::net::TcpStream::connect(target).map_err(error())?;
             stream.write_all(request.as_bytes()).map_err(error())?;
             let mut head = [0; 1_024];
@@ -155,7 +215,7 @@ impl Crowd {
             }
             stream.set_nonblocking(true).map_err(error())?;
             let mut stream = TcpStream::from_std(stream);
-            let token = Token(usize::try_from(number).expect("a number of streams"));
+            let token = Token(usize::try_from(watcher).expect("a number of streams"));
             poll.registry()
                 .register(&mut stream, token, Interest::READABLE)
                 .map_err(error())?;
@@ -166,7 +226,7 @@ impl Crowd {
         let (its_counts, its_places) = (Arc::clone(&counts), Arc::clone(&places));
         let thread = std::thread::Builder::new()
             .name("watchers".into())
-            .spawn(move || read_all(poll, streams, &its_counts, &its_places))
+            .spawn(move || read_all(poll, streams, number, &its_counts, &its_places))
             .map_err(error())?;
         Ok(Self {
             counts,
@@ -194,6 +254,7 @@ impl Crowd {
 fn read_all(
     mut poll: Poll,
     mut streams: Vec<TcpStream>,
+    name: &[u8],
     counts: &Counts,
     places: &[AtomicU64],
 ) -> std::io::Result<()> {
@@ -216,7 +277,13 @@ fn read_all(
                         poll.registry().deregister(&mut streams[number])?;
                         break;
                     }
-                    Ok(some) => take(&bytes[..some], &mut rests[number], counts, &places[number]),
+                    Ok(some) => take(
+                        &bytes[..some],
+                        name,
+                        &mut rests[number],
+                        counts,
+                        &places[number],
+                    ),
                     Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                     Err(error) => return Err(error),
                 }
@@ -226,16 +293,15 @@ fn read_all(
     Ok(())
 }
 
-/// Counts the events, and notes the last place among them.
-fn take(bytes: &[u8], rest: &mut Vec<u8>, counts: &Counts, place: &AtomicU64) {
+/// Counts the events, and notes the last number of this name among them.
+fn take(bytes: &[u8], name: &[u8], rest: &mut Vec<u8>, counts: &Counts, place: &AtomicU64) {
     rest.extend_from_slice(bytes);
     let whole = memmem::rfind(rest, b"\n\n").map_or(0, |end| end + 2);
     let events = memmem::find_iter(&rest[..whole], b"\nid: ").count()
         + usize::from(rest[..whole].starts_with(b"id: "));
     counts.events.fetch_add(events as u64, Ordering::Relaxed);
-    const NAME: &[u8] = br#""place":"#;
-    if let Some(at) = memmem::rfind(&rest[..whole], NAME) {
-        let digits = rest[at + NAME.len()..whole].iter();
+    if let Some(at) = memmem::rfind(&rest[..whole], name) {
+        let digits = rest[at + name.len()..whole].iter();
         let number = digits
             .take_while(|byte| byte.is_ascii_digit())
             .fold(0, |number, digit| number * 10 + u64::from(digit - b'0'));
@@ -243,7 +309,7 @@ fn take(bytes: &[u8], rest: &mut Vec<u8>, counts: &Counts, place: &AtomicU64) {
     }
     // Who is told to look again knows it all.
     let reset = memmem::rfind(&rest[..whole], br#""type":"reset""#);
-    if reset > memmem::rfind(&rest[..whole], NAME) {
+    if reset > memmem::rfind(&rest[..whole], name) {
         place.store(u64::MAX, Ordering::Relaxed);
     }
     rest.drain(..whole);
@@ -258,7 +324,7 @@ impl Report {
             }
             if row.told_ms >= TOLD_LIMIT.as_secs_f64() * 1e3 {
                 problems.push(format!(
-                    "{}: not everybody was told of the last order",
+                    "{}: not everybody was told of the last one",
                     row.watchers
                 ));
             }
@@ -269,8 +335,8 @@ impl Report {
     pub fn table(&self) -> String {
         let mut text = format!(
             "{}\nstreams of `{}`\n\n\
-             | streams | orders/s | p50 ms | p99 ms | p99.9 ms | server CPU us an order | \
-             events a stream, a second | last order told to all after ms | ended | MiB |\n\
+             | streams | answers/s | p50 ms | p99 ms | p99.9 ms | server CPU us an answer | \
+             events a stream, a second | the last told to all after ms | ended | MiB |\n\
              |--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n",
             self.machine, self.path
         );

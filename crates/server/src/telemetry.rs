@@ -143,4 +143,8 @@ fn describe() {
         "firstcome_feed_dropped_total",
         "listeners that were too slow and were dropped"
     );
+    describe_counter!(
+        "firstcome_feed_skipped_total",
+        "resets that streams of every event were told in place of what had become late"
+    );
 }

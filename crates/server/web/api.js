@@ -99,7 +99,8 @@ export const paths = {
   auction: (id) => at("auctions", id),
   auctionPage: (id) => at("saleroom", id),
   auctionBids: (id) => at("auctions", id, "bids"),
-  auctionEvents: (id) => at("auctions", id, "events"),
+  // How it stands, not every bid of a rush.
+  auctionEvents: (id) => `${at("auctions", id, "events")}?latest=true`,
   buyNow: (id) => at("auctions", id, "buy-now"),
   certificate: (id) => at("auctions", id, "certificate"),
   result: (id) => at("auctions", id, "result"),

@@ -25,11 +25,7 @@ export class BidList {
 
   async fetchNewest() {
     const { bids } = await this.#fetch({ limit: PAGE_SIZE });
-    const oldest = bids.at(-1)?.no ?? 0;
-    const newestKnown = Math.max(0, ...this.#rows.keys());
-    // What lies between is not known: older rows would look like its neighbours.
-    if (oldest > newestKnown + 1) this.#rows.clear();
-    this.#learn(bids);
+    this.#learnNewest(bids);
   }
 
   async fetchMore() {
@@ -42,20 +38,26 @@ export class BidList {
     return request("GET", `${paths.auctionBids(this.#id)}?${new URLSearchParams(query)}`);
   }
 
-  /** What was fetched knows more than what was heard. */
+  #learnNewest(bids) {
+    const oldest = bids.at(-1)?.no ?? 0;
+    const newestKnown = Math.max(0, ...this.#rows.keys());
+    // What lies between is not known: older rows would look like its neighbours.
+    if (oldest > newestKnown + 1) this.#rows.clear();
+    this.#learn(bids);
+  }
+
   #learn(bids) {
     for (const bid of bids) this.#rows.set(bid.no, bid);
     this.#trim();
   }
 
-  hear(event) {
-    if (event.type === "bid.accepted" && !this.#rows.has(event.no)) {
-      const bidAmount = event.amount ?? null;
-      this.#rows.set(event.no, { no: event.no, bidderId: event.bidder, bidAmount, timestamp: event.at });
-      this.#trim();
+  /** The newest bids since what was heard before, newest first, and the numbers of those taken back. */
+  hear({ bids, retracted }) {
+    this.#learnNewest(bids);
+    for (const no of retracted) {
+      const row = this.#rows.get(no);
+      if (row) row.status = "retracted";
     }
-    const row = this.#rows.get(event.no);
-    if (event.type === "bid.retracted" && row) row.status = "retracted";
   }
 
   #trim() {

@@ -1,7 +1,6 @@
-// What is known of an auction, and what an event changes in it. Pure: an auction, an event and a
-// time in, an auction out. What always holds: an event that is already counted in changes
-// nothing, so what was fetched and what was heard meanwhile go together in any order. The rules
-// of price and victory are the server's; here are only those that tell the least valid bid.
+// What is known of an auction. Pure: an auction, one's own bids and a time in, words and numbers
+// out. The rules of price and victory are the server's; here are only those that tell the least
+// valid bid.
 
 const OVER = new Set(["closed", "settled", "unsold", "cancelled"]);
 
@@ -134,81 +133,4 @@ export function retractableUntil(auction, bid) {
   if (!rule || isOver(auction) || bid.status === "retracted") return null;
   const within = Date.parse(bid.timestamp) + rule.withinMs;
   return Math.min(within, Date.parse(auction.endTime) - rule.beforeEndMs);
-}
-
-// ---------------------------------------------------------------- events
-
-const iso = (ms) => new Date(ms).toISOString();
-
-/** The auction after an event of its line; the same object when nothing changed. */
-export function applyEvent(auction, event) {
-  if (event.seq <= auction.lastEvent) return auction;
-  const change = CHANGES[event.type]?.(auction, event) ?? {};
-  return { ...auction, ...change, lastEvent: event.seq };
-}
-
-const CHANGES = {
-  "auction.opened": () => ({ status: "open" }),
-  "bid.accepted": (auction, event) => ({
-    status: auction.status === "scheduled" ? "open" : auction.status,
-    ...standings(auction, event, event.leading ? [event.bidder] : []),
-    ...(event.extended ? { extensions: auction.extensions + 1 } : {}),
-    ...(event.endsAt === undefined ? {} : { endTime: iso(event.endsAt) }),
-    ...(event.reserveMet ? { reserveMet: true, buyNowPrice: null } : {}),
-  }),
-  "bid.retracted": (auction, event) => ({
-    ...standings(auction, event, event.regained ?? []),
-    ...(event.reserveMet === undefined ? {} : { reserveMet: event.reserveMet }),
-  }),
-  "auction.closing_soon": (auction, event) => ({ endTime: iso(event.endsAt) }),
-  "auction.closed": (auction, event) => ({
-    status: event.status,
-    ...(event.price === undefined ? {} : { currentPrice: event.price }),
-    ...(event.endsAt === undefined ? {} : { endTime: iso(event.endsAt) }),
-    winners: (event.winners ?? []).map((winner) => ({ ...winner, status: "won" })),
-    bidCount: event.bids ?? auction.bidCount,
-    unsoldReason: event.unsoldReason ?? null,
-    closedAt: event.at,
-    buyNowPrice: null,
-  }),
-  "auction.cancelled": (auction, event) => ({
-    status: "cancelled",
-    closedAt: event.at,
-    buyNowPrice: null,
-  }),
-  "auction.settled": (auction, event) => awarded(auction, event, { status: "settled" }),
-  "auction.forfeited": (auction, event) => ({
-    ...awarded(auction, event, { status: "forfeited" }),
-    unsoldReason: event.status === "unsold" ? "forfeited" : null,
-  }),
-  "auction.offered": (auction, { bidder, price, until, declined }) => ({
-    winners: [
-      ...auction.winners.map((one) => (one.bidder === declined ? { ...one, status: "declined" } : one)),
-      { bidder, price, status: "offered", until: iso(until) },
-    ],
-  }),
-  "auction.offer_answered": (auction, event) =>
-    awarded(auction, event, { status: event.accepted ? "won" : "declined" }),
-};
-
-/** Price, count and who leads; `joining` are those that lead now. A sealed event has none of it. */
-function standings(auction, event, joining) {
-  const gone = new Set(event.outbid ?? []);
-  const stay = auction.leaders.filter((name) => !gone.has(name) && !joining.includes(name));
-  const leaders = [...joining, ...stay];
-  return {
-    bidCount: event.bids ?? auction.bidCount,
-    leaders,
-    highestBidder: leaders[0] ?? null,
-    ...(event.price === undefined
-      ? {}
-      : { currentPrice: event.price, currentHighestBid: leaders.length > 0 ? event.price : null }),
-  };
-}
-
-function awarded(auction, event, change) {
-  return {
-    status: event.status ?? auction.status,
-    winners: auction.winners.map((one) => (one.bidder === event.bidder ? { ...one, ...change } : one)),
-  };
 }

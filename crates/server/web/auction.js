@@ -1,6 +1,7 @@
 // One auction: its price, its clock, its bids and one's own part in it, live. What always holds:
-// the page shows what the server's log says up to some entry, and each entry once; pressing
-// makes one attempt, and an attempt keeps its key until its answer is known (bids.js).
+// the page shows how the auction stood after some entry of the server's log, and never goes back
+// behind it; pressing makes one attempt, and an attempt keeps its key until its answer is known
+// (bids.js).
 
 import { paths, problemText, request } from "./api.js";
 import { art } from "./art.js";
@@ -18,7 +19,7 @@ import {
 } from "./auction-form.js";
 import { Press } from "./auction-press.js";
 import { drawStanding } from "./auction-standing.js";
-import { applyEvent, isDutch, isOver, isSealed, leastBid, ownStanding, phase, received } from "./auction-state.js";
+import { isDutch, isOver, isSealed, leastBid, ownStanding, phase, received } from "./auction-state.js";
 import { moneyText, refusalText } from "./auction-words.js";
 import { attemptsIn, bidder, isFresh, isRepeatable, newAttempt } from "./bids.js";
 import { clock } from "./clock.js";
@@ -29,9 +30,6 @@ import { OwnBids } from "./own-bids.js";
 import { confirm, eachSecond, notice, perFrame, setConnection, setTab, startPage } from "./page.js";
 import { sharpener } from "./sharpen.js";
 
-// Whether a maximum has reached the buy-now price is not in the events: it is asked for, by
-// everybody at another moment.
-const BUY_NOW_CHECK_MS = 4_000;
 // Past the end, or past the start, without a word: the page asks itself.
 const OVERDUE_MS = 2_500;
 const EXTENSION_SHOWN_MS = 8_000;
@@ -146,12 +144,12 @@ async function fetchEverything({ polling = false } = {}) {
   redraw();
 }
 
-/** Events that the next frame takes in, all at once: there may be hundreds of them. */
+/** What the next frame takes in. */
 let heard = [];
 
 function hear(type, event) {
   if (type === "reset") fetchEverything().catch(() => {});
-  else if (event !== null) heard.push(event);
+  else if (type === "auction" && event !== null) heard.push(event);
   redraw();
 }
 
@@ -164,13 +162,12 @@ function takeIn() {
   for (const event of events) {
     bids.hear(event);
     own.hear(event);
-    if (event.extended && event.seq > auction.lastEvent) noteExtension();
-    auction = applyEvent(auction, event);
+    if (event.lastEvent > auction.lastEvent) auction = received(event);
   }
   if (auction === before) return;
+  if (auction.extensions > before.extensions) noteExtension();
   // "Your bid was taken" is no longer the news.
   if (led && !ownStanding(auction, own.bids)?.leads) press.forget("good");
-  if (auction.buyNowPrice !== null) askForBuyNow();
   // What was sealed is shown now, and the status of every bid has changed.
   if (isOver(auction) && !isOver(before)) setTimeout(() => fetchEverything().catch(() => {}), Math.random() * 1_500);
 }
@@ -178,17 +175,6 @@ function takeIn() {
 function noteExtension() {
   extendedAt = performance.now();
   setTimeout(redraw, EXTENSION_SHOWN_MS + 50);
-}
-
-let buyNowAsked = false;
-
-function askForBuyNow() {
-  if (buyNowAsked) return;
-  buyNowAsked = true;
-  setTimeout(() => {
-    buyNowAsked = false;
-    if (!isOver(auction)) fetchAuction().catch(() => {});
-  }, BUY_NOW_CHECK_MS * (0.5 + Math.random()));
 }
 
 // ---------------------------------------------------------------- bidding

@@ -32,10 +32,11 @@ export class OwnBids {
     return ownBids(this.#id);
   }
 
-  hear(event) {
-    if (event.type !== "bid.retracted") return;
-    const own = this.bids.find((bid) => bid.no === event.no && bid.bidderName === event.bidder);
-    if (own) rememberBid({ ...own, status: "retracted" });
+  /** The numbers of bids that were taken back, perhaps from another device. */
+  hear({ retracted }) {
+    for (const bid of this.bids) {
+      if (retracted.includes(bid.no)) rememberBid({ ...bid, status: "retracted" });
+    }
   }
 
   /** A store that was replaced knows nothing of these bids; they are then nobody's. */

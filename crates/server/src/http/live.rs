@@ -40,11 +40,23 @@ struct Since {
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-struct SinceOrLatest {
+struct ProductStream {
     /// Resume after this sequence; `Last-Event-ID` does the same.
     since: Option<u64>,
     /// Only the newest event of each type, at most four times a second: for pages that show what is
     /// left.
+    #[serde(default)]
+    latest: bool,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct AuctionStream {
+    /// Resume after this sequence; `Last-Event-ID` does the same.
+    since: Option<u64>,
+    /// Only how it stands, with its newest bids, at once and at most four times a second: for pages
+    /// that show it.
     #[serde(default)]
     latest: bool,
 }
@@ -67,7 +79,7 @@ async fn events(
 /// What happens to one product's stock and line.
 #[utoipa::path(
     get, path = "/products/{sku}/events", tag = "live",
-    params(("sku" = String, Path), SinceOrLatest, ("Last-Event-ID" = Option<u64>, Header, description = "the id of the last event seen")),
+    params(("sku" = String, Path), ProductStream, ("Last-Event-ID" = Option<u64>, Header, description = "the id of the last event seen")),
     responses(
         (status = 200, description = "A stream", body = String, content_type = "text/event-stream"),
         (status = 404, description = "No such product", body = ProblemView, content_type = "application/problem+json"),
@@ -77,7 +89,7 @@ async fn product_events(
     State(app): State<App>,
     Path(sku): Path<String>,
     headers: HeaderMap,
-    QueryArgs(query): QueryArgs<SinceOrLatest>,
+    QueryArgs(query): QueryArgs<ProductStream>,
 ) -> HttpResult<Response> {
     let since = sse::since(&headers, query.since)?;
     let sku = sku_of(&sku)?;
@@ -112,7 +124,7 @@ async fn order_events(
 /// What happens in one auction: bids under masked names, the end.
 #[utoipa::path(
     get, path = "/auctions/{id}/events", tag = "live",
-    params(("id" = String, Path), Since, ("Last-Event-ID" = Option<u64>, Header, description = "the id of the last event seen")),
+    params(("id" = String, Path), AuctionStream, ("Last-Event-ID" = Option<u64>, Header, description = "the id of the last event seen")),
     responses(
         (status = 200, description = "A stream", body = String, content_type = "text/event-stream"),
         (status = 404, description = "No such auction", body = ProblemView, content_type = "application/problem+json"),
@@ -122,11 +134,15 @@ async fn auction_events(
     State(app): State<App>,
     Path(id): Path<String>,
     headers: HeaderMap,
-    QueryArgs(query): QueryArgs<Since>,
+    QueryArgs(query): QueryArgs<AuctionStream>,
 ) -> HttpResult<Response> {
     let since = sse::since(&headers, query.since)?;
     let auction = find_auction(&app, &id).await?;
-    sse::respond(&app, Watch::auction(&app, auction.id(), since).await)
+    let watch = match query.latest {
+        true => Watch::auction_as_it_stands(&app, auction.id(), since).await,
+        false => Watch::auction(&app, auction.id(), since).await,
+    };
+    sse::respond(&app, watch)
 }
 
 /// One bid: as it stands, then its verdict, its retraction, and whenever its bidder is outbid or

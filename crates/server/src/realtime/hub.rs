@@ -7,14 +7,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use commerce::LineId;
 use engine::feed::Committed;
-use engine::{BidStep, Engine, Entry, Family};
+use engine::{BidStep, Engine, EngineError, Entry, Family};
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesOrdered;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::realtime::bulk::Bulk;
 use crate::realtime::latest::Latest;
-use crate::realtime::render::Rendered;
+use crate::realtime::render::{LiveEvent, Rendered};
+use crate::realtime::standing;
 
 /// Groups that may wait for one listener. A group is what one commit holds for it.
 const BUFFER: usize = 64;
@@ -31,7 +34,7 @@ pub enum Subject {
     Inside,
     /// A product's line, or an auction's, when there is time for it.
     Line(LineId),
-    /// The newest events of a product's line, once in a while: see [`Latest`].
+    /// The newest of a product's line, or an auction's, once in a while: see [`Latest`].
     Latest(LineId),
     /// Those who leave the waiting line of a product, once in a while.
     Leaving(LineId),
@@ -71,6 +74,8 @@ pub fn outbid_by(entry: &Entry) -> Vec<MaskedName> {
 #[derive(Clone)]
 pub struct Group {
     events: Arc<[Arc<Rendered>]>,
+    /// What they made of an auction, for those who are told that alone.
+    pub whole: Option<LiveEvent>,
     /// Nothing up to this sequence is told any more.
     pub skipped_to: Option<u64>,
 }
@@ -94,6 +99,7 @@ impl FromIterator<Arc<Rendered>> for Group {
     fn from_iter<I: IntoIterator<Item = Arc<Rendered>>>(events: I) -> Self {
         Self {
             events: events.into_iter().collect(),
+            whole: None,
             skipped_to: None,
         }
     }
@@ -167,6 +173,24 @@ struct Later {
     bulk: Bulk,
     /// What is being told, and to whom it still is.
     telling: VecDeque<(Group, Vec<Sender>)>,
+}
+
+impl Later {
+    /// One group after the other, so that they come in order, and never many listeners at once:
+    /// whoever waits for an answer shares these threads.
+    fn tell_some(&mut self) {
+        let Some((group, senders)) = self.telling.front_mut() else {
+            return;
+        };
+        let left = senders.len().saturating_sub(AT_ONCE);
+        for sender in senders.drain(left..) {
+            // Who is too slow goes from the map with its listener.
+            send(&sender, group);
+        }
+        if left == 0 {
+            self.telling.pop_front();
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -252,12 +276,21 @@ impl Hub {
             engine.reader(),
         );
         let mut later = Later::default();
+        // What is told once it has been read, in the order in which it was due.
+        let mut reading = FuturesOrdered::new();
         loop {
             let due = self.next_of(&later);
             let batch = tokio::select! {
                 () = cancel.cancelled() => break,
                 batch = tail.next() => Some(batch?),
                 () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => None,
+                Some((subject, read)) = reading.next() => {
+                    match read {
+                        Ok(group) => self.tell_soon(&mut later, subject, group),
+                        Err(error) => self.give_up(subject, &error),
+                    }
+                    None
+                }
                 () = tokio::task::yield_now(), if !later.telling.is_empty() => None,
             };
             match batch {
@@ -265,7 +298,19 @@ impl Hub {
                 Some(None) => break,
                 None => {}
             }
-            self.tell_later(&mut later);
+            for (subject, group) in self.due(&mut later) {
+                match subject {
+                    Subject::Latest(LineId::Auction(_)) => {
+                        let engine = engine.clone();
+                        reading.push_back(async move {
+                            let read = standing::of_group(&engine, subject, &group).await;
+                            (subject, read.map(|whole| Group { whole, ..group }))
+                        });
+                    }
+                    _ => self.tell_soon(&mut later, subject, group),
+                }
+            }
+            later.tell_some();
         }
         // Nobody waits for what will not come.
         self.subjects().clear();
@@ -284,33 +329,30 @@ impl Hub {
         [latest, bulk.flatten()].into_iter().flatten().min()
     }
 
-    /// One group after the other, so that they come in order, and never many listeners at once:
-    /// whoever waits for an answer shares these threads.
-    fn tell_later(&self, later: &mut Later) {
+    /// What waited for its time and is told now.
+    fn due(&self, later: &mut Later) -> Vec<(Subject, Group)> {
         let now = Instant::now();
         let mut due = later.latest.due(now, |subject| self.listening(subject));
         if later.telling.is_empty() {
             due.extend(later.bulk.due(now, |subject| self.listening(subject)));
         }
-        if !due.is_empty() {
-            let map = self.subjects();
-            let telling = due.into_iter().filter_map(|(subject, group)| {
-                let senders = map.get(&subject)?.clone();
-                Some((group, senders))
-            });
-            later.telling.extend(telling);
+        due
+    }
+
+    /// Comes after what is being told.
+    fn tell_soon(&self, later: &mut Later, subject: Subject, group: Group) {
+        if let Some(senders) = self.subjects().get(&subject) {
+            if group.skipped_to.is_some() {
+                metrics::counter!("firstcome_feed_skipped_total").increment(senders.len() as u64);
+            }
+            later.telling.push_back((group, senders.clone()));
         }
-        let Some((group, senders)) = later.telling.front_mut() else {
-            return;
-        };
-        let left = senders.len().saturating_sub(AT_ONCE);
-        for sender in senders.drain(left..) {
-            // Who is too slow goes from the map with its listener.
-            send(&sender, group);
-        }
-        if left == 0 {
-            later.telling.pop_front();
-        }
+    }
+
+    /// Their streams end, and they come back when there is something to read again.
+    fn give_up(&self, subject: Subject, error: &EngineError) {
+        tracing::warn!(%error, "those who look at an auction could not be told how it stands");
+        self.subjects().remove(&subject);
     }
 
     fn dispatch(&self, batch: &Committed, later: &mut Later) {
@@ -342,7 +384,14 @@ impl Hub {
                 }
                 let looks = Subject::Latest(entry.line);
                 if map.contains_key(&looks) {
-                    later.latest.add_newest(looks, rendered());
+                    match (entry.line, entry.kind.bid_step()) {
+                        // Nobody sees them before their verdict, or at all.
+                        (_, Some(BidStep::Placed | BidStep::Refused)) => {}
+                        (LineId::Auction(_), _) => later.latest.add_of_auction(looks, rendered()),
+                        (LineId::Product(_) | LineId::System, _) => {
+                            later.latest.add_newest(looks, rendered());
+                        }
+                    }
                 }
                 let leaving = Subject::Leaving(entry.line);
                 if entry.kind.is_order()
@@ -547,6 +596,13 @@ mod tests {
         assert!(hub.listen(&[Subject::Everything]).is_some());
     }
 
+    fn tell_later(hub: &Hub, later: &mut Later) {
+        for (subject, group) in hub.due(later) {
+            hub.tell_soon(later, subject, group);
+        }
+        later.tell_some();
+    }
+
     fn order_entry(seq: u64, kind: Kind, subject: u64, data: &str) -> Arc<Entry> {
         Arc::new(Entry {
             line: commerce::ProductId(1).into(),
@@ -585,7 +641,7 @@ mod tests {
         let batch: Committed = entries.into();
         let mut later = Later::default();
         hub.dispatch(&batch, &mut later);
-        hub.tell_later(&mut later);
+        tell_later(&hub, &mut later);
         let group = listener.next().await.unwrap();
         let left: Vec<_> = group
             .iter()
@@ -598,7 +654,7 @@ mod tests {
         // Of others nobody is told.
         let mut later = Later::default();
         hub.dispatch(&batch[..3].into(), &mut later);
-        hub.tell_later(&mut later);
+        tell_later(&hub, &mut later);
         assert!(listener.receiver.try_recv().is_err());
     }
 
@@ -617,7 +673,7 @@ mod tests {
         }
         let mut turns = 0;
         loop {
-            hub.tell_later(&mut later);
+            tell_later(&hub, &mut later);
             turns += 1;
             if later.telling.is_empty() {
                 break;

@@ -1,19 +1,20 @@
-//! What is told once in a while: of a line the newest events to those who only look at it, a page on
-//! which thousands see what is left of a product while thousands of orders a second change it; and
-//! who has left it to those who wait in it.
+//! What is told once in a while: of a product's line the newest events to those who only look at it, a
+//! page on which thousands see what is left while thousands of orders a second change it; of an
+//! auction how it stands; and who has left a line to those who wait in it.
 //!
 //! ```text
 //! entries of the line:  a1 a2 a3 b4 a5 a6 a7 ...      a, b: types of events
 //! told:                 a1          b4 a6             at once after a rest, then once in a while
 //! ```
-//! What always holds: of each type the newest event is told in the end, and of those who left every
-//! one; events come in the order of the log, and none twice. How often is bounded for all who listen
+//! What always holds: of each type the newest event is told in the end, of those who left every one,
+//! and of an auction the last; events come in the order of the log, and none twice. How often is bounded for all who listen
 //! to one line together ([`pace`]): telling one listener costs about what an order costs.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use engine::Kind;
 use tokio::time::Instant;
 
 use crate::realtime::hub::{Group, Subject};
@@ -37,6 +38,9 @@ pub fn pace(listeners: usize) -> Duration {
 /// Those who left are told before more of them wait to be told.
 const LEFT_MAX: usize = 10_000;
 
+/// So many bids that were taken back are told together, the newest ones.
+pub const RETRACTED_MAX: usize = 100;
+
 /// What is to be told of each line that somebody looks at or waits in.
 #[derive(Default)]
 pub(super) struct Latest {
@@ -56,6 +60,20 @@ impl Latest {
         let events = &mut self.subjects.entry(subject).or_default().events;
         events.retain(|older| older.entry.kind != event.entry.kind);
         events.push(event);
+    }
+
+    /// Comes after all that were added before. Somebody is told how the auction stands then, so that
+    /// of its line only the two ends are kept, and which bids were taken back in between.
+    pub(super) fn add_of_auction(&mut self, subject: Subject, event: Arc<Rendered>) {
+        let events = &mut self.subjects.entry(subject).or_default().events;
+        let is_between = |event: &Arc<Rendered>| event.entry.kind != Kind::BidRetracted;
+        if events.len() > 1 && events.last().is_some_and(is_between) {
+            events.pop();
+        }
+        events.push(event);
+        if events.len() > RETRACTED_MAX + 2 {
+            events.remove(1);
+        }
     }
 
     /// Comes after all that were added before, and beside them.
@@ -105,8 +123,8 @@ impl Waiting {
 
 #[cfg(test)]
 mod tests {
-    use commerce::ProductId;
-    use engine::{Entry, Kind};
+    use commerce::{LineId, ProductId};
+    use engine::Entry;
 
     use super::*;
 
@@ -171,6 +189,37 @@ mod tests {
         latest.add_newest(looks(1), event(2, 1, Kind::OrderAccepted));
         assert!(latest.due(start + EVERY * 3, |_| 8_000).is_empty());
         assert_eq!(told(&latest.due(start + EVERY * 4, |_| 8_000)), [2]);
+    }
+
+    #[test]
+    fn of_an_auction_both_ends_are_kept_and_who_took_a_bid_back() {
+        let auction = Subject::Latest(LineId::Auction(1));
+        let start = Instant::now();
+        let mut latest = Latest::default();
+        let mut tell = |seqs: &[(u64, Kind)], after_ms| {
+            for (seq, kind) in seqs {
+                latest.add_of_auction(auction, event(*seq, 1, *kind));
+            }
+            let due = latest.due(start + Duration::from_millis(after_ms), |_| 1);
+            told(&due)
+        };
+        let taken = |seq| (seq, Kind::BidAccepted);
+        let back = |seq| (seq, Kind::BidRetracted);
+        assert_eq!(tell(&[taken(1)], 0), [1]);
+        assert_eq!(tell(&[taken(2), taken(3), taken(4)], 250), [2, 4]);
+        assert_eq!(
+            tell(&[taken(5), back(6), taken(7), taken(8)], 500),
+            [5, 6, 8]
+        );
+        assert_eq!(
+            tell(&[back(9), back(10), taken(11), taken(12)], 750),
+            [9, 10, 12]
+        );
+        // Very many: the first, the newest of those that were taken back, and the last.
+        let many: Vec<_> = (20..1_000).map(back).chain([taken(1_000)]).collect();
+        let told = tell(&many, 1_000);
+        assert_eq!((told.len(), told[0]), (RETRACTED_MAX + 2, 20));
+        assert!(told[1..].iter().copied().eq(900..=1_000));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! [`Hub`] tails the log once and hands every listener what concerns it, through a bounded
 //! buffer; a listener that is full is dropped and resumes from the last sequence it saw.
 //! Streams of every event come behind those who buy ([`bulk`]); who only looks at a line hears the
-//! newest of it ([`latest`]). [`watch`] turns a subject into a stream of live events for both transports.
+//! newest of it ([`latest`]), of an auction how it stands ([`standing`]). [`watch`] turns a subject into a stream of live events for both transports.
 
 mod bulk;
 mod hub;
@@ -11,6 +11,7 @@ mod latest;
 mod render;
 pub mod socketio;
 pub mod sse;
+mod standing;
 mod watch;
 
 pub use hub::{Hub, Listener, Subject};

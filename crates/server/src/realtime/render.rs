@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, OnceLock};
 
-use commerce::LineId;
-use engine::{Data, Entry, OrderStatus};
+use commerce::{LineId, Millis};
+use engine::{BidStep, Data, Entry, OrderStatus};
 use serde::Serialize;
 
 use crate::adapters::rfc3339;
@@ -123,6 +123,14 @@ impl Rendered {
         *self.left.get_or_init(|| Left::of(&self.entry))
     }
 
+    /// The number of the bid that it takes back.
+    pub fn retracted(&self) -> Option<u64> {
+        match self.entry.kind.bid_step() {
+            Some(BidStep::Retracted) => self.entry.auction_data().no,
+            Some(BidStep::Placed | BidStep::Accepted | BidStep::Refused) | None => None,
+        }
+    }
+
     pub fn json(&self) -> Arc<str> {
         Arc::clone(self.json.get_or_init(|| render(&self.entry).into()))
     }
@@ -193,6 +201,18 @@ fn render_goods(entry: &Entry) -> String {
         stock: stock.map(StockView::of),
     };
     serde_json::to_string(&view).expect("texts and numbers have a JSON form")
+}
+
+/// Something as it stands, and what every event carries.
+pub(super) fn whole(seq: u64, name: &'static str, at: Millis, view: &impl Serialize) -> LiveEvent {
+    let mut json = serde_json::to_string(view).expect("a view has a JSON form");
+    let at = rfc3339(at);
+    json.insert_str(1, &format!(r#""seq":{seq},"type":"{name}","at":"{at}","#));
+    LiveEvent {
+        seq,
+        name,
+        json: json.into(),
+    }
 }
 
 /// One event on its way to one listener.

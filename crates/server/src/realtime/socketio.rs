@@ -170,10 +170,16 @@ async fn watch(app: &App, room: &str, since: Option<u64>) -> Result<Watch, Refus
     let unknown = || {
         Refused::new(
             "not_found",
-            "rooms are orders/<id>, products/<sku>, products/<sku>/latest, auctions/<id> and bids/<id>",
+            "rooms are orders/<id>, products/<sku>, auctions/<id>, both also with /latest, and bids/<id>",
         )
     };
+    // Neither a sku nor an id has a slash.
+    let (room, latest) = match room.strip_suffix("/latest") {
+        Some(room) => (room, true),
+        None => (room, false),
+    };
     match room.split_once('/') {
+        Some(("orders" | "bids", _)) if latest => Err(unknown()),
         Some(("orders", id)) => {
             let no_order = || Refused::new("order_not_found", "no order has this id");
             let id = OrderId::parse(id).map_err(|_| no_order())?;
@@ -184,11 +190,6 @@ async fn watch(app: &App, room: &str, since: Option<u64>) -> Result<Watch, Refus
             Ok(Watch::order(app, order).await?)
         }
         Some(("products", sku)) => {
-            // A sku has no slash.
-            let (sku, latest) = match sku.strip_suffix("/latest") {
-                Some(sku) => (sku, true),
-                None => (sku, false),
-            };
             let no_product = || Refused::new("product_not_found", "no product has this sku");
             let sku = Sku::new(sku).map_err(|_| no_product())?;
             let wanted = sku.clone();
@@ -208,7 +209,10 @@ async fn watch(app: &App, room: &str, since: Option<u64>) -> Result<Watch, Refus
             let id = AuctionId::parse(id).map_err(|_| no_auction())?;
             let found = crate::http::auctions::find(app, id).await;
             found.map_err(WatchError::from)?.ok_or_else(no_auction)?;
-            Ok(Watch::auction(app, id, since).await?)
+            Ok(match latest {
+                true => Watch::auction_as_it_stands(app, id, since).await?,
+                false => Watch::auction(app, id, since).await?,
+            })
         }
         Some(("bids", id)) => {
             let no_bid = || Refused::new("bid_not_found", "no bid has this id");

@@ -4,21 +4,20 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use commerce::{AuctionId, LineId, Millis, ProductId, Sku};
+use commerce::{AuctionId, LineId, ProductId, Sku};
 use engine::auction::BidRecord;
 use engine::ports::{Reader, StoreError, line_entries};
 use engine::{EngineError, Entry, Family, OrderRecord, OrderStatus};
-use serde::Serialize;
 use tokio::time::Instant;
 
-use crate::adapters::rfc3339;
 use crate::http::auctions::{BidView, find_bid};
 use crate::http::orders::{estimate, standing_at};
 use crate::http::parcels::brief_of;
 use crate::http::views::{OrderView, ParcelBrief, Standing};
 use crate::realtime::hub::{Group, Listener, MaskedName, Subject, outbid_by};
 use crate::realtime::latest::pace;
-use crate::realtime::render::{LiveEvent, Rendered};
+use crate::realtime::render::{LiveEvent, Rendered, whole};
+use crate::realtime::standing;
 use crate::state::App;
 
 /// Events that are read back for a listener who was away; past it, `reset`.
@@ -40,6 +39,8 @@ impl From<EngineError> for WatchError {
 enum What {
     Entries,
     Order(Box<OrderWatch>),
+    /// How an auction stands, whenever it has changed.
+    Auction,
 }
 
 struct OrderWatch {
@@ -71,18 +72,6 @@ fn reset(seq: u64) -> LiveEvent {
         seq,
         name: "reset",
         json: format!(r#"{{"seq":{seq},"type":"reset"}}"#).into(),
-    }
-}
-
-/// Something as it stands, and what every event carries.
-fn whole(seq: u64, name: &'static str, at: Millis, view: &impl Serialize) -> LiveEvent {
-    let mut json = serde_json::to_string(view).expect("a view has a JSON form");
-    let at = rfc3339(at);
-    json.insert_str(1, &format!(r#""seq":{seq},"type":"{name}","at":"{at}","#));
-    LiveEvent {
-        seq,
-        name,
-        json: json.into(),
     }
 }
 
@@ -171,6 +160,31 @@ impl Watch {
         let subjects = [Subject::Line(LineId::Auction(auction.seq))];
         let newest = newest_of_auction(auction);
         Self::line(app, &subjects, since, newest, |_| true).await
+    }
+
+    /// How one auction stands, now and then once in a while when it has changed.
+    pub async fn auction_as_it_stands(
+        app: &App,
+        auction: AuctionId,
+        since: Option<u64>,
+    ) -> Result<Self, WatchError> {
+        let subject = Subject::Latest(LineId::Auction(auction.seq));
+        let listener = app.hub.listen(&[subject]).ok_or(WatchError::TooMany)?;
+        let newest_of_all = app.engine.feed().last_seq();
+        let event = standing::of_auction(&app.engine, auction.seq, 0, Vec::new()).await?;
+        let mut watch = Self {
+            listener,
+            ready: VecDeque::new(),
+            last: event.seq,
+            what: What::Auction,
+        };
+        if since.is_some_and(|since| since > newest_of_all.max(event.seq)) {
+            watch.ready.push_back(reset(event.seq));
+        }
+        if since != Some(event.seq) {
+            watch.ready.push_back(event);
+        }
+        Ok(watch)
     }
 
     /// One bid: the entries about it, and those by which its bidder was outbid or leads again.
@@ -310,7 +324,7 @@ impl Watch {
             }
             let due = match &self.what {
                 What::Order(order) if order.changed => Some(order.told_at + order.rest),
-                What::Order(_) | What::Entries => None,
+                What::Order(_) | What::Entries | What::Auction => None,
             };
             let group = match due {
                 None => self.listener.next().await?,
@@ -342,6 +356,14 @@ impl Watch {
                 if let Some(event) = order.take(group, self.last).await.ok()? {
                     self.ready.push_back(event);
                 }
+            }
+            // What the stream began with may have all of it. Later ones are told even when they say
+            // what was read before: who took a bid back comes with its entry.
+            What::Auction => {
+                let is_new = group
+                    .last()
+                    .is_some_and(|newest| newest.entry.seq > self.last);
+                self.ready.extend(group.whole.clone().filter(|_| is_new));
             }
         }
         Some(())

@@ -284,7 +284,7 @@ async fn very_many_who_hear_everything_are_skipped_and_told_so() {
     // The product is the first entry of all, and nothing else is written.
     let newest = ORDERS + 1;
     let heard = streams.iter_mut().map(async |events| {
-        let (mut last, mut resets) = (1, 0);
+        let (mut last, mut resets) = (1, 0_u64);
         while last < newest {
             let event = events.next().await.unwrap();
             if event.name == "reset" {
@@ -307,6 +307,13 @@ async fn very_many_who_hear_everything_are_skipped_and_told_so() {
     let (late, resets) = tokio::join!(late, heard);
     let skipped = resets.iter().filter(|resets| **resets > 0).count();
     assert!(skipped > LISTENERS / 2, "{skipped} were skipped");
+    let all: u64 = resets.iter().sum();
+    let scrape = shop.get("/metrics").await.body;
+    let counted = scrape
+        .lines()
+        .find_map(|line| line.strip_prefix("firstcome_feed_skipped_total "));
+    let counted: u64 = counted.expect("it is counted").parse().unwrap();
+    assert!(counted >= all, "{counted} of {all}");
     // From there on they hear what happens.
     shop.receive("A-1", 1, "d-1").await;
     for events in streams.iter_mut().chain(&mut [late]) {

@@ -22,6 +22,7 @@ use super::bid_views::{BidList, ListedBidView, standing_text};
 use super::find::auction_id;
 use super::numbers::{self, Numbered, PIECE};
 use super::refusals::no_auction;
+use super::shown::SHOWN_MAX;
 use crate::adapters::Time;
 use crate::http::args::{QueryArgs, cursor, limit_within};
 use crate::http::error::{HttpError, HttpResult};
@@ -128,18 +129,42 @@ fn read_page(
     };
     let mut before = |seq| Ok(bid_entry(reader, seq)?.auction_data().prev_bid.unwrap_or(0));
     let first = numbers::find(stored.auction.seq, newest, wanted, &mut piece, &mut before)?;
-    let Some(mut seq) = first else {
+    let Some(first) = first else {
         return Ok(None);
     };
+    let (bids, rest) = read_back(reader, stored, first, 1, limit)?;
+    let next = bids.last().map(|bid| bid.no).filter(|_| rest > 0);
+    Ok(Some(BidList { bids, next }))
+}
+
+/// Bids from `seq` back to `oldest`, both sequences of the log, and the bid before them, 0 for none.
+fn read_back(
+    reader: &dyn Reader,
+    stored: &StoredAuction,
+    mut seq: u64,
+    oldest: u64,
+    limit: usize,
+) -> Result<(Vec<ListedBidView>, u64), StoreError> {
     let auction_id: Arc<str> = stored.id().to_string().into();
     let mut bids = Vec::with_capacity(limit.min(64));
-    while seq > 0 && bids.len() < limit {
+    while seq >= oldest.max(1) && bids.len() < limit {
         let entry = bid_entry(reader, seq)?;
         bids.push(listed(reader, stored, &entry, &auction_id)?);
         seq = entry.auction_data().prev_bid.unwrap_or(0);
     }
-    let next = bids.last().map(|bid| bid.no).filter(|_| seq > 0);
-    Ok(Some(BidList { bids, next }))
+    Ok((bids, seq))
+}
+
+/// The auction that was made by an entry of the log, and of its bids since another the newest.
+pub fn read_shown(
+    reader: &dyn Reader,
+    seq: u64,
+    from: u64,
+) -> Result<(StoredAuction, Vec<ListedBidView>), StoreError> {
+    let stored = reader.auction(seq)?;
+    let stored = stored.ok_or_else(|| StoreError::text(format!("entry {seq} made no auction")))?;
+    let (bids, _) = read_back(reader, &stored, stored.last_bid, from, SHOWN_MAX)?;
+    Ok((stored, bids))
 }
 
 fn numbered(entry: &Entry) -> Option<Numbered> {

@@ -20,13 +20,16 @@ mod list;
 mod numbers;
 mod own_bid;
 pub mod refusals;
+mod shown;
 mod views;
 
 use utoipa_axum::router::OpenApiRouter;
 
 pub use self::bid_views::BidView;
 pub use self::find::{find, find_or_refuse};
+pub use self::list::read_shown;
 pub use self::own_bid::{find as find_bid, find_or_refuse as find_bid_or_refuse};
+pub use self::shown::ShownAuctionView;
 use crate::state::App;
 
 /// What bidders and everybody else call.

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{act, after_ms, auction, bid, bid_body, delete, id, name, open, own, taken, up_to};
+use super::{
+    act, after_ms, auction, bid, bid_body, bids, delete, id, name, open, own, taken, up_to,
+};
 use crate::harness::sse::{Event, Events};
 use crate::harness::{Settings, Shop};
 
@@ -288,4 +290,158 @@ async fn the_end_is_announced_and_told() {
     ] {
         check(&events.next().await.unwrap(), kind, &members);
     }
+}
+
+/// Without what depends on the moment of the answer.
+fn lasting(mut auction: Value) -> Value {
+    for member in ["timeLeftMs", "serverTime"] {
+        assert!(auction.as_object_mut().unwrap().remove(member).is_some());
+    }
+    auction
+}
+
+/// What the event says of the auction itself.
+fn shown(event: &Event) -> Value {
+    assert_eq!(event.name, "auction");
+    assert_eq!(event.data["type"], "auction");
+    assert_eq!(event.data["seq"], event.id);
+    assert_eq!(event.data["lastEvent"], event.id);
+    let mut auction = event.data.clone();
+    let members = auction.as_object_mut().unwrap();
+    for member in ["seq", "type", "at", "bids", "retracted"] {
+        assert!(members.remove(member).is_some(), "{member} of {event:?}");
+    }
+    lasting(auction)
+}
+
+/// The bids as the list of them has them, without the auction.
+async fn shown_bids(shop: &Shop, of: &Value) -> Vec<Value> {
+    let mut bids = bids(shop, of).await;
+    for bid in &mut bids {
+        assert!(bid.as_object_mut().unwrap().remove("auctionId").is_some());
+    }
+    bids
+}
+
+fn numbers(event: &Event) -> Vec<i64> {
+    let bids = event.data["bids"].as_array().unwrap().iter();
+    bids.map(|bid| bid["no"].as_i64().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn who_only_looks_at_an_auction_is_told_how_it_stands_once_in_a_while() {
+    const BIDS: i64 = 600;
+    let shop = Shop::start(Settings::new()).await;
+    let rule = json!({"withinMs": 600_000, "beforeEndMs": 0});
+    let soft = json!({
+        "windowMs": 7_200_000, "extendMs": 7_200_000, "hardEnd": after_ms(&shop, 10_800_000).await,
+    });
+    let fields = json!({"reservePrice": 300, "retraction": rule, "softClose": soft});
+    let guitar = open(&shop, fields).await;
+    let ada = up_to(&shop, &guitar, "ada", 100, 250).await;
+    let path = format!("/auctions/{}/events?latest=true", id(&guitar));
+    // It begins with how the auction stands.
+    let mut looks = shop.events(&path).await;
+    let first = looks.next().await.unwrap();
+    let as_it_stands = async || lasting(auction(&shop, &guitar).await);
+    assert_eq!(shown(&first), as_it_stands().await);
+    assert_eq!(first.data["bids"], json!(shown_bids(&shop, &guitar).await));
+    assert_eq!(first.data["retracted"], json!([]));
+
+    // Then very many bids, told a few times.
+    let flood = async {
+        let mut connection = shop.connect().await;
+        for n in 0..BIDS {
+            let body = bid_body(&guitar, "many@example.com", 300 + n).to_string();
+            let answer = connection.send("POST", "/bids", &[], Some(&body)).await;
+            answer.unwrap().expect(201);
+        }
+        bid(&shop, &guitar, "carl", 101)
+            .await
+            .problem(409, "bid_too_low");
+    };
+    let heard = async {
+        let mut heard: Vec<Event> = Vec::new();
+        while heard
+            .last()
+            .is_none_or(|last| last.data["bidCount"] != BIDS + 1)
+        {
+            heard.push(looks.next().await.unwrap());
+        }
+        heard
+    };
+    let ((), heard) = tokio::join!(flood, heard);
+    assert!(heard.is_sorted_by(|a, b| a.id < b.id), "forwards");
+    let at =
+        |event: &Event| -> jiff::Timestamp { event.data["at"].as_str().unwrap().parse().unwrap() };
+    let took = at(heard.last().unwrap()).duration_since(at(&heard[0]));
+    let most = 3 + usize::try_from(took.as_millis() / 250).unwrap();
+    assert!(heard.len() <= most, "{} in {took:?}", heard.len());
+    assert!(
+        heard[0].data["bidCount"].as_i64().unwrap() < BIDS,
+        "the first at once"
+    );
+    let mut newest = 1;
+    for event in &heard {
+        let told = numbers(event);
+        assert!((1..=20).contains(&told.len()), "{told:?}");
+        assert!(
+            told.is_sorted_by(|a, b| *a == b + 1),
+            "newest first: {told:?}"
+        );
+        assert!(
+            told.len() == 20 || *told.last().unwrap() <= newest + 1,
+            "no gap without need"
+        );
+        newest = told[0];
+    }
+    let last = heard.last().unwrap();
+    assert_eq!(newest, BIDS + 1);
+    assert_eq!(shown(last)["currentPrice"], 299 + BIDS);
+    assert_eq!(last.data["reserveMet"], true);
+    assert!(last.data["extensions"].as_i64().unwrap() > 0);
+    assert_eq!(last.data["bids"][0], shown_bids(&shop, &guitar).await[0]);
+
+    // A bid far back is taken back: which one it was is told.
+    delete(&shop, &format!("/bids/by-id/{}", id(&ada)))
+        .await
+        .expect(200);
+    // What was read further than the log had been told may be told again.
+    let event = loop {
+        let event = looks.next().await.unwrap();
+        if event.data["bidCount"] != BIDS + 1 {
+            break event;
+        }
+        assert_eq!(event.data["retracted"], json!([]));
+    };
+    assert_eq!(event.data["retracted"], json!([1]));
+    assert_eq!(
+        (numbers(&event), &event.data["bidCount"]),
+        (vec![], &json!(BIDS))
+    );
+    assert_eq!(shown(&event), as_it_stands().await);
+
+    // Who resumes is told how it stands, if that has changed; what nobody may see is no change.
+    let mut missed = resume(&shop, &path, first.id).await;
+    let same = missed.next().await.unwrap();
+    assert_eq!((same.id, shown(&same)), (event.id, shown(&event)));
+    assert_eq!(numbers(&same).len(), 20);
+    let mut unmoved = resume(&shop, &path, event.id).await;
+    bid(&shop, &guitar, "carl", 102)
+        .await
+        .problem(409, "bid_too_low");
+    delete(&shop, &format!("/auctions/{}", id(&guitar)))
+        .await
+        .expect(200);
+    for events in [&mut looks, &mut missed, &mut unmoved] {
+        let event = events.next().await.unwrap();
+        assert_eq!(event.data["status"], "cancelled");
+        assert_eq!(shown(&event), as_it_stands().await);
+    }
+    let mut unknown = resume(&shop, &path, 1_000_000).await;
+    assert_eq!(unknown.next().await.unwrap().name, "reset");
+    assert_eq!(shown(&unknown.next().await.unwrap()), as_it_stands().await);
+    let path = format!("/auctions/{}/events?latest=perhaps", id(&guitar));
+    let wrong = shop.get(&path).await;
+    assert_eq!(wrong.problem(400, "invalid_parameter")["field"], "latest");
 }

@@ -34,6 +34,7 @@ async fn public_bytes(shop: &Shop, of: &Value) -> String {
     let last = shop.get(&format!("/auctions/{id}")).await.expect(200)["lastEvent"].clone();
     for path in [
         format!("/auctions/{id}/events?since=0"),
+        format!("/auctions/{id}/events?latest=true"),
         "/events?since=0".to_owned(),
     ] {
         bytes.push_str(&stream(shop.events(&path).await, last.as_u64().unwrap()).await);

@@ -128,7 +128,43 @@ async fn an_auction_s_room_tells_its_events_and_resumes() {
             ("bid.accepted", &json!(price))
         );
     }
+    // Who only looks is told how it stands, in a room beside that one.
+    let looks = format!("{room}/latest");
+    let entered = socket.ask(json!(["subscribe", looks])).await;
+    assert_eq!(
+        (&entered["ok"], &entered["room"]),
+        (&json!(true), &json!(looks))
+    );
+    let mut stream = shop
+        .events(&format!("/auctions/{}/events?latest=true", id(&guitar)))
+        .await;
+    for price in [300, 400] {
+        let (kind, data) = loop {
+            let (kind, data) = socket.event().await;
+            if kind == "auction" {
+                break (kind, data);
+            }
+            assert_eq!(
+                (kind.as_str(), &data["price"]),
+                ("bid.accepted", &json!(price))
+            );
+        };
+        assert_eq!(
+            (kind.as_str(), &data["currentPrice"]),
+            ("auction", &json!(price))
+        );
+        let event = stream.next().await.unwrap();
+        for member in ["seq", "leaders", "bids", "bidCount", "endTime"] {
+            assert_eq!(event.data[member], data[member], "as in the stream");
+        }
+        if price == 300 {
+            taken(&shop, &guitar, "bob", 400).await;
+        }
+    }
     for (room, code) in [
+        ("orders/ord_1/latest", "not_found"),
+        ("bids/bid_1/latest", "not_found"),
+        ("auctions/auc_1/latest", "auction_not_found"),
         ("auctions/auc_1", "auction_not_found"),
         (
             "auctions/auc_00000000000000000000000000",
