@@ -191,16 +191,18 @@ describe("the pages of the auctions", () => {
     const page = await open(addressOf(auction));
     await fillBid(page, { bidder: "ada" });
     // In one turn of the page: the amount moves, and the press that was meant for the one before.
-    await page.evaluate(() => {
-      const amount = document.querySelector('[data-testid="bid-amount"]');
-      const button = document.querySelector('[data-testid="bid-button"]');
-      new MutationObserver((_, observer) => {
-        if (!button.hasAttribute("data-moved")) return;
-        observer.disconnect();
-        window.amountThen = amount.value;
-        button.click();
-      }).observe(button, { attributes: true });
-    });
+    const pressAsItMoves = () =>
+      page.evaluate(() => {
+        const amount = document.querySelector('[data-testid="bid-amount"]');
+        const button = document.querySelector('[data-testid="bid-button"]');
+        new MutationObserver((_, observer) => {
+          if (!button.hasAttribute("data-moved")) return;
+          observer.disconnect();
+          window.amountThen = amount.value;
+          button.click();
+        }).observe(button, { attributes: true });
+      });
+    await pressAsItMoves();
     await take(server, auction, "bob", 1_000);
     assert.match(await said(page, "bad"), /The price moved as you pressed.*₩1,100/);
     assert.equal(await page.evaluate(() => window.amountThen), "1,100");
@@ -208,6 +210,16 @@ describe("the pages of the auctions", () => {
     await press(page);
     await standing(page, "leading");
     assert.equal((await auctionNow(auction)).currentPrice, 1_100);
+
+    // Who has said up to how much is not asked again.
+    await take(server, auction, "bob", 2_000);
+    await standing(page, "outbid");
+    await page.locator('[data-testid="bid-button"]:not([data-moved])').waitFor();
+    await fillBid(page, { maximum: 5_000 });
+    await pressAsItMoves();
+    await take(server, auction, "carl", 3_000);
+    assert.match(await said(page, "good"), /Your bid of ₩3,100 was taken. We bid for you up to ₩5,000/);
+    await standing(page, "leading");
   });
 
   pageTest("a bid without an answer is sent again with its key, also after a reload, and counts once", async () => {

@@ -1,6 +1,6 @@
 // The form of one auction: what would be bid, what is wrong with it, and what became of it.
 // What always holds: one press makes one attempt and no second one runs beside it; an amount
-// that moved under the finger is not sent; what somebody typed stays until it is taken or until
+// that moved under the finger is not sent, unless somebody said up to how much it may; what somebody typed stays until it is taken or until
 // the server said that it is too low.
 
 import { isDutch, isEnglish, isSealed, leastBid, phase, standsAt } from "./auction-state.js";
@@ -176,9 +176,8 @@ function readBidder() {
 function readAmounts() {
   const { auction, own, now } = state;
   const amount = parse(inputs.bidAmount.value, auction);
-  const givesMaximum = isEnglish(auction) && inputs.maximum.value.trim() !== "";
-  const maximum = givesMaximum ? parse(inputs.maximum.value, auction) : null;
-  if (givesMaximum && maximum === null) errors.set("maximum", () => moneyError(auction));
+  const maximum = givesMaximum(auction) ? parse(inputs.maximum.value, auction) : null;
+  if (givesMaximum(auction) && maximum === null) errors.set("maximum", () => moneyError(auction));
   if (isRaise(auction, own, amount, maximum)) return { amount: standsAt(auction, own), maximum };
   const least = leastBid(auction, own, now);
   if (amount === null) errors.set("bidAmount", () => moneyError(auction));
@@ -187,6 +186,8 @@ function readAmounts() {
   return maximum === null ? { amount } : { amount, maximum };
 }
 
+const givesMaximum = (auction) => isEnglish(auction) && inputs.maximum.value.trim() !== "";
+
 function moneyError(auction) {
   const example = exponent(auction.currency) > 0 ? 1250 : 19900;
   return t("error.money", { example: money(example, auction.currency, lang()) });
@@ -194,8 +195,8 @@ function moneyError(auction) {
 
 // ---------------------------------------------------------------- acting on it
 
-/** Whether the amount may be sent: not when it moved by itself a moment ago. */
-export const mayPress = () => typed || isDutch(state.auction) || settled();
+/** Whether the amount may be sent: not when it moved by itself a moment ago, but for up to a maximum. */
+export const mayPress = () => typed || givesMaximum(state.auction) || isDutch(state.auction) || settled();
 
 export function isClosed() {
   return button.getAttribute("aria-disabled") === "true";
