@@ -12,6 +12,7 @@
 //! - [`template`], [`http`], [`resp`]: the bytes of a request and of an answer
 //! - [`load`]: the closed-loop generator
 //! - [`process`], [`clock`], [`probe`]: what `/proc`, the clock and the disk say
+//! - [`cli`]: the command line
 //! - [`rows`]: what is measured, as data; [`systems`]: the programs that are measured
 //! - [`suite`], [`memory`]: the two measurements; [`report`]: their tables
 //! - [`backlog`], [`polls`]: a queue that is very long, and one that many wait for; [`sqs`]: the
@@ -20,6 +21,7 @@
 //!   cost a sale
 
 pub mod backlog;
+pub mod cli;
 pub mod clock;
 pub mod closings;
 pub mod error;

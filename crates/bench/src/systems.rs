@@ -49,7 +49,8 @@ impl Programs {
     /// Whether what a comparison needs is installed; what is measured itself must be there.
     pub fn has(&self, system: System) -> bool {
         match system {
-            System::Echo | System::Firstcome | System::FirstcomeQueues => true,
+            System::Firstcome | System::FirstcomeQueues => true,
+            System::Echo => self.echo.is_file(),
             System::Moto => starts(&self.moto),
             System::ElasticMq => starts(&self.java) && self.elasticmq.is_file(),
             System::Redis => starts(&self.redis),

@@ -37,6 +37,8 @@ enum Commands {
     Audit(AuditArgs),
     /// Look after the queues of a server that runs
     Queues(QueuesArgs),
+    /// Measure what this machine can do, over HTTP, on a store of its own that is removed afterwards
+    Bench(bench::cli::Cli),
     /// Print the `OpenAPI` document
     Openapi,
 }
@@ -98,6 +100,7 @@ pub fn main() -> ExitCode {
         Commands::Factory(args) => run(args, async |config| serve::serve_factory(config).await),
         Commands::Audit(args) => audit_cli::run(&args),
         Commands::Queues(args) => queues_cli::run(args),
+        Commands::Bench(cli) => bench::cli::run(cli),
         Commands::Openapi => {
             let document = crate::http::openapi();
             let text = serde_json::to_string_pretty(&document).expect("it has a JSON form");

@@ -24,6 +24,8 @@ mod live;
 #[cfg(test)]
 mod mails;
 #[cfg(test)]
+mod measuring;
+#[cfg(test)]
 mod observing;
 #[cfg(test)]
 mod outage;
