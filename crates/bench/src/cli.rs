@@ -12,7 +12,8 @@ use crate::rows::{self, Row};
 use crate::systems::Programs;
 use crate::template::REQUESTS_MAX;
 use crate::{
-    backlog, closings, followups, http, load, memory, polls, report, scaling, suite, watchers,
+    backlog, closings, followups, http, load, memory, polls, report, scaling, suite, verdicts,
+    watchers,
 };
 use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
@@ -42,6 +43,8 @@ enum Command {
     Polls(PollsArgs),
     /// Orders of one product while many streams show what is left of it.
     Watchers(WatchersArgs),
+    /// Very many orders that wait, each with a stream: how soon the head's verdict is pushed.
+    Verdicts(VerdictsArgs),
     /// Very many auctions that end in the same second.
     Closings(ClosingsArgs),
     /// Very many orders, and everything that follows them.
@@ -60,6 +63,7 @@ impl Command {
             Self::Backlog(args) => Some(&args.programs),
             Self::Polls(args) => Some(&args.programs),
             Self::Watchers(args) => Some(&args.programs),
+            Self::Verdicts(args) => Some(&args.programs),
             Self::Closings(args) => Some(&args.programs),
             Self::Followups(args) => Some(&args.programs),
             Self::Scaling(args) => Some(&args.programs),
@@ -271,6 +275,17 @@ struct WatchersArgs {
 }
 
 #[derive(Args)]
+struct VerdictsArgs {
+    #[command(flatten)]
+    programs: ProgramArgs,
+    #[arg(long, default_value_t = 10_000)]
+    waiting: u32,
+    /// Units that arrive, one at a time.
+    #[arg(long, default_value_t = 500)]
+    verdicts: u32,
+}
+
+#[derive(Args)]
 struct ClosingsArgs {
     #[command(flatten)]
     programs: ProgramArgs,
@@ -337,6 +352,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Backlog(args) => run_backlog(&args),
         Command::Polls(args) => run_polls(&args),
         Command::Watchers(args) => run_watchers(&args),
+        Command::Verdicts(args) => run_verdicts(&args),
         Command::Closings(args) => run_closings(&args),
         Command::Followups(args) => run_followups(&args),
         Command::Scaling(args) => run_scaling(&args),
@@ -533,6 +549,19 @@ fn run_watchers(args: &WatchersArgs) -> Result<Vec<String>, BenchError> {
     print(&report.table());
     write_json(args.programs.json.as_ref(), &report)?;
     Ok(report.problems())
+}
+
+fn run_verdicts(args: &VerdictsArgs) -> Result<Vec<String>, BenchError> {
+    let options = verdicts::Options {
+        waiting: args.waiting,
+        verdicts: args.verdicts,
+        programs: args.programs.programs(),
+        dir: args.programs.dir(),
+    };
+    let report = verdicts::run(&options, &mut note)?;
+    print(&report.table());
+    write_json(args.programs.json.as_ref(), &report)?;
+    Ok(Vec::new())
 }
 
 fn run_followups(args: &FollowupsArgs) -> Result<Vec<String>, BenchError> {

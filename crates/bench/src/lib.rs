@@ -18,7 +18,7 @@
 //! - [`backlog`], [`polls`]: a queue that is very long, and one that many wait for; [`sqs`]: the
 //!   calls around them; [`closings`]: auctions that end together;
 //!   [`followups`]: what consumers do with very many orders; [`watchers`]: what very many who watch
-//!   cost a sale
+//!   cost a sale; [`verdicts`]: how soon one of very many who wait is told
 
 pub mod backlog;
 pub mod cli;
@@ -38,9 +38,11 @@ pub mod resp;
 pub mod rows;
 pub mod scaling;
 pub mod sqs;
+mod streams;
 pub mod suite;
 pub mod systems;
 pub mod template;
+pub mod verdicts;
 pub mod watchers;
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 //! ```
 
 use std::fmt::Write as _;
-use std::io::{ErrorKind, Read, Write as _};
+use std::io::{ErrorKind, Read as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -27,6 +27,7 @@ use crate::polls::allow_descriptors;
 use crate::process;
 use crate::report::thousands;
 use crate::rows::{self, System};
+use crate::streams;
 use crate::suite::{plan, prepare};
 use crate::systems::{Programs, Running};
 
@@ -198,23 +199,10 @@ impl Crowd {
         watchers: u32,
     ) -> Result<Self, BenchError> {
         let error = || io_error("opening a stream");
-        let request =
-            format!("GET {path} HTTP/1.1\r\nHost: {target}\r\nAccept: text/event-stream\r\n\r\n");
         let poll = Poll::new().map_err(error())?;
         let mut streams = Vec::new();
         for watcher in 0..watchers {
-            let mut stream = std::net::TcpStream::connect(target).map_err(error())?;
-            stream.write_all(request.as_bytes()).map_err(error())?;
-            let mut head = [0; 1_024];
-            let mut read = 0;
-            while memmem::find(&head[..read], b"listening").is_none() {
-                match stream.read(&mut head[read..]).map_err(error())? {
-                    0 => return Err(error()(ErrorKind::UnexpectedEof.into())),
-                    some => read += some,
-                }
-            }
-            stream.set_nonblocking(true).map_err(error())?;
-            let mut stream = TcpStream::from_std(stream);
+            let mut stream = streams::open(target, path)?;
             let token = Token(usize::try_from(watcher).expect("a number of streams"));
             poll.registry()
                 .register(&mut stream, token, Interest::READABLE)

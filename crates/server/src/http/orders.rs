@@ -94,7 +94,7 @@ pub async fn standing_at(app: &App, order: &OrderRecord) -> Result<(Standing, u6
 }
 
 /// How long it takes until so many units are granted, by the rate of late.
-pub async fn estimate(app: &App, sku: &Sku, units: u64) -> Result<Option<u64>, EngineError> {
+async fn estimate(app: &App, sku: &Sku, units: u64) -> Result<Option<u64>, EngineError> {
     let sku = sku.clone();
     let product = app.engine.read(move |reader| reader.product(&sku)).await?;
     Ok(product.and_then(|product| product.estimate_s(units)))

@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use commerce::LineId;
+use commerce::{LineId, Product};
 use engine::feed::Committed;
 use engine::{BidStep, Engine, EngineError, Entry, Family};
 use futures_util::StreamExt as _;
@@ -22,8 +22,10 @@ use crate::realtime::standing;
 /// Groups that may wait for one listener. A group is what one commit holds for it.
 const BUFFER: usize = 64;
 
-/// So many are told one after the other before anybody else has a turn: a millisecond or two.
-const AT_ONCE: usize = 128;
+/// So many are told one after the other before anybody else has a turn. The runtime lets who yielded go
+/// on after 61 other tasks at the latest (`event_interval`): if more than that were woken each time, they
+/// would pile up, and whoever comes would stand behind all of them.
+const AT_ONCE: usize = 32;
 
 /// What is listened to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -76,6 +78,8 @@ pub struct Group {
     events: Arc<[Arc<Rendered>]>,
     /// What they made of an auction, for those who are told that alone.
     pub whole: Option<LiveEvent>,
+    /// What they made of a product, for those who wait for it.
+    pub product: Option<Arc<Product>>,
     /// Nothing up to this sequence is told any more.
     pub skipped_to: Option<u64>,
 }
@@ -100,6 +104,7 @@ impl FromIterator<Arc<Rendered>> for Group {
         Self {
             events: events.into_iter().collect(),
             whole: None,
+            product: None,
             skipped_to: None,
         }
     }
@@ -299,15 +304,13 @@ impl Hub {
                 None => {}
             }
             for (subject, group) in self.due(&mut later) {
-                match subject {
-                    Subject::Latest(LineId::Auction(_)) => {
-                        let engine = engine.clone();
-                        reading.push_back(async move {
-                            let read = standing::of_group(&engine, subject, &group).await;
-                            (subject, read.map(|whole| Group { whole, ..group }))
-                        });
-                    }
-                    _ => self.tell_soon(&mut later, subject, group),
+                if standing::is_read_for(subject) {
+                    let engine = engine.clone();
+                    reading.push_back(async move {
+                        (subject, standing::read_for(&engine, subject, group).await)
+                    });
+                } else {
+                    self.tell_soon(&mut later, subject, group);
                 }
             }
             later.tell_some();
@@ -349,9 +352,9 @@ impl Hub {
         }
     }
 
-    /// Their streams end, and they come back when there is something to read again.
+    /// Their streams end, and they come back: what they would miss cannot be told.
     fn give_up(&self, subject: Subject, error: &EngineError) {
-        tracing::warn!(%error, "those who look at an auction could not be told how it stands");
+        tracing::warn!(%error, "what a line or an auction has come to could not be read");
         self.subjects().remove(&subject);
     }
 

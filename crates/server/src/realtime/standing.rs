@@ -1,14 +1,64 @@
-//! How an auction stands, as an event: read once for all who look at it.
+//! What is read once for all who are told of it: how an auction stands, for those who look at it, and
+//! how fast a line moves, for those who wait in it.
 
-use commerce::LineId;
+use std::sync::Arc;
+
+use commerce::{LineId, Product, Sku};
 use engine::{Engine, EngineError};
 
 use crate::http::auctions::{ShownAuctionView, read_shown};
 use crate::realtime::hub::{Group, Subject};
 use crate::realtime::render::{LiveEvent, whole};
 
-/// The auction that was made by this entry, with its newest bids since `from`. Further than the log
-/// was told, perhaps.
+/// Whether something is read before it is told to this subject.
+pub(super) fn is_read_for(subject: Subject) -> bool {
+    match subject {
+        Subject::Latest(line) => matches!(line, LineId::Auction(_)),
+        Subject::Leaving(_) => true,
+        Subject::Everything
+        | Subject::Inside
+        | Subject::Line(_)
+        | Subject::Order(_)
+        | Subject::Bid(_)
+        | Subject::Outbid(..) => false,
+    }
+}
+
+/// A group with what is read for its subject, further than the log was told, perhaps.
+pub(super) async fn read_for(
+    engine: &Engine,
+    subject: Subject,
+    mut group: Group,
+) -> Result<Group, EngineError> {
+    let Some(first) = group.first() else {
+        return Ok(group);
+    };
+    match subject {
+        Subject::Latest(LineId::Auction(seq)) => {
+            let from = first.entry.seq;
+            let retracted = group.iter().filter_map(|event| event.retracted());
+            let retracted = retracted.collect();
+            group.whole = Some(of_auction(engine, seq, from, retracted).await?);
+        }
+        Subject::Leaving(_) => {
+            let sku = first.entry.data().sku;
+            // Without it estimates stay what they were.
+            group.product = product(engine, sku.as_deref()).await.unwrap_or(None);
+        }
+        _ => {}
+    }
+    Ok(group)
+}
+
+async fn product(engine: &Engine, sku: Option<&str>) -> Result<Option<Arc<Product>>, EngineError> {
+    let Some(sku) = sku.and_then(|sku| Sku::new(sku).ok()) else {
+        return Ok(None);
+    };
+    let product = engine.read(move |reader| reader.product(&sku)).await?;
+    Ok(product.map(Arc::new))
+}
+
+/// The auction that was made by this entry, with its newest bids since `from`.
 pub(super) async fn of_auction(
     engine: &Engine,
     seq: u64,
@@ -20,18 +70,4 @@ pub(super) async fn of_auction(
     let now = engine.now();
     let view = ShownAuctionView::new(&stored, now, bids, retracted);
     Ok(whole(stored.last_seq, "auction", now, &view))
-}
-
-/// What a group that is told to `subject` made of its auction; nothing of other subjects.
-pub(super) async fn of_group(
-    engine: &Engine,
-    subject: Subject,
-    group: &Group,
-) -> Result<Option<LiveEvent>, EngineError> {
-    let (Subject::Latest(LineId::Auction(seq)), Some(first)) = (subject, group.first()) else {
-        return Ok(None);
-    };
-    let retracted = group.iter().filter_map(|event| event.retracted());
-    let event = of_auction(engine, seq, first.entry.seq, retracted.collect()).await?;
-    Ok(Some(event))
 }

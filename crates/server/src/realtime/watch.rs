@@ -4,14 +4,14 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use commerce::{AuctionId, LineId, ProductId, Sku};
+use commerce::{AuctionId, LineId, Product, ProductId, Sku};
 use engine::auction::BidRecord;
 use engine::ports::{Reader, StoreError, line_entries};
 use engine::{EngineError, Entry, Family, OrderRecord, OrderStatus};
 use tokio::time::Instant;
 
 use crate::http::auctions::{BidView, find_bid};
-use crate::http::orders::{estimate, standing_at};
+use crate::http::orders::standing_at;
 use crate::http::parcels::brief_of;
 use crate::http::views::{OrderView, ParcelBrief, Standing};
 use crate::realtime::hub::{Group, Listener, MaskedName, Subject, outbid_by};
@@ -49,6 +49,8 @@ struct OrderWatch {
     standing: Standing,
     /// As in an order's view.
     parcel: Option<Option<ParcelBrief>>,
+    /// As it was when somebody last left the line.
+    product: Option<Arc<Product>>,
     /// The newest entry that is counted in the standing.
     counted: u64,
     told_at: Instant,
@@ -275,6 +277,7 @@ impl Watch {
                 app: app.clone(),
                 order,
                 standing: Standing::default(),
+                product: None,
                 parcel: Some(None),
                 counted: 0,
                 told_at: Instant::now(),
@@ -391,6 +394,9 @@ impl OrderWatch {
     async fn take(&mut self, group: &Group, seq: u64) -> Result<Option<LiveEvent>, EngineError> {
         let mut own = false;
         let mut parcel = false;
+        if group.product.is_some() {
+            self.product.clone_from(&group.product);
+        }
         for event in group.iter() {
             let entry = &event.entry;
             if entry.kind.family() == Family::Parcel {
@@ -430,17 +436,21 @@ impl OrderWatch {
         if !self.changed || self.told_at.elapsed() < self.rest {
             return Ok(None);
         }
-        // Those ahead are known by now: counting them again would take each of many who wait as
-        // long as there are orders before it.
-        let units = self.standing.ahead_units + self.order.quantity.units();
-        self.standing.estimate_s = estimate(&self.app, &self.order.sku, units).await?;
+        // Those ahead are known by now, and how fast the line moves: reading it again would take
+        // each of many who wait as long as there are orders before it.
+        if let Some(product) = &self.product {
+            let units = self.standing.ahead_units + self.order.quantity.units();
+            self.standing.estimate_s = product.estimate_s(units);
+        }
         Ok(Some(self.event(seq)))
     }
 
     fn event(&mut self, seq: u64) -> LiveEvent {
         self.told_at = Instant::now();
         let line = Subject::Leaving(self.order.product.into());
-        self.rest = pace(self.app.hub.listening(line));
+        // Who left is heard of in that pace, some listeners at a time. They tell it as they hear it, and
+        // not all at the end of one rest: a verdict would come after them.
+        self.rest = pace(self.app.hub.listening(line)) / 2;
         self.changed = false;
         let pending = self.order.status == OrderStatus::Pending;
         let view = OrderView::new(&self.order, pending.then_some(self.standing))

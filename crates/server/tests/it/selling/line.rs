@@ -91,6 +91,8 @@ async fn an_estimate_follows_from_the_measured_rate() {
     }
     let last = orders.last().unwrap();
     assert_eq!(last["estimateSeconds"], Value::Null, "nothing was measured");
+    let path = format!("/orders/{}/events", last["id"].as_str().unwrap());
+    let mut events = shop.events(&path).await;
     let mut delivery = 0;
     // Twice at least, at different moments: that is what a rate is.
     let product = eventually("a rate is measured", async || {
@@ -110,6 +112,14 @@ async fn an_estimate_follows_from_the_measured_rate() {
         (estimate - expected).abs() <= 1.0 + expected / 100.0,
         "{order} {product}"
     );
+    // Who listens is told it as well, once all of that is told.
+    loop {
+        let event = events.next().await.unwrap();
+        if event.data["aheadUnits"] == order["aheadUnits"] {
+            assert_eq!(event.data["estimateSeconds"], order["estimateSeconds"]);
+            break;
+        }
+    }
 }
 
 #[tokio::test]

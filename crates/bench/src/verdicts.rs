@@ -1,0 +1,281 @@
+//! How soon a verdict is pushed while very many wait: each order that waits has a stream of its own,
+//! goods arrive a unit at a time, and the head of the line hears that it is accepted.
+//!
+//! ```text
+//! start -> a product without stock -> everybody joins its line and listens
+//!       -> a unit arrives, the head's stream says so; many times
+//! ```
+//!
+//! Meanwhile everybody behind the head is told now and then how many are ahead.
+
+use std::fs;
+use std::io::{ErrorKind, Read as _};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use memchr::memmem;
+use mio::net::TcpStream;
+use mio::{Events, Interest, Poll, Token};
+use serde::Serialize;
+
+use crate::clock;
+use crate::error::{BenchError, io_error};
+use crate::http;
+use crate::load::{histogram, micros};
+use crate::polls::allow_descriptors;
+use crate::process;
+use crate::report::thousands;
+use crate::rows::System;
+use crate::sqs::Latency;
+use crate::streams;
+use crate::suite::string_member;
+use crate::systems::{Programs, Running};
+
+/// Descriptors of a process beside the streams.
+const DESCRIPTORS_BESIDE: u64 = 1_024;
+const READ_BYTES: usize = 64 << 10;
+const EVENTS_MAX: usize = 1_024;
+const LOOK: Duration = Duration::from_millis(100);
+/// Between a verdict and the next unit.
+const PAUSE: Duration = Duration::from_millis(10);
+/// How long a verdict may take.
+const LIMIT: Duration = Duration::from_secs(10);
+
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Orders that wait, each with its stream.
+    pub waiting: u32,
+    /// Units that arrive, one at a time; no more than there are orders.
+    pub verdicts: u32,
+    pub programs: Programs,
+    pub dir: PathBuf,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    pub machine: String,
+    pub waiting: u32,
+    pub verdicts: u32,
+    /// From the moment at which the receipt of the goods was answered: it is durable then.
+    pub from_answered: Latency,
+    /// From the moment at which the receipt was sent, over a new connection.
+    pub from_sent: Latency,
+    /// Other events that each stream had, a second.
+    pub others_each: f64,
+    pub resident_bytes: u64,
+}
+
+pub fn run(options: &Options, progress: &mut dyn FnMut(&str)) -> Result<Report, BenchError> {
+    let Options {
+        waiting, verdicts, ..
+    } = *options;
+    if verdicts == 0 || verdicts > waiting {
+        return Err(BenchError::Option {
+            field: "verdicts",
+            problem: format!("{verdicts} is not in 1 to {waiting}, the orders that wait"),
+        });
+    }
+    allow_descriptors(u64::from(waiting) + DESCRIPTORS_BESIDE)?;
+    let dir = options.dir.join(format!("verdicts-{}", std::process::id()));
+    let running = Running::start(&options.programs, System::Firstcome, &dir)?;
+    let body = r#"{"sku":"HOT","name":"Ticket","price":19900,"currency":"KRW","stock":0,"whenSoldOut":"wait"}"#;
+    post(&running, "/products", body, 201)?;
+    progress(&format!(
+        "{} orders join the line",
+        thousands(waiting.into())
+    ));
+    let mut opened = Vec::new();
+    for number in 0..waiting {
+        let body = format!(r#"{{"sku":"HOT","customer":"b{number}@bench.example"}}"#);
+        let order = post(&running, "/orders", &body, 202)?;
+        let id = string_member(&order, "id").ok_or_else(|| BenchError::Answer {
+            call: "POST /orders".to_owned(),
+            body: order.clone(),
+        })?;
+        opened.push(streams::open(
+            running.address,
+            &format!("/orders/{id}/events"),
+        )?);
+    }
+    let crowd = Crowd::of(opened)?;
+    progress("a unit at a time");
+    let (mut from_answered, mut from_sent) = (histogram(), histogram());
+    let (began, before) = (clock::now(), crowd.events.load(Ordering::Relaxed));
+    for number in 0..verdicts {
+        thread::sleep(PAUSE);
+        let body = format!(r#"{{"quantity":1,"reference":"bench-{number}"}}"#);
+        let sent_at = clock::now();
+        post(&running, "/products/HOT/receipts", &body, 201)?;
+        let answered_at = clock::now();
+        let told_at = crowd.told(number)?;
+        from_sent.saturating_record(micros(told_at - sent_at));
+        from_answered.saturating_record(micros(told_at.saturating_duration_since(answered_at)));
+    }
+    let seconds = (clock::now() - began).as_secs_f64();
+    let events = crowd.events.load(Ordering::Relaxed) - before;
+    let resident_bytes = process::resident_bytes(running.pid())
+        .map_err(io_error("reading the memory of the server"))?;
+    crowd.close()?;
+    drop(running);
+    fs::remove_dir_all(&dir).map_err(io_error(format!("removing {}", dir.display())))?;
+    Ok(Report {
+        machine: process::machine(),
+        waiting,
+        verdicts,
+        from_answered: Latency::of(&from_answered),
+        from_sent: Latency::of(&from_sent),
+        others_each: events.saturating_sub(verdicts.into()) as f64 / f64::from(waiting) / seconds,
+        resident_bytes,
+    })
+}
+
+fn post(running: &Running, path: &str, body: &str, expected: u16) -> Result<String, BenchError> {
+    let (status, answer) = http::call(running.address, "POST", path, body)?;
+    if status == expected {
+        return Ok(answer);
+    }
+    Err(BenchError::Setup {
+        call: format!("POST {path}"),
+        status,
+        body: answer,
+    })
+}
+
+/// A stream whose order was accepted, and when it said so.
+struct Told {
+    stream: usize,
+    at: Instant,
+}
+
+/// The streams, on a thread of their own.
+struct Crowd {
+    told: mpsc::Receiver<Told>,
+    events: Arc<AtomicU64>,
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<std::io::Result<()>>,
+}
+
+impl Crowd {
+    fn of(mut opened: Vec<TcpStream>) -> Result<Self, BenchError> {
+        let error = || io_error("reading the streams");
+        let poll = Poll::new().map_err(error())?;
+        for (number, stream) in opened.iter_mut().enumerate() {
+            poll.registry()
+                .register(stream, Token(number), Interest::READABLE)
+                .map_err(error())?;
+        }
+        let (sender, told) = mpsc::channel();
+        let (events, stop) = (
+            Arc::new(AtomicU64::new(0)),
+            Arc::new(AtomicBool::new(false)),
+        );
+        let (its_events, its_stop) = (Arc::clone(&events), Arc::clone(&stop));
+        let thread = thread::Builder::new()
+            .name("streams".into())
+            .spawn(move || read_all(poll, opened, &sender, &its_events, &its_stop))
+            .map_err(error())?;
+        Ok(Self {
+            told,
+            events,
+            stop,
+            thread,
+        })
+    }
+
+    /// When this stream was told its verdict; it must be the next that is told one.
+    fn told(&self, number: u32) -> Result<Instant, BenchError> {
+        let wrong = |body: String| BenchError::Answer {
+            call: format!("the stream of order {number}"),
+            body,
+        };
+        let told = self.told.recv_timeout(LIMIT);
+        let told = told.map_err(|_| wrong(format!("no verdict within {} s", LIMIT.as_secs())))?;
+        match u32::try_from(told.stream) {
+            Ok(stream) if stream == number => Ok(told.at),
+            _ => Err(wrong(format!(
+                "order {} was accepted before it",
+                told.stream
+            ))),
+        }
+    }
+
+    fn close(self) -> Result<(), BenchError> {
+        self.stop.store(true, Ordering::Relaxed);
+        let ended = self.thread.join().expect("it does not panic");
+        ended.map_err(io_error("reading the streams"))
+    }
+}
+
+fn read_all(
+    mut poll: Poll,
+    mut opened: Vec<TcpStream>,
+    told: &mpsc::Sender<Told>,
+    events: &AtomicU64,
+    stop: &AtomicBool,
+) -> std::io::Result<()> {
+    let mut ready = Events::with_capacity(EVENTS_MAX);
+    let mut bytes = vec![0; READ_BYTES];
+    // An event may come in two parts.
+    let mut rests: Vec<Vec<u8>> = opened.iter().map(|_| Vec::new()).collect();
+    // A parcel that moves is told with the same status.
+    let mut accepted = vec![false; opened.len()];
+    while !stop.load(Ordering::Relaxed) {
+        match poll.poll(&mut ready, Some(LOOK)) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            polled => polled?,
+        }
+        for event in &ready {
+            let stream = event.token().0;
+            loop {
+                match opened[stream].read(&mut bytes) {
+                    Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+                    Ok(some) => {
+                        let at = clock::now();
+                        let rest = &mut rests[stream];
+                        rest.extend_from_slice(&bytes[..some]);
+                        let whole = memmem::rfind(rest, b"\n\n").map_or(0, |end| end + 2);
+                        let count = memmem::find_iter(&rest[..whole], b"event: ").count();
+                        events.fetch_add(count as u64, Ordering::Relaxed);
+                        let says_so = memmem::find(&rest[..whole], br#""status":"accepted""#);
+                        if says_so.is_some() && !accepted[stream] {
+                            accepted[stream] = true;
+                            // Nobody waits for it any more when the run has failed.
+                            let _ = told.send(Told { stream, at });
+                        }
+                        rest.drain(..whole);
+                    }
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+impl Report {
+    pub fn table(&self) -> String {
+        let figures = |latency: &Latency| {
+            format!(
+                "{:.2}, {:.2}, {:.2}",
+                latency.ms_p50, latency.ms_p99, latency.ms_max
+            )
+        };
+        format!(
+            "{}\n\n| orders that wait, each with a stream | verdicts | ms from the receipt's answer: \
+             p50, p99, max | ms from the receipt: p50, p99, max | other events a stream, a second | MiB |\n\
+             |--:|--:|--:|--:|--:|--:|\n| {} | {} | {} | {} | {:.1} | {:.0} |\n",
+            self.machine,
+            thousands(self.waiting.into()),
+            self.verdicts,
+            figures(&self.from_answered),
+            figures(&self.from_sent),
+            self.others_each,
+            self.resident_bytes as f64 / 1_048_576.0,
+        )
+    }
+}
