@@ -147,6 +147,21 @@ describe("the pages of the auctions", () => {
     await until("it is marked", async () => /Retracted/.test(await rows.last().innerText()));
     await page.getByText("299 bids").first().waitFor();
     assert.equal(await rows.count(), BIDS, "nothing else went");
+
+    // More at once than is told of: what lies between is not known, and is not passed over in silence.
+    for (let n = BIDS; n < BIDS + 60; n += 1) await take(server, auction, `b${n % 7}`, 1_000 + n * STEP);
+    await until("the newest are there", async () => (await numbers())[0] === BIDS + 60);
+    const shown = await numbers();
+    assert.deepEqual(shown, shown.map((_, n) => BIDS + 60 - n), "no gap");
+
+    // One's own bid, taken back on another device.
+    const answer = page.waitForResponse((one) => one.request().method() === "POST" && one.url().endsWith("/bids"));
+    await placeBid(page, { bidder: "eve", amount: 100_000 });
+    await standing(page, "leading");
+    const { id } = await (await answer).json();
+    assert.equal((await request("DELETE", `${server.url}/bids/by-id/${id}`)).status, 200);
+    await standing(page, "watching");
+    assert.match(await byId(page, "own-bids").locator("li").first().innerText(), /Retracted/);
     await same();
   });
 

@@ -121,11 +121,7 @@ async function fetchAuction() {
   try {
     const answer = received(await request("GET", paths.auction(id)));
     // An answer that was overtaken by what was heard knows less than the page does.
-    if (auction === null || answer.lastEvent >= auction.lastEvent) {
-      const endedMeanwhile = auction !== null && !isOver(auction) && isOver(answer);
-      auction = answer;
-      if (endedMeanwhile) bids.fetchNewest().then(redraw, () => {});
-    }
+    if (auction === null || answer.lastEvent >= auction.lastEvent) learn(answer);
     setArt(auction.product);
     missing = false;
   } catch (problem) {
@@ -134,6 +130,18 @@ async function fetchAuction() {
   }
   redraw();
   keepCounting();
+}
+
+/** How the auction stands now, and what has become news or old by that. */
+function learn(now) {
+  const before = auction;
+  auction = now;
+  if (before === null) return;
+  if (now.extensions > before.extensions) noteExtension();
+  // "Your bid was taken" is no longer the news.
+  if (ownStanding(before, own.bids)?.leads && !ownStanding(now, own.bids)?.leads) press.forget("good");
+  // What was sealed is shown now, and the status of every bid has changed.
+  if (isOver(now) && !isOver(before)) setTimeout(() => fetchEverything().catch(() => {}), Math.random() * 1_500);
 }
 
 /** One's own bids change by events alone, so that they are asked for once a connection only. */
@@ -157,19 +165,11 @@ function takeIn() {
   if (auction === null || heard.length === 0) return;
   const events = heard;
   heard = [];
-  const before = auction;
-  const led = ownStanding(before, own.bids)?.leads;
   for (const event of events) {
     bids.hear(event);
     own.hear(event);
-    if (event.lastEvent > auction.lastEvent) auction = received(event);
+    if (event.lastEvent > auction.lastEvent) learn(received(event));
   }
-  if (auction === before) return;
-  if (auction.extensions > before.extensions) noteExtension();
-  // "Your bid was taken" is no longer the news.
-  if (led && !ownStanding(auction, own.bids)?.leads) press.forget("good");
-  // What was sealed is shown now, and the status of every bid has changed.
-  if (isOver(auction) && !isOver(before)) setTimeout(() => fetchEverything().catch(() => {}), Math.random() * 1_500);
 }
 
 function noteExtension() {

@@ -329,6 +329,26 @@ fn numbers(event: &Event) -> Vec<i64> {
 }
 
 #[tokio::test]
+async fn who_comes_while_others_are_still_to_be_told_is_not_told_again() {
+    let shop = Shop::start(Settings::new()).await;
+    let guitar = open(&shop, json!({})).await;
+    let path = format!("/auctions/{}/events?latest=true", id(&guitar));
+    let mut early = shop.events(&path).await;
+    early.next().await.unwrap();
+    taken(&shop, &guitar, "ada", 100).await;
+    assert_eq!(early.next().await.unwrap().data["bidCount"], 1, "at once");
+    // This one is told a quarter of a second after that.
+    taken(&shop, &guitar, "bob", 200).await;
+    let mut late = shop.events(&path).await;
+    assert_eq!(late.next().await.unwrap().data["bidCount"], 2);
+    assert_eq!(early.next().await.unwrap().data["bidCount"], 2);
+    taken(&shop, &guitar, "carl", 300).await;
+    for events in [&mut early, &mut late] {
+        assert_eq!(events.next().await.unwrap().data["bidCount"], 3);
+    }
+}
+
+#[tokio::test]
 async fn who_only_looks_at_an_auction_is_told_how_it_stands_once_in_a_while() {
     const BIDS: i64 = 600;
     let shop = Shop::start(Settings::new()).await;
