@@ -661,6 +661,28 @@ mod tests {
         assert!(listener.receiver.try_recv().is_err());
     }
 
+    #[test]
+    fn who_looks_at_an_auction_is_not_told_of_what_nobody_sees() {
+        let hub = Hub::new(10, 0);
+        let looks = Subject::Latest(LineId::Auction(1));
+        let _listener = hub.listen(&[looks]).unwrap();
+        let told = |kind| {
+            let entry = Entry {
+                kind,
+                ..(*outbid_entry(8, 1, "")).clone()
+            };
+            let mut later = Later::default();
+            hub.dispatch(&[Arc::new(entry)].into(), &mut later);
+            hub.due(&mut later).len()
+        };
+        for hidden in [Kind::BidPlaced, Kind::BidRefused] {
+            assert_eq!(told(hidden), 0, "{hidden:?}");
+        }
+        for seen in [Kind::BidAccepted, Kind::BidRetracted, Kind::AuctionClosed] {
+            assert_eq!(told(seen), 1, "{seen:?}");
+        }
+    }
+
     #[tokio::test]
     async fn very_many_are_told_some_at_a_time_and_in_order() {
         let hub = Hub::new(1_000, 0);
