@@ -27,6 +27,9 @@ const BUFFER: usize = 64;
 /// would pile up, and whoever comes would stand behind all of them.
 const AT_ONCE: usize = 32;
 
+/// So many groups are being read at most; what else is due waits, and becomes one with what follows.
+const READING_MAX: usize = 256;
+
 /// What is listened to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Subject {
@@ -284,7 +287,8 @@ impl Hub {
         // What is told once it has been read, in the order in which it was due.
         let mut reading = FuturesOrdered::new();
         loop {
-            let due = self.next_of(&later);
+            let may_read = reading.len() < READING_MAX;
+            let due = self.next_of(&later).filter(|_| may_read);
             let batch = tokio::select! {
                 () = cancel.cancelled() => break,
                 batch = tail.next() => Some(batch?),
@@ -303,7 +307,11 @@ impl Hub {
                 Some(None) => break,
                 None => {}
             }
-            for (subject, group) in self.due(&mut later) {
+            let due = match may_read {
+                true => self.due(&mut later),
+                false => Vec::new(),
+            };
+            for (subject, group) in due {
                 if standing::is_read_for(subject) {
                     let engine = engine.clone();
                     reading.push_back(async move {

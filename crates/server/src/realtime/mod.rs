@@ -3,7 +3,8 @@
 //! [`Hub`] tails the log once and hands every listener what concerns it, through a bounded
 //! buffer; a listener that is full is dropped and resumes from the last sequence it saw.
 //! Streams of every event come behind those who buy ([`bulk`]); who only looks at a line hears the
-//! newest of it ([`latest`]), of an auction how it stands ([`standing`]). [`watch`] turns a subject into a stream of live events for both transports.
+//! newest of it ([`latest`]), of an auction how it stands ([`standing`]). [`watch`] turns a subject into
+//! a stream of live events for both transports.
 
 mod bulk;
 mod hub;
