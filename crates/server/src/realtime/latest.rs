@@ -8,7 +8,8 @@
 //! ```
 //! What always holds: of each type the newest event is told in the end, of those who left every one,
 //! and of an auction the last; events come in the order of the log, and none twice. How often is
-//! bounded for all who listen to one line together ([`pace`]): telling one listener costs about what an order costs.
+//! bounded for all who listen to one line together ([`pace`]): telling one listener costs about what an
+//! order costs.
 
 use std::collections::HashMap;
 use std::sync::Arc;
