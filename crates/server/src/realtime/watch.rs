@@ -137,8 +137,10 @@ impl Watch {
         let subject = Subject::Latest(product.into());
         let listener = app.hub.listen(&[subject]).ok_or(WatchError::TooMany)?;
         let mut watch = Self::entries(listener);
+        let newest_of_all = app.engine.feed().last_seq();
+        // What waits to be told is from before.
+        watch.last = newest_of_all;
         if let Some(since) = since {
-            let newest_of_all = app.engine.feed().last_seq();
             let sku = sku.clone();
             let product = app.engine.read(move |reader| reader.product(&sku)).await?;
             let newest = product.map_or(0, |product| product.last_seq);
