@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use crate::error::BenchError;
+use crate::error::{BenchError, io_error};
 use crate::load::{Expect, Outcome, Plan, Protocol};
 use crate::rows::{self, Row};
 use crate::systems::Programs;
@@ -156,6 +156,15 @@ impl ProgramArgs {
             java: self.java.clone(),
             elasticmq: self.elasticmq.clone(),
         }
+    }
+
+    /// Prints what was measured, and writes all of it where that was asked for.
+    fn show(&self, table: &str, report: &impl Serialize) -> Result<(), BenchError> {
+        print(table);
+        let Some(path) = &self.json else {
+            return Ok(());
+        };
+        fs::write(path, to_json(report)).map_err(io_error(format!("writing {}", path.display())))
     }
 
     fn dir(&self) -> PathBuf {
@@ -470,9 +479,8 @@ fn run_suite(args: &SuiteArgs) -> Result<Vec<String>, BenchError> {
                 .map_or_else(String::new, |problem| format!("  {problem}")),
         ));
     })?;
-    print(&report::suite_table(&report));
-    print(&report::parts_table(&report));
-    write_json(args.programs.json.as_ref(), &report)?;
+    let tables = [report::suite_table(&report), report::parts_table(&report)];
+    args.programs.show(&tables.join("\n"), &report)?;
     Ok(report.problems())
 }
 
@@ -493,8 +501,8 @@ fn run_memory(args: &MemoryArgs) -> Result<Vec<String>, BenchError> {
             sample.resident_bytes as f64 / f64::from(1 << 20),
         ));
     })?;
-    print(&report::memory_table(&report));
-    write_json(args.programs.json.as_ref(), &report)?;
+    args.programs
+        .show(&report::memory_table(&report), &report)?;
     Ok(report.problems())
 }
 
@@ -512,8 +520,7 @@ fn run_backlog(args: &BacklogArgs) -> Result<Vec<String>, BenchError> {
         let mib = resident_bytes as f64 / f64::from(1 << 20);
         note(&format!("{messages:>9} messages {mib:>8.1} MiB"));
     })?;
-    print(&report.table());
-    write_json(args.programs.json.as_ref(), &report)?;
+    args.programs.show(&report.table(), &report)?;
     Ok(report.problems())
 }
 
@@ -527,8 +534,7 @@ fn run_polls(args: &PollsArgs) -> Result<Vec<String>, BenchError> {
         dir: args.programs.dir(),
     };
     let report = polls::run(&options, &mut note)?;
-    print(&report.table());
-    write_json(args.programs.json.as_ref(), &report)?;
+    args.programs.show(&report.table(), &report)?;
     Ok(report.problems())
 }
 
@@ -546,8 +552,7 @@ fn run_watchers(args: &WatchersArgs) -> Result<Vec<String>, BenchError> {
         dir: args.programs.dir(),
     };
     let report = watchers::run(&options, &mut note)?;
-    print(&report.table());
-    write_json(args.programs.json.as_ref(), &report)?;
+    args.programs.show(&report.table(), &report)?;
     Ok(report.problems())
 }
 
@@ -559,8 +564,7 @@ fn run_verdicts(args: &VerdictsArgs) -> Result<Vec<String>, BenchError> {
         dir: args.programs.dir(),
     };
     let report = verdicts::run(&options, &mut note)?;
-    print(&report.table());
-    write_json(args.programs.json.as_ref(), &report)?;
+    args.programs.show(&report.table(), &report)?;
     Ok(Vec::new())
 }
 
@@ -572,8 +576,7 @@ fn run_followups(args: &FollowupsArgs) -> Result<Vec<String>, BenchError> {
         programs: args.programs.programs(),
         dir: args.programs.dir(),
     })?;
-    print(&report.table());
-    write_json(args.programs.json.as_ref(), &report)?;
+    args.programs.show(&report.table(), &report)?;
     Ok(report.problems())
 }
 
@@ -583,8 +586,7 @@ fn run_closings(args: &ClosingsArgs) -> Result<Vec<String>, BenchError> {
         programs: args.programs.programs(),
         dir: args.programs.dir(),
     })?;
-    print(&report.table());
-    write_json(args.programs.json.as_ref(), &report)?;
+    args.programs.show(&report.table(), &report)?;
     Ok(report.problems())
 }
 
@@ -599,8 +601,7 @@ fn run_scaling(args: &ScalingArgs) -> Result<Vec<String>, BenchError> {
         programs: args.programs.programs(),
         dir: args.programs.dir(),
     })?;
-    print(&report.table());
-    write_json(args.programs.json.as_ref(), &report)?;
+    args.programs.show(&report.table(), &report)?;
     Ok(report.problems())
 }
 
@@ -620,16 +621,6 @@ fn seconds(field: &'static str, value: f64) -> Result<Duration, BenchError> {
 
 fn to_json(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("plain structs of numbers and strings")
-}
-
-fn write_json(path: Option<&PathBuf>, value: &impl Serialize) -> Result<(), BenchError> {
-    let Some(path) = path else {
-        return Ok(());
-    };
-    fs::write(path, to_json(value)).map_err(|source| BenchError::Io {
-        what: format!("writing {}", path.display()),
-        source,
-    })
 }
 
 fn describe(error: &BenchError) -> String {

@@ -9,7 +9,7 @@
 //! Meanwhile everybody behind the head is told now and then how many are ahead.
 
 use std::fs;
-use std::io::{ErrorKind, Read as _};
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -19,7 +19,6 @@ use std::time::{Duration, Instant};
 
 use memchr::memmem;
 use mio::net::TcpStream;
-use mio::{Events, Interest, Poll, Token};
 use serde::Serialize;
 
 use crate::clock;
@@ -31,15 +30,10 @@ use crate::process;
 use crate::report::thousands;
 use crate::rows::System;
 use crate::sqs::Latency;
-use crate::streams;
+use crate::streams::{self, Came, DESCRIPTORS_BESIDE};
 use crate::suite::string_member;
 use crate::systems::{Programs, Running};
 
-/// Descriptors of a process beside the streams.
-const DESCRIPTORS_BESIDE: u64 = 1_024;
-const READ_BYTES: usize = 64 << 10;
-const EVENTS_MAX: usize = 1_024;
-const LOOK: Duration = Duration::from_millis(100);
 /// Between a verdict and the next unit.
 const PAUSE: Duration = Duration::from_millis(10);
 /// How long a verdict may take.
@@ -160,24 +154,36 @@ struct Crowd {
 }
 
 impl Crowd {
-    fn of(mut opened: Vec<TcpStream>) -> Result<Self, BenchError> {
-        let error = || io_error("reading the streams");
-        let poll = Poll::new().map_err(error())?;
-        for (number, stream) in opened.iter_mut().enumerate() {
-            poll.registry()
-                .register(stream, Token(number), Interest::READABLE)
-                .map_err(error())?;
-        }
+    fn of(opened: Vec<TcpStream>) -> Result<Self, BenchError> {
         let (sender, told) = mpsc::channel();
         let (events, stop) = (
             Arc::new(AtomicU64::new(0)),
             Arc::new(AtomicBool::new(false)),
         );
         let (its_events, its_stop) = (Arc::clone(&events), Arc::clone(&stop));
+        // A parcel that moves is told with the same status.
+        let mut accepted = vec![false; opened.len()];
+        let read = move || {
+            streams::read_all(opened, &its_stop, |stream, came| {
+                let Came::Events(events) = came else {
+                    return Err(ErrorKind::UnexpectedEof.into());
+                };
+                let at = clock::now();
+                let count = memmem::find_iter(events, b"event: ").count();
+                its_events.fetch_add(count as u64, Ordering::Relaxed);
+                let says_so = memmem::find(events, br#""status":"accepted""#);
+                if says_so.is_some() && !accepted[stream] {
+                    accepted[stream] = true;
+                    // Nobody waits for it any more when the run has failed.
+                    let _ = sender.send(Told { stream, at });
+                }
+                Ok(())
+            })
+        };
         let thread = thread::Builder::new()
             .name("streams".into())
-            .spawn(move || read_all(poll, opened, &sender, &its_events, &its_stop))
-            .map_err(error())?;
+            .spawn(read)
+            .map_err(io_error("starting a thread"))?;
         Ok(Self {
             told,
             events,
@@ -208,53 +214,6 @@ impl Crowd {
         let ended = self.thread.join().expect("it does not panic");
         ended.map_err(io_error("reading the streams"))
     }
-}
-
-fn read_all(
-    mut poll: Poll,
-    mut opened: Vec<TcpStream>,
-    told: &mpsc::Sender<Told>,
-    events: &AtomicU64,
-    stop: &AtomicBool,
-) -> std::io::Result<()> {
-    let mut ready = Events::with_capacity(EVENTS_MAX);
-    let mut bytes = vec![0; READ_BYTES];
-    // An event may come in two parts.
-    let mut rests: Vec<Vec<u8>> = opened.iter().map(|_| Vec::new()).collect();
-    // A parcel that moves is told with the same status.
-    let mut accepted = vec![false; opened.len()];
-    while !stop.load(Ordering::Relaxed) {
-        match poll.poll(&mut ready, Some(LOOK)) {
-            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            polled => polled?,
-        }
-        for event in &ready {
-            let stream = event.token().0;
-            loop {
-                match opened[stream].read(&mut bytes) {
-                    Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
-                    Ok(some) => {
-                        let at = clock::now();
-                        let rest = &mut rests[stream];
-                        rest.extend_from_slice(&bytes[..some]);
-                        let whole = memmem::rfind(rest, b"\n\n").map_or(0, |end| end + 2);
-                        let count = memmem::find_iter(&rest[..whole], b"event: ").count();
-                        events.fetch_add(count as u64, Ordering::Relaxed);
-                        let says_so = memmem::find(&rest[..whole], br#""status":"accepted""#);
-                        if says_so.is_some() && !accepted[stream] {
-                            accepted[stream] = true;
-                            // Nobody waits for it any more when the run has failed.
-                            let _ = told.send(Told { stream, at });
-                        }
-                        rest.drain(..whole);
-                    }
-                    Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                    Err(error) => return Err(error),
-                }
-            }
-        }
-    }
-    Ok(())
 }
 
 impl Report {

@@ -6,7 +6,6 @@
 //! ```
 
 use std::fmt::Write as _;
-use std::io::{ErrorKind, Read as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,8 +14,6 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use memchr::memmem;
-use mio::net::TcpStream;
-use mio::{Events, Interest, Poll, Token};
 use serde::Serialize;
 
 use crate::clock;
@@ -27,15 +24,10 @@ use crate::polls::allow_descriptors;
 use crate::process;
 use crate::report::thousands;
 use crate::rows::{self, System};
-use crate::streams;
+use crate::streams::{self, Came, DESCRIPTORS_BESIDE};
 use crate::suite::{plan, prepare};
 use crate::systems::{Programs, Running};
 
-/// Descriptors of a process beside the streams.
-const DESCRIPTORS_BESIDE: u64 = 1_024;
-const READ_BYTES: usize = 256 << 10;
-const EVENTS_MAX: usize = 1_024;
-const LOOK: Duration = Duration::from_millis(100);
 /// How long the last event may take to everybody.
 const TOLD_LIMIT: Duration = Duration::from_secs(30);
 
@@ -198,24 +190,27 @@ impl Crowd {
         number: &'static [u8],
         watchers: u32,
     ) -> Result<Self, BenchError> {
-        let error = || io_error("opening a stream");
-        let poll = Poll::new().map_err(error())?;
-        let mut streams = Vec::new();
-        for watcher in 0..watchers {
-            let mut stream = streams::open(target, path)?;
-            let token = Token(usize::try_from(watcher).expect("a number of streams"));
-            poll.registry()
-                .register(&mut stream, token, Interest::READABLE)
-                .map_err(error())?;
-            streams.push(stream);
-        }
+        let opened = (0..watchers).map(|_| streams::open(target, path));
+        let opened = opened.collect::<Result<Vec<_>, _>>()?;
         let counts = Arc::new(Counts::default());
         let places: Arc<[AtomicU64]> = (0..watchers).map(|_| AtomicU64::new(0)).collect();
         let (its_counts, its_places) = (Arc::clone(&counts), Arc::clone(&places));
+        let read = move || {
+            streams::read_all(opened, &its_counts.stop, |stream, came| {
+                match came {
+                    Came::Events(events) => take(events, number, &its_counts, &its_places[stream]),
+                    Came::End => {
+                        its_places[stream].store(0, Ordering::Relaxed);
+                        its_counts.ended.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+                Ok(())
+            })
+        };
         let thread = std::thread::Builder::new()
             .name("watchers".into())
-            .spawn(move || read_all(poll, streams, number, &its_counts, &its_places))
-            .map_err(error())?;
+            .spawn(read)
+            .map_err(io_error("starting a thread"))?;
         Ok(Self {
             counts,
             places,
@@ -239,68 +234,23 @@ impl Crowd {
     }
 }
 
-fn read_all(
-    mut poll: Poll,
-    mut streams: Vec<TcpStream>,
-    name: &[u8],
-    counts: &Counts,
-    places: &[AtomicU64],
-) -> std::io::Result<()> {
-    let mut ready = Events::with_capacity(EVENTS_MAX);
-    let mut bytes = vec![0; READ_BYTES];
-    // An event may come in two parts.
-    let mut rests: Vec<Vec<u8>> = streams.iter().map(|_| Vec::new()).collect();
-    while !counts.stop.load(Ordering::Relaxed) {
-        match poll.poll(&mut ready, Some(LOOK)) {
-            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            polled => polled?,
-        }
-        for event in &ready {
-            let number = event.token().0;
-            loop {
-                match streams[number].read(&mut bytes) {
-                    Ok(0) => {
-                        places[number].store(0, Ordering::Relaxed);
-                        counts.ended.fetch_add(1, Ordering::Relaxed);
-                        poll.registry().deregister(&mut streams[number])?;
-                        break;
-                    }
-                    Ok(some) => take(
-                        &bytes[..some],
-                        name,
-                        &mut rests[number],
-                        counts,
-                        &places[number],
-                    ),
-                    Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                    Err(error) => return Err(error),
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
 /// Counts the events, and notes the last number of this name among them.
-fn take(bytes: &[u8], name: &[u8], rest: &mut Vec<u8>, counts: &Counts, place: &AtomicU64) {
-    rest.extend_from_slice(bytes);
-    let whole = memmem::rfind(rest, b"\n\n").map_or(0, |end| end + 2);
-    let events = memmem::find_iter(&rest[..whole], b"\nid: ").count()
-        + usize::from(rest[..whole].starts_with(b"id: "));
-    counts.events.fetch_add(events as u64, Ordering::Relaxed);
-    if let Some(at) = memmem::rfind(&rest[..whole], name) {
-        let digits = rest[at + name.len()..whole].iter();
+fn take(events: &[u8], name: &[u8], counts: &Counts, place: &AtomicU64) {
+    let count =
+        memmem::find_iter(events, b"\nid: ").count() + usize::from(events.starts_with(b"id: "));
+    counts.events.fetch_add(count as u64, Ordering::Relaxed);
+    let last = memmem::rfind(events, name);
+    if let Some(at) = last {
+        let digits = events[at + name.len()..].iter();
         let number = digits
             .take_while(|byte| byte.is_ascii_digit())
             .fold(0, |number, digit| number * 10 + u64::from(digit - b'0'));
         place.store(number, Ordering::Relaxed);
     }
     // Who is told to look again knows it all.
-    let reset = memmem::rfind(&rest[..whole], br#""type":"reset""#);
-    if reset > memmem::rfind(&rest[..whole], name) {
+    if memmem::rfind(events, br#""type":"reset""#) > last {
         place.store(u64::MAX, Ordering::Relaxed);
     }
-    rest.drain(..whole);
 }
 
 impl Report {
