@@ -1,10 +1,13 @@
 //! `firstcome bench`: measures the binary that it is, and leaves nothing behind.
 
+use std::path::Path;
+use std::process::Output;
+
 use serde_json::Value;
 
 use crate::harness::{firstcome, run, text};
 
-const QUICK: [&str; 13] = [
+const QUICK: [&str; 14] = [
     "bench",
     "suite",
     "--rounds",
@@ -18,14 +21,19 @@ const QUICK: [&str; 13] = [
     "--seconds",
     "0.2",
     "--connections",
+    "4",
 ];
+
+fn measure(here: &Path, more: &[&str]) -> Output {
+    let mut bench = firstcome(&[&QUICK[..], more].concat());
+    bench.current_dir(here);
+    run(bench)
+}
 
 #[test]
 fn a_machine_is_measured_with_the_binary_alone() {
     let here = tempfile::tempdir().unwrap();
-    let mut bench = firstcome(&[&QUICK[..], &["4", "--json", "figures.json"]].concat());
-    bench.current_dir(here.path());
-    let output = run(bench);
+    let output = measure(here.path(), &["--json", "figures.json"]);
     let (table, notes) = (text(&output.stdout), text(&output.stderr));
     assert!(output.status.success(), "{notes}");
     assert!(
@@ -57,9 +65,7 @@ fn a_machine_is_measured_with_the_binary_alone() {
 #[test]
 fn what_cannot_be_measured_is_said() {
     let here = tempfile::tempdir().unwrap();
-    let mut bench = firstcome(&[&QUICK[..], &["4", "--firstcome", "nowhere"]].concat());
-    bench.current_dir(here.path());
-    let output = run(bench);
+    let output = measure(here.path(), &["--firstcome", "nowhere"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(
         text(&output.stderr).contains("starting nowhere"),
