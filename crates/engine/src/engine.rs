@@ -1,12 +1,12 @@
 //! The handle on the sequencer.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use crate::command::{Command, Refusal, Reply};
 use crate::company::Crowd;
@@ -111,26 +111,6 @@ struct Inner {
     thread: Mutex<Option<JoinHandle<()>>>,
     stopped: watch::Receiver<bool>,
     pace: Pace,
-}
-
-/// A wake-up for every queue somebody waits on.
-#[derive(Default)]
-pub(crate) struct Nudges {
-    queues: Mutex<HashMap<String, Arc<Notify>>>,
-}
-
-impl Nudges {
-    pub(crate) fn of(&self, queue: &str) -> Arc<Notify> {
-        let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(queues.entry(queue.to_owned()).or_default())
-    }
-
-    pub(crate) fn wake(&self, queue: &str) {
-        let queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(notify) = queues.get(queue) {
-            notify.notify_waiters();
-        }
-    }
 }
 
 impl Engine {
@@ -277,12 +257,6 @@ impl Engine {
     /// Commands that wait for the sequencer at this moment.
     pub fn depth(&self) -> u64 {
         self.inner.shared.depth.load(Ordering::Relaxed)
-    }
-
-    /// Woken when a message may have become visible in the queue. Take it before you look, so
-    /// that nothing that arrives in between is slept through.
-    pub fn nudge(&self, queue: &str) -> Arc<Notify> {
-        self.inner.shared.nudges.of(queue)
     }
 
     /// Those who wait for messages, one woken by one message.

@@ -23,7 +23,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::command::{Command, Refusal, Reply};
 use crate::company::{Company, Crowd};
 use crate::decide::{self, Batch, Wake};
-use crate::engine::{EngineError, Limits, Nudges};
+use crate::engine::{EngineError, Limits};
 use crate::entry::Entry;
 use crate::feed::Feed;
 use crate::flow::{Counts, Meter};
@@ -60,7 +60,6 @@ pub(crate) struct Shared {
     pub(crate) depth: AtomicU64,
     pub(crate) failed: Mutex<Option<Arc<str>>>,
     pub(crate) stopping: AtomicBool,
-    pub(crate) nudges: Nudges,
     pub(crate) waits: Waits,
     /// What commands that stand behind the others have cost, in microseconds of the sequencer.
     pub(crate) behind_us: AtomicU64,
@@ -86,7 +85,6 @@ impl Shared {
             depth: AtomicU64::new(0),
             failed: Mutex::new(None),
             stopping: AtomicBool::new(false),
-            nudges: Nudges::default(),
             waits: Waits::default(),
             behind_us: AtomicU64::new(0),
             crowd: AtomicU64::new(0),
@@ -547,9 +545,6 @@ fn deliver(shared: &Shared, feed: &Feed, batch: Appended) {
         feed.publish(batch.entries);
     }
     for (queue, wake) in &batch.woken {
-        if wake.now > 0 {
-            shared.nudges.wake(queue);
-        }
         shared.waits.wake(queue, *wake);
     }
     // Only now may a later batch be told of by the sequencer itself.

@@ -16,10 +16,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use commerce::{
-    Hash, Line, LineId, Millis, OrderId, ReplenishmentId, SECRET_BYTES, Secret, Sku, Token, chain,
-    genesis,
+    AuctionId, Hash, Line, LineId, Millis, OrderId, ReplenishmentId, SECRET_BYTES, Secret, Sku,
+    Token, chain, genesis,
 };
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use messaging::Message;
 
 pub(crate) use self::orders::hex;
@@ -60,6 +60,8 @@ pub(crate) struct Batch {
     new_orders: HashMap<u64, OrderRecord>,
     /// Bids that this batch made or changed, by sequence.
     new_bids: HashMap<u64, BidRecord>,
+    /// Deferred bids of this batch that have no verdict yet, oldest first.
+    asking: BTreeMap<u64, AuctionId>,
     new_keys: HashMap<KeyHash, u64>,
     dirty_products: BTreeSet<Sku>,
     dirty_auctions: BTreeSet<u64>,
@@ -69,6 +71,8 @@ pub(crate) struct Batch {
     /// By partition and sequence; none means that the message is removed.
     messages: BTreeMap<(u32, u64), Option<Message>>,
     woken: BTreeMap<String, Wake>,
+    /// Groups of FIFO queues, by partition, for which somebody is woken.
+    woken_groups: HashMap<u32, HashSet<String>>,
     counts: BTreeMap<String, Counts>,
     unsettled: BTreeSet<Sku>,
 }
@@ -90,6 +94,7 @@ impl Batch {
             entropy: blake3::Hasher::new_keyed(&entropy).finalize_xof(),
             new_orders: HashMap::new(),
             new_bids: HashMap::new(),
+            asking: BTreeMap::new(),
             new_keys: HashMap::new(),
             dirty_products: BTreeSet::new(),
             dirty_auctions: BTreeSet::new(),
@@ -98,6 +103,7 @@ impl Batch {
             dirty_topics: BTreeSet::new(),
             messages: BTreeMap::new(),
             woken: BTreeMap::new(),
+            woken_groups: HashMap::new(),
             counts: BTreeMap::new(),
             unsettled: BTreeSet::new(),
         }
@@ -249,6 +255,7 @@ impl Batch {
     }
 
     pub(crate) fn finish(mut self) -> Decided {
+        self.ask_for_verdicts();
         for sku in &self.dirty_products {
             let line = &self.loaded.products[sku];
             self.changes.products.push(line.product.clone());

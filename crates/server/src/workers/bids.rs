@@ -23,7 +23,7 @@ use futures_util::future::join_all;
 use messaging::{Message, ReceiptHandle};
 use serde::Deserialize;
 
-use super::runtime::{self, receive};
+use super::runtime;
 use crate::state::App;
 use crate::traces::{Item, System, processing};
 
@@ -31,9 +31,7 @@ pub(super) const NAME: &str = "bids";
 
 /// Loops side by side: while one waits for a commit another receives.
 pub(super) const LOOPS: usize = 4;
-/// Looked for at least so often.
-const EVERY: Duration = Duration::from_secs(1);
-/// After an outage of the engine, or when it has too much to do.
+/// When the engine has too much to do.
 const PAUSE: Duration = Duration::from_millis(200);
 /// So often it is asked again before a message is given back: each receive counts, and after a few
 /// a bid that was in time would be set aside.
@@ -66,37 +64,9 @@ enum Task {
 }
 
 pub(super) async fn run(app: App) {
-    let nudge = app.engine.nudge(BIDS_QUEUE);
-    loop {
-        app.workers.beat(NAME, app.engine.now());
-        let notified = nudge.notified();
-        tokio::pin!(notified);
-        // From here on a message that arrives is not slept through.
-        notified.as_mut().enable();
-        if app.cancel.is_cancelled() {
-            return;
-        }
-        match receive(&app, BIDS_QUEUE).await {
-            Ok((_, messages)) if messages.is_empty() => {
-                tokio::select! {
-                    () = app.cancel.cancelled() => return,
-                    () = notified => {}
-                    () = tokio::time::sleep(EVERY) => {}
-                }
-            }
-            Ok((queue_id, messages)) => {
-                let groups = messages.chunk_by(|one, next| one.group == next.group);
-                join_all(groups.map(|group| work(&app, queue_id, group))).await;
-            }
-            Err(EngineError::Stopping) => return,
-            Err(error) => {
-                tracing::debug!(%error, worker = NAME, "cannot receive now");
-                tokio::select! {
-                    () = app.cancel.cancelled() => return,
-                    () = tokio::time::sleep(PAUSE) => {}
-                }
-            }
-        }
+    while let Some((queue_id, messages)) = runtime::next(&app, NAME, BIDS_QUEUE).await {
+        let groups = messages.chunk_by(|one, next| one.group == next.group);
+        join_all(groups.map(|group| work(&app, queue_id, group))).await;
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! What always holds here: a message is deleted only after its work is done; what fails for now
 //! comes back later and later; what would never succeed goes to the dead-letter queue with its
-//! reason. A periodic look finds messages; a nudge only makes it sooner.
+//! reason. A periodic look finds messages; being woken only makes it sooner.
 
 use std::time::Duration;
 
@@ -40,42 +40,49 @@ pub(super) trait Worker: Send + Sync + 'static {
 }
 
 pub(super) async fn run<W: Worker>(app: App, queue: &'static str, worker: W) {
-    let nudge = app.engine.nudge(queue);
+    while let Some((queue_id, messages)) = next(&app, W::NAME, queue).await {
+        // Side by side: a slow neighbour of one message must not use up the time-out
+        // of the others.
+        let handled = messages
+            .iter()
+            .map(|message| handle(&app, queue, queue_id, &worker, message));
+        for error in join_all(handled).await.into_iter().filter_map(Result::err) {
+            // The message comes back when its time-out has passed.
+            tracing::warn!(%error, worker = W::NAME, "a message was left for later");
+        }
+    }
+}
+
+/// The next messages of this queue, held for whoever asks; none when the server stops. Of several
+/// that ask, one message wakes one.
+pub(super) async fn next(
+    app: &App,
+    worker: &'static str,
+    queue: &str,
+) -> Option<(u32, Vec<Message>)> {
+    // In line before the first look: what arrives in between is not slept through.
+    let mut waiter = app.engine.waits().enter(queue);
     loop {
-        app.workers.beat(W::NAME, app.engine.now());
-        let notified = nudge.notified();
-        tokio::pin!(notified);
-        // From here on a message that arrives is not slept through.
-        notified.as_mut().enable();
+        app.workers.beat(worker, app.engine.now());
         if app.cancel.is_cancelled() {
-            return;
+            return None;
         }
         // Never given up half-way: what nobody waits for would be received all the same, and
         // then be held by nobody until its time-out.
-        match receive(&app, queue).await {
+        match receive(app, queue).await {
             Ok((_, messages)) if messages.is_empty() => {
                 tokio::select! {
-                    () = app.cancel.cancelled() => return,
-                    () = notified => {}
+                    () = app.cancel.cancelled() => return None,
+                    () = waiter.woken() => waiter.used(),
                     () = tokio::time::sleep(EVERY) => {}
                 }
             }
-            Ok((queue_id, messages)) => {
-                // Side by side: a slow neighbour of one message must not use up the time-out
-                // of the others.
-                let handled = messages
-                    .iter()
-                    .map(|message| handle(&app, queue, queue_id, &worker, message));
-                for error in join_all(handled).await.into_iter().filter_map(Result::err) {
-                    // The message comes back when its time-out has passed.
-                    tracing::warn!(%error, worker = W::NAME, "a message was left for later");
-                }
-            }
-            Err(EngineError::Stopping) => return,
+            Ok(received) => return Some(received),
+            Err(EngineError::Stopping) => return None,
             Err(error) => {
-                tracing::debug!(%error, worker = W::NAME, "cannot receive now");
+                tracing::debug!(%error, worker, "cannot receive now");
                 tokio::select! {
-                    () = app.cancel.cancelled() => return,
+                    () = app.cancel.cancelled() => return None,
                     () = tokio::time::sleep(PAUSE) => {}
                 }
             }
@@ -83,7 +90,7 @@ pub(super) async fn run<W: Worker>(app: App, queue: &'static str, worker: W) {
     }
 }
 
-pub(super) async fn receive(app: &App, queue: &str) -> Result<(u32, Vec<Message>), EngineError> {
+async fn receive(app: &App, queue: &str) -> Result<(u32, Vec<Message>), EngineError> {
     let command = Command::ReceiveMessages {
         queue: queue.to_owned(),
         max: BATCH,

@@ -207,15 +207,14 @@ fn the_dead_do_not_hide_the_living_from_one_who_waits() {
         assert_eq!(bodies(&first), ["exhausted"]);
         rig.clock.advance(1_500);
         rig.done(send("q", "alive")).await;
-        // Its own nudge has gone out.
+        // Whom it woke has been told.
         rig.settled().await;
 
         // Only as many are looked at as were asked for, and the first of them is dead.
-        let nudge = rig.engine().nudge("q");
-        let nudged = nudge.notified();
+        let mut waiter = rig.engine().waits().enter("q");
         assert_eq!(bodies(&rig.decide(receive("q", 1)).await), [""; 0]);
         // Whoever got nothing although there is something is woken to look again.
-        within(nudged).await;
+        within(waiter.woken()).await;
         assert_eq!(bodies(&rig.decide(receive("q", 1)).await), ["alive"]);
         assert_eq!(depth(rig, "dead"), (1, 0, 0));
     });
@@ -224,35 +223,32 @@ fn the_dead_do_not_hide_the_living_from_one_who_waits() {
 #[test]
 fn whoever_waits_for_a_message_is_woken() {
     on_both(async |rig| {
-        let nudge = rig.engine().nudge("q");
-        let nudged = nudge.notified();
+        let mut waiter = rig.engine().waits().enter("q");
         rig.done(send("q", "a")).await;
-        within(nudged).await;
+        within(waiter.woken()).await;
         let held = rig.decide(receive("q", 1)).await;
         rig.settled().await;
-        let nudged = nudge.notified();
+        waiter.used();
         rig.done(Command::ChangeVisibility {
             queue: "q".to_owned(),
             handle: handle(&held, 0),
             timeout_s: 0,
         })
         .await;
-        within(nudged).await;
+        within(waiter.woken()).await;
         rig.settled().await;
-        let nudge = rig.engine().nudge("dead");
-        let nudged = nudge.notified();
+        let mut waiter = rig.engine().waits().enter("dead");
         rig.decide(receive("q", 1)).await.unwrap().unwrap();
-        within(nudged).await;
+        within(waiter.woken()).await;
         rig.settled().await;
-        let nudge = rig.engine().nudge("q");
-        let nudged = nudge.notified();
+        let mut waiter = rig.engine().waits().enter("q");
         rig.done(Command::Redrive {
             queue: "dead".to_owned(),
             message: Some(1),
             max: 0,
         })
         .await;
-        within(nudged).await;
+        within(waiter.woken()).await;
     });
 }
 

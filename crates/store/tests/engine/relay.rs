@@ -71,14 +71,11 @@ fn body(message: &Message) -> serde_json::Value {
 
 /// The messages are there: waits for them to be as many as that.
 async fn arrived(rig: &Rig, queue: &str, count: usize) {
-    let nudge = rig.engine().nudge(queue);
+    let mut waiter = rig.engine().waits().enter(queue);
     let all = async {
-        loop {
-            let nudged = nudge.notified();
-            if told(&*rig.reader(), queue).len() >= count {
-                return;
-            }
-            nudged.await;
+        while told(&*rig.reader(), queue).len() < count {
+            waiter.woken().await;
+            waiter.used();
         }
     };
     within(all).await;

@@ -169,6 +169,47 @@ fn one_message_wakes_one_of_thousands() {
 }
 
 #[test]
+fn messages_of_one_group_wake_one() {
+    const WAITERS: usize = 20;
+    runtime().block_on(async {
+        for place in Place::both() {
+            let rig = Rig::new(place);
+            queues(&rig).await;
+            let looks = Arc::new(AtomicUsize::new(0));
+            let mut polls = JoinSet::new();
+            for _ in 0..WAITERS {
+                let engine = rig.engine().clone();
+                polls.spawn(poll(engine, "f.fifo", 10, 30, Arc::clone(&looks)));
+            }
+            waiting(&rig, WAITERS).await;
+            rig.batch(["a", "b", "c"].map(in_group).into()).await;
+            let (queue_id, held) = within(polls.join_next()).await.unwrap().unwrap().unwrap();
+            assert_eq!(held.len(), 3);
+            waiting(&rig, WAITERS - 1).await;
+            assert_eq!(looks.load(Ordering::SeqCst), WAITERS + 1);
+            // While the group is held one is woken, in vain.
+            rig.batch(["d", "e"].map(in_group).into()).await;
+            waiting(&rig, WAITERS - 1).await;
+            let handles = held.iter().map(|message| ReceiptHandle {
+                queue_id,
+                seq: message.seq,
+                receipt: message.receipt.unwrap(),
+            });
+            rig.done(Command::DeleteMessages {
+                queue: "f.fifo".to_owned(),
+                handles: handles.collect(),
+            })
+            .await;
+            let (_, messages) = within(polls.join_next()).await.unwrap().unwrap().unwrap();
+            assert_eq!(messages.len(), 2);
+            waiting(&rig, WAITERS - 2).await;
+            assert_eq!(looks.load(Ordering::SeqCst), WAITERS + 3);
+            polls.shutdown().await;
+        }
+    });
+}
+
+#[test]
 fn whatever_makes_a_message_visible_wakes_whoever_waits_for_it() {
     runtime().block_on(async {
         for place in Place::both() {

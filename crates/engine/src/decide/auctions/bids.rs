@@ -156,7 +156,7 @@ impl Batch {
         })
     }
 
-    /// Takes a bid in whose verdict comes later, and sends the message that asks for it.
+    /// Takes a bid in whose verdict comes later.
     fn admit_bid(&mut self, id: AuctionId, decision: Decision) -> Result<BidRecord, Refusal> {
         let Offer::Amount {
             amount, maximum, ..
@@ -165,18 +165,11 @@ impl Batch {
             unreachable!("whoever buys now waits for the answer");
         };
         let maximum = maximum.unwrap_or(amount);
-        let config = self.queue(BIDS_QUEUE)?.queue.config.clone();
+        self.queue(BIDS_QUEUE)?;
         let bid = BidId {
             seq: self.last_seq + 1,
             secret: self.draw_secret(),
         };
-        let send = messaging::Send {
-            body: format!(r#"{{"placed":{},"auctionId":"{id}"}}"#, bid.seq),
-            group: Some(id.to_string()),
-            deduplication: Some(format!("placed-{}", bid.seq)),
-            ..messaging::Send::default()
-        };
-        self.send_unique(BIDS_QUEUE, &config, send)?;
         let seq = self.next_seq();
         assert_eq!(seq, bid.seq, "one sequence for the entry and the id");
         let masked = self.stored(id.seq).mask(&decision.bidder);
@@ -207,7 +200,7 @@ impl Batch {
             key: decision.key,
             body: decision.body,
         });
-        self.changes.bids_waiting_added.push((id.seq, seq));
+        self.asking.insert(seq, id);
         let loaded = self.loaded_auction(id.seq);
         // Only a head that is loaded whole may be appended to; otherwise the store has the bids
         // in between.
@@ -219,14 +212,38 @@ impl Batch {
         Ok(record)
     }
 
+    /// The end of a batch: the bids that it leaves without a verdict wait, each with a message that
+    /// asks for it. One whose verdict is in the same commit needs none.
+    pub(in crate::decide) fn ask_for_verdicts(&mut self) {
+        let asking = std::mem::take(&mut self.asking);
+        for (seq, auction) in asking {
+            self.changes.bids_waiting_added.push((auction.seq, seq));
+            // Deleted by a command that came after the bid: then the next one on that auction, or
+            // its close, decides.
+            let Ok(loaded) = self.queue(BIDS_QUEUE) else {
+                continue;
+            };
+            let config = loaded.queue.config.clone();
+            let send = messaging::Send {
+                body: format!(r#"{{"placed":{seq},"auctionId":"{auction}"}}"#),
+                group: Some(auction.to_string()),
+                deduplication: Some(format!("placed-{seq}")),
+                ..messaging::Send::default()
+            };
+            self.send_unique(BIDS_QUEUE, &config, send)
+                .expect("an own message is one that the queue takes");
+        }
+    }
+
     /// Verdicts on the deferred bids that are loaded: all of them, or as many as one command
     /// decides.
     pub(super) fn decide_waiting_bids(&mut self, auction: u64) {
         while let Some(waiting) = self.loaded_auction(auction).waiting.pop_front() {
             self.stored_mut(auction).waiting -= 1;
-            self.changes
-                .bids_waiting_removed
-                .push((auction, waiting.id.seq));
+            if self.asking.remove(&waiting.id.seq).is_none() {
+                let removed = &mut self.changes.bids_waiting_removed;
+                removed.push((auction, waiting.id.seq));
+            }
             let decision = Decision {
                 bidder: Bidder::new(&waiting.bidder).expect("a stored bid has a bidder"),
                 offer: Offer::Amount {

@@ -69,7 +69,9 @@ impl Batch {
         if !is_fifo && message.is_visible(now) {
             loaded.visible.push_back(message.clone());
         }
-        self.wake_for(name, &message);
+        if !is_fifo || !message.is_visible(now) || self.is_first_of_group(partition, &message) {
+            self.wake_for(name, &message);
+        }
         self.messages
             .insert((partition, message.seq), Some(message));
         self.dirty_queues.insert(name.to_owned());
@@ -117,10 +119,21 @@ impl Batch {
             }
         }
         self.messages.insert((partition, seq), None);
-        if is_fifo {
+        if is_fifo && self.is_first_of_group(partition, message) {
             // What stood behind it may be received now.
             self.woken.entry(name.to_owned()).or_default().now += 1;
         }
+    }
+
+    /// Whether nobody has been woken for this message's group in this batch yet. Whoever receives
+    /// of a FIFO group has it alone, so a second one would look in vain.
+    fn is_first_of_group(&mut self, partition: u32, message: &Message) -> bool {
+        let Some(group) = &message.group else {
+            return true;
+        };
+        let groups = self.woken_groups.entry(partition).or_default();
+        // Looked for first: a name is only copied once a batch.
+        !groups.contains(group) && groups.insert(group.clone())
     }
 
     fn wake_for(&mut self, name: &str, message: &Message) {

@@ -1,5 +1,7 @@
 //! Bids that come through the queue, and those that wait for their verdicts.
 
+use std::collections::HashMap;
+
 use engine::ports::GROUP_FIRST_MAX;
 
 use super::*;
@@ -34,10 +36,12 @@ fn a_deferred_bid_is_decided_before_all_that_came_after_it() {
         assert_eq!(statuses(rig, &bids), stand);
         assert_eq!(stored(rig, auction).waiting, 1);
         rig.restart().await;
-        // The worker finds a message for each; the verdicts that are there are not made again.
+        // Only what was left without a verdict asks for one.
         let messages = received(rig).await;
-        assert_eq!(messages.len(), 3);
-        assert_eq!(rig.done(decide(auction, &messages)).await.count(), 3);
+        assert_eq!(messages.len(), 1);
+        let body = format!(r#"{{"placed":{},"auctionId":"{auction}"}}"#, bids[4].id.seq);
+        assert_eq!(messages[0].0.body, body);
+        assert_eq!(rig.done(decide(auction, &messages)).await.count(), 1);
         assert_eq!(
             statuses(rig, &bids),
             [Accepted, Accepted, Refused, Refused, Accepted]
@@ -58,6 +62,41 @@ impl Counted for Reply {
             other => panic!("{other:?}"),
         }
     }
+}
+
+#[test]
+fn bids_that_are_deferred_together_leave_one_message_for_each_auction() {
+    on_both(async |rig| {
+        let auctions = [put_up(rig, terms()).await, put_up(rig, terms()).await];
+        let commands = (0..40).map(|i: i64| {
+            let auction = auctions[usize::from(i % 4 == 0)];
+            place(deferred(bid(auction, "ada", 100 + 10 * i)))
+        });
+        let mut last = HashMap::new();
+        for answer in rig.batch(commands.collect()).await {
+            let bid = record(answer.unwrap().unwrap());
+            last.insert(bid.auction, bid.id);
+        }
+        let asking: Vec<u64> = queue(rig)
+            .iter()
+            .map(|message| placed_of(message))
+            .collect();
+        let mut expected: Vec<u64> = last.values().map(|id| id.seq).collect();
+        expected.sort_unstable();
+        assert_eq!(asking, expected);
+        for (auction, bids) in [(auctions[0], 30), (auctions[1], 10)] {
+            assert_eq!(stored(rig, auction).waiting, 1);
+            assert_eq!(stored(rig, auction).auction.bids, bids - 1);
+        }
+        rig.settled().await;
+        assert_eq!(rig.engine().flow(BIDS_QUEUE).total.sent, 2);
+        rig.audit_clean();
+    });
+}
+
+fn placed_of(message: &Message) -> u64 {
+    let body: serde_json::Value = serde_json::from_str(&message.body).unwrap();
+    body["placed"].as_u64().unwrap()
 }
 
 #[test]
@@ -220,16 +259,12 @@ const BACKLOG: usize = 5 * GROUP_FIRST_MAX + 5;
 
 #[test]
 fn a_close_clears_a_long_backlog_of_what_is_decided() {
-    let limits = Limits {
-        batch_max: 2 * BACKLOG,
-        ..Limits::default()
-    };
-    on_both_with(limits, async |rig| {
+    on_both(async |rig| {
         let auction = put_up(rig, terms()).await;
         let at = |i: usize| i64::try_from(100 + 10 * i).unwrap();
-        let commands = (0..BACKLOG).map(|i| place(deferred(bid(auction, "ada", at(i)))));
-        for answer in rig.batch(commands.collect()).await {
-            answer.unwrap().unwrap();
+        // One in a batch: the next one decides it, and nobody has received its message.
+        for i in 0..BACKLOG {
+            placed(rig, deferred(bid(auction, "ada", at(i)))).await;
         }
         assert_eq!(stored(rig, auction).waiting, 1);
         rig.clock.advance(60_000);
