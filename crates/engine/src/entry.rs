@@ -413,4 +413,25 @@ impl OrderRecord {
             last_seq: entry.seq,
         })
     }
+
+    /// What an entry makes of this order. One about something else, and one that is in it already,
+    /// change nothing: whoever hears of every entry in turn need not read the order again.
+    pub fn follow(&mut self, entry: &Entry) {
+        let Some(status) = entry.kind.order_status() else {
+            return;
+        };
+        if entry.subject != self.id.seq || entry.seq <= self.last_seq {
+            return;
+        }
+        match status {
+            OrderStatus::Cancelled => self.cancelled_at = Some(entry.at),
+            OrderStatus::Pending
+            | OrderStatus::Accepted
+            | OrderStatus::SoldOut
+            | OrderStatus::Rejected
+            | OrderStatus::Expired => self.decided_at = Some(entry.at),
+        }
+        self.status = status;
+        self.last_seq = entry.seq;
+    }
 }

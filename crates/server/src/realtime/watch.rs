@@ -410,6 +410,8 @@ impl OrderWatch {
             }
             if entry.subject == self.order.id.seq {
                 own |= entry.seq > self.order.last_seq;
+                // Not read again: one receipt may decide thousands that are watched.
+                self.order.follow(entry);
                 continue;
             }
             if self.order.status != OrderStatus::Pending || entry.seq <= self.counted {
@@ -424,9 +426,6 @@ impl OrderWatch {
                 self.counted = entry.seq;
                 self.changed = true;
             }
-        }
-        if own {
-            self.read().await?;
         }
         if parcel {
             // The entry says that it moved, the parcel itself where to and since when.

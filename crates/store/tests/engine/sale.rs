@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use commerce::{OrderId, ReplenishmentId, Secret};
 use engine::ports::Clock as _;
-use engine::{EngineError, Entry, Kind, Limits, OrderStatus, Refusal, Reply};
+use engine::{EngineError, Entry, Kind, Limits, OrderRecord, OrderStatus, Refusal, Reply};
 use proptest::prelude::*;
 
 use self::model::{Expected, Model};
@@ -163,6 +163,7 @@ fn check_store(rig: &Rig, model: &Model, known: &Known) {
             before = (before.0 + 1, before.1 + waiting.quantity.units());
         }
     }
+    let log = reader.entries(0, usize::MAX >> 1).unwrap();
     for (number, order) in model.orders.iter().enumerate() {
         let stored = reader.order(known.order(number).seq).unwrap().unwrap();
         assert_eq!(stored.id, known.order(number));
@@ -172,6 +173,11 @@ fn check_store(rig: &Rig, model: &Model, known: &Known) {
         assert_eq!(stored.quantity.units(), order.units);
         assert_eq!(&*stored.customer, order.customer);
         assert_eq!(stored.placed_at, order.placed_at);
+        // Whoever hears of every entry in turn knows as much as who reads it.
+        let mut heard =
+            OrderRecord::from_entry(&reader.entry(stored.id.seq).unwrap().unwrap()).unwrap();
+        log.iter().for_each(|entry| heard.follow(entry));
+        assert_eq!(heard, stored);
         assert_eq!(stored.decided_at.is_some(), order.was_decided);
         assert_eq!(
             stored.cancelled_at.is_some(),
