@@ -289,9 +289,12 @@ struct VerdictsArgs {
     programs: ProgramArgs,
     #[arg(long, default_value_t = 10_000)]
     waiting: u32,
-    /// Units that arrive, one at a time.
+    /// Units that arrive.
     #[arg(long, default_value_t = 500)]
     verdicts: u32,
+    /// Units of one receipt.
+    #[arg(long, default_value_t = 1)]
+    at_a_time: u32,
 }
 
 #[derive(Args)]
@@ -560,6 +563,7 @@ fn run_verdicts(args: &VerdictsArgs) -> Result<Vec<String>, BenchError> {
     let options = verdicts::Options {
         waiting: args.waiting,
         verdicts: args.verdicts,
+        at_a_time: args.at_a_time,
         programs: args.programs.programs(),
         dir: args.programs.dir(),
     };

@@ -1,15 +1,17 @@
 //! How soon a verdict is pushed while very many wait: each order that waits has a stream of its own,
-//! goods arrive a unit at a time, and the head of the line hears that it is accepted.
+//! goods arrive, and the head of the line hears that it is accepted.
 //!
 //! ```text
 //! start -> a product without stock -> everybody joins its line and listens
-//!       -> a unit arrives, the head's stream says so; many times
+//!       -> some units arrive, as many streams of the head say so; many times
 //! ```
 //!
-//! Meanwhile everybody behind the head is told now and then how many are ahead.
+//! Meanwhile everybody behind the head is told now and then how many are ahead, and somebody who has
+//! nothing to do with it asks for `/healthz` again and again.
 
 use std::fs;
 use std::io::ErrorKind;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -34,8 +36,10 @@ use crate::streams::{self, Came, DESCRIPTORS_BESIDE};
 use crate::suite::string_member;
 use crate::systems::{Programs, Running};
 
-/// Between a verdict and the next unit.
+/// Between the last verdict and the next receipt.
 const PAUSE: Duration = Duration::from_millis(10);
+/// Between two requests of somebody else.
+const LOOK: Duration = Duration::from_millis(1);
 /// How long a verdict may take.
 const LIMIT: Duration = Duration::from_secs(10);
 
@@ -43,8 +47,10 @@ const LIMIT: Duration = Duration::from_secs(10);
 pub struct Options {
     /// Orders that wait, each with its stream.
     pub waiting: u32,
-    /// Units that arrive, one at a time; no more than there are orders.
+    /// Units that arrive; no more than there are orders.
     pub verdicts: u32,
+    /// Units of one receipt.
+    pub at_a_time: u32,
     pub programs: Programs,
     pub dir: PathBuf,
 }
@@ -54,10 +60,13 @@ pub struct Report {
     pub machine: String,
     pub waiting: u32,
     pub verdicts: u32,
+    pub at_a_time: u32,
     /// From the moment at which the receipt of the goods was answered: it is durable then.
     pub from_answered: Latency,
     /// From the moment at which the receipt was sent, over a new connection.
     pub from_sent: Latency,
+    /// `/healthz`, each over a new connection, while goods arrive.
+    pub another: Latency,
     /// Other events that each stream had, a second.
     pub others_each: f64,
     pub resident_bytes: u64,
@@ -65,14 +74,20 @@ pub struct Report {
 
 pub fn run(options: &Options, progress: &mut dyn FnMut(&str)) -> Result<Report, BenchError> {
     let Options {
-        waiting, verdicts, ..
+        waiting,
+        verdicts,
+        at_a_time,
+        ..
     } = *options;
-    if verdicts == 0 || verdicts > waiting {
-        return Err(BenchError::Option {
-            field: "verdicts",
-            problem: format!("{verdicts} is not in 1 to {waiting}, the orders that wait"),
-        });
-    }
+    let bounded = |field, value, most, what| match (1..=most).contains(&value) {
+        true => Ok(()),
+        false => Err(BenchError::Option {
+            field,
+            problem: format!("{value} is not in 1 to {most}, {what}"),
+        }),
+    };
+    bounded("verdicts", verdicts, waiting, "the orders that wait")?;
+    bounded("at-a-time", at_a_time, verdicts, "the units that arrive")?;
     allow_descriptors(u64::from(waiting) + DESCRIPTORS_BESIDE)?;
     let dir = options.dir.join(format!("verdicts-{}", std::process::id()));
     let running = Running::start(&options.programs, System::Firstcome, &dir)?;
@@ -96,19 +111,26 @@ pub fn run(options: &Options, progress: &mut dyn FnMut(&str)) -> Result<Report, 
         )?);
     }
     let crowd = Crowd::of(opened)?;
-    progress("a unit at a time");
+    progress("goods arrive");
+    let another = Another::begin(running.address)?;
     let (mut from_answered, mut from_sent) = (histogram(), histogram());
     let (began, before) = (clock::now(), crowd.events.load(Ordering::Relaxed));
-    for number in 0..verdicts {
+    let mut first = 0;
+    while first < verdicts {
         thread::sleep(PAUSE);
-        let body = format!(r#"{{"quantity":1,"reference":"bench-{number}"}}"#);
+        let units = at_a_time.min(verdicts - first);
+        let body = format!(r#"{{"quantity":{units},"reference":"bench-{first}"}}"#);
         let sent_at = clock::now();
         post(&running, "/products/HOT/receipts", &body, 201)?;
         let answered_at = clock::now();
-        let told_at = crowd.told(number)?;
-        from_sent.saturating_record(micros(told_at - sent_at));
-        from_answered.saturating_record(micros(told_at.saturating_duration_since(answered_at)));
+        for _ in 0..units {
+            let told_at = crowd.told(first + units)?;
+            from_sent.saturating_record(micros(told_at - sent_at));
+            from_answered.saturating_record(micros(told_at.saturating_duration_since(answered_at)));
+        }
+        first += units;
     }
+    let another = another.end()?;
     let seconds = (clock::now() - began).as_secs_f64();
     let events = crowd.events.load(Ordering::Relaxed) - before;
     let resident_bytes = process::resident_bytes(running.pid())
@@ -120,6 +142,8 @@ pub fn run(options: &Options, progress: &mut dyn FnMut(&str)) -> Result<Report, 
         machine: process::machine(),
         waiting,
         verdicts,
+        at_a_time,
+        another,
         from_answered: Latency::of(&from_answered),
         from_sent: Latency::of(&from_sent),
         others_each: events.saturating_sub(verdicts.into()) as f64 / f64::from(waiting) / seconds,
@@ -192,18 +216,19 @@ impl Crowd {
         })
     }
 
-    /// When this stream was told its verdict; it must be the next that is told one.
-    fn told(&self, number: u32) -> Result<Instant, BenchError> {
+    /// When the next stream was told its verdict; it must be among the first so many, each of which
+    /// is told one.
+    fn told(&self, until: u32) -> Result<Instant, BenchError> {
         let wrong = |body: String| BenchError::Answer {
-            call: format!("the stream of order {number}"),
+            call: format!("the streams of the first {until} orders"),
             body,
         };
         let told = self.told.recv_timeout(LIMIT);
         let told = told.map_err(|_| wrong(format!("no verdict within {} s", LIMIT.as_secs())))?;
         match u32::try_from(told.stream) {
-            Ok(stream) if stream == number => Ok(told.at),
+            Ok(stream) if stream < until => Ok(told.at),
             _ => Err(wrong(format!(
-                "order {} was accepted before it",
+                "order {} was accepted before them",
                 told.stream
             ))),
         }
@@ -216,6 +241,43 @@ impl Crowd {
     }
 }
 
+/// Somebody who asks for something else all the time.
+struct Another {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<Result<Latency, BenchError>>,
+}
+
+impl Another {
+    fn begin(target: SocketAddr) -> Result<Self, BenchError> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let its_stop = Arc::clone(&stop);
+        let ask = move || {
+            let mut took = histogram();
+            while !its_stop.load(Ordering::Relaxed) {
+                thread::sleep(LOOK);
+                let asked_at = clock::now();
+                let (status, body) = http::call(target, "GET", "/healthz", "")?;
+                took.saturating_record(micros(clock::now() - asked_at));
+                if status != 200 {
+                    let call = "GET /healthz".to_owned();
+                    return Err(BenchError::Setup { call, status, body });
+                }
+            }
+            Ok(Latency::of(&took))
+        };
+        let thread = thread::Builder::new()
+            .name("another".into())
+            .spawn(ask)
+            .map_err(io_error("starting a thread"))?;
+        Ok(Self { stop, thread })
+    }
+
+    fn end(self) -> Result<Latency, BenchError> {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.join().expect("it does not panic")
+    }
+}
+
 impl Report {
     pub fn table(&self) -> String {
         let figures = |latency: &Latency| {
@@ -225,14 +287,17 @@ impl Report {
             )
         };
         format!(
-            "{}\n\n| orders that wait, each with a stream | verdicts | ms from the receipt's answer: \
-             p50, p99, max | ms from the receipt: p50, p99, max | other events a stream, a second | MiB |\n\
-             |--:|--:|--:|--:|--:|--:|\n| {} | {} | {} | {} | {:.1} | {:.0} |\n",
+            "{}\n\n| orders that wait, each with a stream | verdicts | units of a receipt | ms from the \
+             receipt's answer: p50, p99, max | ms from the receipt: p50, p99, max | ms of another request: \
+             p50, p99, max | other events a stream, a second | MiB |\n\
+             |--:|--:|--:|--:|--:|--:|--:|--:|\n| {} | {} | {} | {} | {} | {} | {:.1} | {:.0} |\n",
             self.machine,
             thousands(self.waiting.into()),
-            self.verdicts,
+            thousands(self.verdicts.into()),
+            thousands(self.at_a_time.into()),
             figures(&self.from_answered),
             figures(&self.from_sent),
+            figures(&self.another),
             self.others_each,
             self.resident_bytes as f64 / 1_048_576.0,
         )

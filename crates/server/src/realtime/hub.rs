@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use commerce::{LineId, Product};
+use commerce::LineId;
 use engine::feed::Committed;
 use engine::{BidStep, Engine, EngineError, Entry, Family};
 use futures_util::StreamExt as _;
@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::realtime::bulk::Bulk;
 use crate::realtime::latest::Latest;
+use crate::realtime::leaving::Leaving;
 use crate::realtime::render::{LiveEvent, Rendered};
 use crate::realtime::standing;
 
@@ -81,8 +82,8 @@ pub struct Group {
     events: Arc<[Arc<Rendered>]>,
     /// What they made of an auction, for those who are told that alone.
     pub whole: Option<LiveEvent>,
-    /// What they made of a product, for those who wait for it.
-    pub product: Option<Arc<Product>>,
+    /// Who left a line, counted, for those who still wait in it.
+    pub leaving: Option<Arc<Leaving>>,
     /// Nothing up to this sequence is told any more.
     pub skipped_to: Option<u64>,
 }
@@ -107,7 +108,7 @@ impl FromIterator<Arc<Rendered>> for Group {
         Self {
             events: events.into_iter().collect(),
             whole: None,
-            product: None,
+            leaving: None,
             skipped_to: None,
         }
     }
@@ -179,14 +180,28 @@ struct Sender {
 struct Later {
     latest: Latest,
     bulk: Bulk,
+    /// What concerns one order, told before anything else here.
+    of_orders: VecDeque<(Subject, Group)>,
     /// What is being told, and to whom it still is.
     telling: VecDeque<(Group, Vec<Sender>)>,
 }
 
 impl Later {
+    fn has_to_tell(&self) -> bool {
+        !(self.of_orders.is_empty() && self.telling.is_empty())
+    }
+
     /// One group after the other, so that they come in order, and never many listeners at once:
     /// whoever waits for an answer shares these threads.
-    fn tell_some(&mut self) {
+    fn tell_some(&mut self, hub: &Hub) {
+        if !self.of_orders.is_empty() {
+            let mut map = hub.subjects();
+            let some = self.of_orders.len().min(AT_ONCE);
+            for (subject, group) in self.of_orders.drain(..some) {
+                tell(&mut map, subject, &group);
+            }
+            return;
+        }
         let Some((group, senders)) = self.telling.front_mut() else {
             return;
         };
@@ -300,7 +315,7 @@ impl Hub {
                     }
                     None
                 }
-                () = tokio::task::yield_now(), if !later.telling.is_empty() => None,
+                () = tokio::task::yield_now(), if later.has_to_tell() => None,
             };
             match batch {
                 Some(Some(batch)) => self.dispatch(&batch, &mut later),
@@ -321,7 +336,7 @@ impl Hub {
                     self.tell_soon(&mut later, subject, group);
                 }
             }
-            later.tell_some();
+            later.tell_some(self);
         }
         // Nobody waits for what will not come.
         self.subjects().clear();
@@ -371,6 +386,8 @@ impl Hub {
         let mut map = self.subjects();
         if !map.is_empty() {
             let mut groups: HashMap<Subject, Vec<Arc<Rendered>>> = HashMap::new();
+            // Of what concerns one order: first come, first told.
+            let mut orders = Vec::new();
             let mut parcels = Groups::default();
             let inside = map.contains_key(&Subject::Inside);
             for entry in batch.iter() {
@@ -379,14 +396,17 @@ impl Hub {
                     let new = || Arc::new(Rendered::new(Arc::clone(entry)));
                     Arc::clone(rendered.get_or_insert_with(new))
                 };
-                let subjects = [
-                    inside.then_some(Subject::Inside),
-                    about_order(entry).map(Subject::Order),
-                ];
-                for subject in subjects.into_iter().flatten() {
-                    if map.contains_key(&subject) {
-                        groups.entry(subject).or_default().push(rendered());
-                    }
+                if inside {
+                    groups.entry(Subject::Inside).or_default().push(rendered());
+                }
+                if let Some(subject) = about_order(entry).map(Subject::Order)
+                    && map.contains_key(&subject)
+                {
+                    let group = groups.entry(subject).or_insert_with(|| {
+                        orders.push(subject);
+                        Vec::new()
+                    });
+                    group.push(rendered());
                 }
                 for subject in [Subject::Everything, Subject::Line(entry.line)] {
                     if map.contains_key(&subject) {
@@ -414,6 +434,11 @@ impl Hub {
                 if entry.kind.family() == Family::Bid {
                     self.tell_of_bid(&map, &mut parcels, entry, rendered);
                 }
+            }
+            for subject in orders {
+                let group = groups.remove(&subject).expect("noted when it was made");
+                let group = group.into_iter().collect();
+                later.of_orders.push_back((subject, group));
             }
             for (subject, group) in groups {
                 tell(&mut map, subject, &group.into_iter().collect());

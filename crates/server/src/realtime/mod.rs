@@ -9,6 +9,7 @@
 mod bulk;
 mod hub;
 mod latest;
+mod leaving;
 mod render;
 pub mod socketio;
 pub mod sse;

@@ -8,6 +8,7 @@ use engine::{Engine, EngineError};
 
 use crate::http::auctions::{ShownAuctionView, read_shown};
 use crate::realtime::hub::{Group, Subject};
+use crate::realtime::leaving::Leaving;
 use crate::realtime::render::{LiveEvent, whole};
 
 /// Whether something is read before it is told to this subject.
@@ -42,8 +43,8 @@ pub(super) async fn read_for(
         }
         Subject::Leaving(_) => {
             let sku = first.entry.data().sku;
-            // Without it estimates stay what they were.
-            group.product = product(engine, sku.as_deref()).await.unwrap_or(None);
+            let product = product(engine, sku.as_deref()).await.unwrap_or(None);
+            group.leaving = Leaving::new(&group, product).map(Arc::new);
         }
         _ => {}
     }

@@ -16,6 +16,7 @@ use crate::http::parcels::brief_of;
 use crate::http::views::{OrderView, ParcelBrief, Standing};
 use crate::realtime::hub::{Group, Listener, MaskedName, Subject, outbid_by};
 use crate::realtime::latest::pace;
+use crate::realtime::leaving::{Gone, Leaving};
 use crate::realtime::render::{LiveEvent, Rendered, whole};
 use crate::realtime::standing;
 use crate::state::App;
@@ -396,35 +397,15 @@ impl OrderWatch {
     async fn take(&mut self, group: &Group, seq: u64) -> Result<Option<LiveEvent>, EngineError> {
         let mut own = false;
         let mut parcel = false;
-        if group.product.is_some() {
-            self.product.clone_from(&group.product);
-        }
-        for event in group.iter() {
-            let entry = &event.entry;
-            if entry.kind.family() == Family::Parcel {
-                parcel = true;
-                continue;
-            }
-            if !entry.kind.is_order() {
-                continue;
-            }
-            if entry.subject == self.order.id.seq {
-                own |= entry.seq > self.order.last_seq;
-                // Not read again: one receipt may decide thousands that are watched.
-                self.order.follow(entry);
-                continue;
-            }
-            if self.order.status != OrderStatus::Pending || entry.seq <= self.counted {
-                continue;
-            }
-            // Somebody before this order got a verdict, or left the line.
-            if let Some(left) = event.left()
-                && left.place < self.order.place
-            {
-                self.standing.ahead = self.standing.ahead.saturating_sub(1);
-                self.standing.ahead_units = self.standing.ahead_units.saturating_sub(left.units);
-                self.counted = entry.seq;
-                self.changed = true;
+        match &group.leaving {
+            Some(leaving) => self.count(leaving, group),
+            None => {
+                for entry in group.iter().map(|event| &event.entry) {
+                    parcel |= entry.kind.family() == Family::Parcel;
+                    own |= entry.kind.is_order() && entry.seq > self.order.last_seq;
+                    // Not read again: one receipt may decide thousands that are watched.
+                    self.order.follow(entry);
+                }
             }
         }
         if parcel {
@@ -444,6 +425,27 @@ impl OrderWatch {
             self.standing.estimate_s = product.estimate_s(units);
         }
         Ok(Some(self.event(seq)))
+    }
+
+    /// Those before this order who got a verdict, or left the line.
+    fn count(&mut self, leaving: &Leaving, group: &Group) {
+        self.product.clone_from(&leaving.product);
+        if self.order.status != OrderStatus::Pending || leaving.last <= self.counted {
+            return;
+        }
+        let mut gone = leaving.before(self.order.place);
+        if leaving.first <= self.counted {
+            // The first that it hears of: some of them had left when those ahead were counted.
+            let known = group.partition_point(|event| event.entry.seq <= self.counted);
+            let known = Leaving::new(&group[..known], None);
+            let known = known.map_or(Gone::default(), |known| known.before(self.order.place));
+            gone.orders -= known.orders;
+            gone.units -= known.units;
+        }
+        self.standing.ahead = self.standing.ahead.saturating_sub(gone.orders);
+        self.standing.ahead_units = self.standing.ahead_units.saturating_sub(gone.units);
+        self.changed |= gone.orders > 0;
+        self.counted = leaving.last;
     }
 
     fn event(&mut self, seq: u64) -> LiveEvent {

@@ -91,7 +91,7 @@ fn tell_later(hub: &Hub, later: &mut Later) {
     for (subject, group) in hub.due(later) {
         hub.tell_soon(later, subject, group);
     }
-    later.tell_some();
+    later.tell_some(hub);
 }
 
 fn order_entry(seq: u64, kind: Kind, subject: u64, data: &str) -> Arc<Entry> {
@@ -198,6 +198,42 @@ async fn very_many_are_told_some_at_a_time_and_in_order() {
         let heard: Vec<u64> = group.iter().map(|event| event.entry.seq).collect();
         assert_eq!(heard, [1, 2]);
     }
+}
+
+#[tokio::test]
+async fn verdicts_are_told_some_at_a_time_first_come_first_told() {
+    let many = AT_ONCE as u64 * 2 + 1;
+    let hub = Hub::new(1_000, 0);
+    let mut listeners: Vec<_> = (1..=many)
+        .map(|order| hub.listen(&[Subject::Order(order)]).unwrap())
+        .collect();
+    let mut later = Later::default();
+    let mut commit = |kind, after: u64| {
+        let entries = (1..=many).map(|order| order_entry(after + order, kind, order, "{}"));
+        hub.dispatch(&entries.collect(), &mut later);
+    };
+    commit(Kind::OrderAccepted, 1_000);
+    // What comes of an order after that is told after it.
+    commit(Kind::OrderCancelled, 2_000);
+    let mut told = vec![0; listeners.len()];
+    let mut turns = 0;
+    while later.has_to_tell() {
+        later.tell_some(&hub);
+        turns += 1;
+        for (listener, told) in listeners.iter_mut().zip(&mut told) {
+            while let Ok(group) = listener.receiver.try_recv() {
+                *told += 1;
+                let heard: Vec<u64> = group.iter().map(|event| event.entry.seq / 1_000).collect();
+                assert_eq!(heard, [*told]);
+            }
+        }
+        assert!(
+            told.is_sorted_by(|before, after| before >= after),
+            "{told:?}"
+        );
+        assert!(told.iter().sum::<u64>() <= turns * AT_ONCE as u64);
+    }
+    assert_eq!(told, vec![2; listeners.len()]);
 }
 
 #[test]
