@@ -98,19 +98,25 @@ struct Audit<'a> {
     last_at: Millis,
 }
 
-/// Checks everything there is, on a store whose keys were kept as long as by default.
+/// Checks everything there is, on a store whose keys were kept as long as by default, and as if it
+/// were the time of its newest entry.
 ///
 /// # Errors
 /// When the store cannot be read; a rule that is broken is in the report.
 pub fn audit(reader: &dyn Reader) -> Result<Report, StoreError> {
-    audit_with(reader, Limits::default().key_retention)
+    audit_with(reader, Limits::default().key_retention, Millis::MIN)
 }
 
-/// Checks everything there is. An idempotency key may come again once it was kept this long.
+/// Checks everything there is. An idempotency key may come again once it was kept this long, and may
+/// be forgotten from then on: `now` says which those are.
 ///
 /// # Errors
 /// As [`audit()`].
-pub fn audit_with(reader: &dyn Reader, key_retention: Duration) -> Result<Report, StoreError> {
+pub fn audit_with(
+    reader: &dyn Reader,
+    key_retention: Duration,
+    now: Millis,
+) -> Result<Report, StoreError> {
     let mut audit = Audit {
         reader,
         report: Report::default(),
@@ -128,6 +134,7 @@ pub fn audit_with(reader: &dyn Reader, key_retention: Duration) -> Result<Report
     audit.read_on()?;
     audit.compare_products()?;
     audit.compare_auctions()?;
+    audit.compare_look_ups(now)?;
     for line in audit.lines.values() {
         audit.report.heads.insert(line.sku.clone(), line.hash);
     }

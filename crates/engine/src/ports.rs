@@ -554,6 +554,17 @@ pub trait Reader: Send + Sync {
     /// The log from `after` on, in order.
     fn entries(&self, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError>;
     fn entry(&self, seq: u64) -> Result<Option<Entry>, StoreError>;
+    /// Of what this store keeps to look up keys and customers by, the first piece after `after` that
+    /// is not the newest one: says what is not as the log gives it, and with which entry the piece
+    /// ends, and returns that. None when there is no more. Keys older than `since` may be gone.
+    ///
+    /// A store that looks into the log itself, or keeps them in memory alone, has no such pieces.
+    fn check_look_ups(
+        &self,
+        after: u64,
+        since: Millis,
+        broken: &mut dyn FnMut(u64, String),
+    ) -> Result<Option<u64>, StoreError>;
     fn replenishment(&self, seq: u64) -> Result<Option<Replenishment>, StoreError>;
     /// Newest first.
     fn replenishments(

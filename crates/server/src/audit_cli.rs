@@ -8,8 +8,10 @@ use std::time::Duration;
 use clap::Args;
 use commerce::auction::certificate::{self, Verified, Violations};
 use engine::audit::{Report, audit_with};
+use engine::ports::Clock as _;
 use serde_json::json;
 
+use crate::adapters::SystemClock;
 use crate::cli::{complain, say};
 
 /// The largest certificate that is read, in bytes: it has to fit into memory.
@@ -151,7 +153,7 @@ fn run_store(args: &AuditArgs) -> ExitCode {
         .map_err(|error| error.to_string())
         .and_then(|reader| {
             let kept = Duration::from_secs(args.key_retention_hours.saturating_mul(3_600));
-            audit_with(&*reader, kept).map_err(|error| {
+            audit_with(&*reader, kept, SystemClock.now()).map_err(|error| {
                 let source = error.source.map(|source| format!(": {source}"));
                 format!("{}{}", error.context, source.unwrap_or_default())
             })

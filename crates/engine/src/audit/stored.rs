@@ -1,5 +1,5 @@
 //! What a store keeps beside the log, against what the log gives: products, waiting lines, the
-//! state of every order.
+//! state of every order, the keys that were used.
 //!
 //! A live server goes on while it is looked at, so a difference counts only when both sides
 //! stand at the same entry.
@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use commerce::{LineId, Sku, WhenSoldOut};
+use commerce::{LineId, Millis, Sku, WhenSoldOut};
 
 use super::{Audit, Violation};
 use crate::entry::Entry;
@@ -47,6 +47,32 @@ impl Audit<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Rule 6: a key is found as long as it is kept, and a customer has as many units as the log says.
+    pub(super) fn compare_look_ups(&mut self, now: Millis) -> Result<(), StoreError> {
+        // A clock that was set back: nothing is older than the newest entry says.
+        let now = now.max(self.last_at);
+        let since = now.saturating_sub(self.key_retention);
+        let mut after = 0;
+        loop {
+            let mut broken = Vec::new();
+            let mut note = |seq, what| broken.push((seq, what));
+            let next = self.reader.check_look_ups(after, since, &mut note)?;
+            for (seq, what) in broken {
+                self.tell(Violation {
+                    rule: 6,
+                    sku: None,
+                    seq: Some(seq),
+                    place: None,
+                    what,
+                });
+            }
+            match next {
+                Some(next) => after = next,
+                None => return Ok(()),
+            }
+        }
     }
 
     /// The products and waiting lines as stored are what their history gives.

@@ -71,6 +71,15 @@ impl Reader for Memory {
         Ok(self.read().entry(seq).cloned())
     }
 
+    fn check_look_ups(
+        &self,
+        _after: u64,
+        _since: Millis,
+        _broken: &mut dyn FnMut(u64, String),
+    ) -> Result<Option<u64>, StoreError> {
+        Ok(None)
+    }
+
     fn replenishment(&self, seq: u64) -> Result<Option<Replenishment>, StoreError> {
         Ok(self.read().replenishments.get(&seq).cloned())
     }

@@ -18,7 +18,7 @@ use super::read::{
     entries, entry, json_at, last_entry, many, one, order, order_change, product, products,
     relayed, replenishment, rows, sought, u64_at, waiting,
 };
-use super::{auctions, mailbox};
+use super::{auctions, look_ups, mailbox};
 
 /// Connections kept open when nobody reads.
 const POOL_MAX: usize = 16;
@@ -127,6 +127,15 @@ impl Reader for SqliteReader {
 
     fn entry(&self, seq: u64) -> Result<Option<Entry>, StoreError> {
         self.with(|connection| entry(connection, seq))
+    }
+
+    fn check_look_ups(
+        &self,
+        after: u64,
+        since: Millis,
+        broken: &mut dyn FnMut(u64, String),
+    ) -> Result<Option<u64>, StoreError> {
+        self.with_snapshot(|snapshot| look_ups::check_next_block(snapshot, after, since, broken))
     }
 
     fn replenishment(&self, seq: u64) -> Result<Option<Replenishment>, StoreError> {

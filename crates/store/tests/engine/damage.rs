@@ -5,6 +5,7 @@
 //! the rules of selling can tell.
 
 mod forger;
+mod keys;
 
 use commerce::{Reorder, WhenSoldOut};
 use engine::audit::{Report, audit};

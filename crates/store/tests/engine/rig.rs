@@ -394,7 +394,8 @@ impl Rig {
     }
 
     pub(crate) fn audit(&self) -> Report {
-        audit_with(&*self.reader(), self.limits.key_retention).unwrap()
+        let (kept, now) = (self.limits.key_retention, self.clock.now());
+        audit_with(&*self.reader(), kept, now).unwrap()
     }
 
     pub(crate) fn audit_clean(&self) -> Report {

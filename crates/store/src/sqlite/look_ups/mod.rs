@@ -18,6 +18,7 @@
 //! found there is confirmed by the row of the log, which has the whole fingerprint and the time.
 //! Decision 0016 says why.
 
+mod check;
 mod closing;
 mod exact;
 mod filter;
@@ -31,6 +32,7 @@ mod sorter;
 #[cfg(test)]
 mod tests;
 
+pub(super) use check::check_next_block;
 pub(super) use live::LookUps;
 pub(super) use pages::write_missing;
 pub use sealed::BlockSizes;

@@ -27,6 +27,9 @@ const PAIR_BYTES: usize = 16;
 /// What is looked for, a key or a customer, and the order or bid it has.
 pub(super) type Pair = (u64, u64);
 
+/// A page that a search would not find its way in.
+pub(super) struct Damaged;
+
 /// One of the two tables.
 pub(super) struct Pages {
     insert: &'static str,
@@ -40,7 +43,7 @@ pub(super) const KEYS: Pages = Pages {
     insert: "INSERT INTO key_pages (block, first_key, page, entries) VALUES (?1, ?2, ?3, ?4)",
     find: "SELECT first_key, entries FROM key_pages WHERE block = ?1 AND first_key <= ?2
            ORDER BY first_key DESC, page DESC",
-    read: "SELECT entries FROM key_pages WHERE block = ?1 ORDER BY first_key, page",
+    read: "SELECT entries, first_key FROM key_pages WHERE block = ?1 ORDER BY first_key, page",
     delete: "DELETE FROM key_pages WHERE rowid IN
              (SELECT rowid FROM key_pages WHERE block = ?1 LIMIT ?2)",
     delete_after: "DELETE FROM key_pages WHERE block > ?1",
@@ -52,7 +55,8 @@ pub(super) const HOLDERS: Pages = Pages {
     find: "SELECT first_customer, entries FROM holder_pages
            WHERE block = ?1 AND first_customer <= ?2
            ORDER BY first_customer DESC, page DESC",
-    read: "SELECT entries FROM holder_pages WHERE block = ?1 ORDER BY first_customer, page",
+    read: "SELECT entries, first_customer FROM holder_pages WHERE block = ?1
+           ORDER BY first_customer, page",
     delete: "DELETE FROM holder_pages WHERE rowid IN
              (SELECT rowid FROM holder_pages WHERE block = ?1 LIMIT ?2)",
     delete_after: "DELETE FROM holder_pages WHERE block > ?1",
@@ -111,6 +115,31 @@ impl Pages {
             }
         }
         Ok(())
+    }
+
+    /// All of a block, as a search comes upon it: each page begins with the number that it is
+    /// filed under.
+    pub(super) fn read_whole(
+        &self,
+        connection: &Connection,
+        block: u64,
+    ) -> Result<Result<Vec<Pair>, Damaged>, StoreError> {
+        let error = |source| StoreError::new("cannot read sealed keys", source);
+        let mut pairs = Vec::new();
+        let mut statement = connection.prepare_cached(self.read).map_err(error)?;
+        let mut rows = statement.query([read::stored(block)]).map_err(error)?;
+        while let Some(row) = rows.next().map_err(error)? {
+            let filed: i64 = row.get(1).map_err(error)?;
+            let page = match row.get_ref(0).map_err(error)?.as_blob() {
+                Ok(bytes) if bytes.len().is_multiple_of(PAIR_BYTES) => page_at(row, 0)?,
+                Ok(_) | Err(_) => return Ok(Err(Damaged)),
+            };
+            if page.first().map(|first| sortable(pair(first).0)) != Some(filed) {
+                return Ok(Err(Damaged));
+            }
+            pairs.extend(page.iter().map(pair));
+        }
+        Ok(Ok(pairs))
     }
 
     /// All of a block, sorted.

@@ -210,6 +210,15 @@ impl Reader for Forger {
             .collect())
     }
 
+    fn check_look_ups(
+        &self,
+        _after: u64,
+        _since: Millis,
+        _broken: &mut dyn FnMut(u64, String),
+    ) -> Result<Option<u64>, StoreError> {
+        Ok(None)
+    }
+
     fn waiting(
         &self,
         product: ProductId,
