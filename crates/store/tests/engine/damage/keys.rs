@@ -72,14 +72,14 @@ fn damage_to_the_keys_is_told() {
             shell.execute_batch(&sql.replace("FIRST", FIRST)).unwrap();
             assert!(shell.changes() > 0, "{what}: nothing was damaged");
             let reader = sqlite::open_reader(directory.path()).unwrap();
-            let report = audit(&*reader).unwrap();
+            let found = audit(&*reader).unwrap();
             let of_keys = |violation: &Violation| {
                 violation.rule == 6 && violation.seq.is_some() && violation.what.contains(told)
             };
             assert!(
-                report.violations.iter().any(of_keys),
+                found.violations.iter().any(of_keys),
                 "{what}: {:#?}",
-                report.violations
+                found.violations
             );
             // A day later nobody may come with one of them, and pages may be gone.
             let later = rig.clock.now() + 25 * 3_600_000;
@@ -90,6 +90,18 @@ fn damage_to_the_keys_is_told() {
                 told.starts_with("keys") || told.starts_with("a page"),
                 "{what}"
             );
+            // As docs/OPERATIONS.md says: a start makes anew what is missing at the end.
+            let first = found
+                .violations
+                .iter()
+                .filter_map(|violation| violation.seq)
+                .min();
+            let first = i64::try_from(first.unwrap()).unwrap();
+            shell
+                .execute("DELETE FROM lookups WHERE last_seq >= ?1", [first])
+                .unwrap();
+            drop(sqlite::open_sized(directory.path(), CROWDED).unwrap());
+            assert!(audit(&*reader).unwrap().is_clean(), "{what}");
         }
     });
 }
