@@ -20,7 +20,7 @@ pub struct Leaving {
     /// As it was after they had left, or later. Without it estimates stay what they were.
     pub product: Option<Arc<Product>>,
     /// The first and the last entry by which somebody left.
-    pub first: u64,
+    first: u64,
     pub last: u64,
     /// By place: how many left up to it.
     up_to: Vec<(u64, Gone)>,
@@ -46,8 +46,22 @@ impl Leaving {
         })
     }
 
-    /// Of places before this one.
-    pub fn before(&self, place: u64) -> Gone {
+    /// Of places before this one, by entries after `counted`. `events` are those that this was made of.
+    pub fn before(&self, place: u64, counted: u64, events: &[Arc<Rendered>]) -> Gone {
+        if counted < self.first {
+            return self.all_before(place);
+        }
+        // Some had left when those ahead were counted. Of one listener that is so for once.
+        let left = events.iter().filter(|event| event.entry.seq > counted);
+        let left = left.filter_map(|event| event.left());
+        let left = left.filter(|left| left.place < place);
+        left.fold(Gone::default(), |gone, left| Gone {
+            orders: gone.orders + 1,
+            units: gone.units + left.units,
+        })
+    }
+
+    fn all_before(&self, place: u64) -> Gone {
         let at = self.up_to.partition_point(|(left, _)| *left < place);
         match at.checked_sub(1) {
             Some(last) => self.up_to[last].1,
@@ -85,21 +99,30 @@ mod tests {
 
     proptest! {
         #[test]
-        fn as_many_as_one_counts(units in proptest::collection::btree_map(1..60_u64, 1..9_u64, 1..40), shift in 0..40_usize) {
+        fn as_many_as_one_counts(
+            units in proptest::collection::btree_map(1..60_u64, 1..9_u64, 1..40),
+            shift in 0..40_usize,
+            counted in 0..45_u64,
+        ) {
             // In any order: who cancels leaves from the middle.
             let mut left: Vec<(u64, u64)> = units.into_iter().collect();
             let middle = shift % left.len();
             left.rotate_left(middle);
-            let events: Vec<_> = (2..).zip(&left).map(|(seq, (place, units))| event(seq, *place, *units)).collect();
+            let events: Vec<_> = (2..)
+                .zip(&left)
+                .map(|(seq, (place, units))| event(seq, *place, *units))
+                .collect();
             let leaving = Leaving::new(&events, None).unwrap();
-            prop_assert_eq!((leaving.first, leaving.last), (2, 1 + events.len() as u64));
+            prop_assert_eq!(leaving.last, 1 + events.len() as u64);
             for place in 0..62 {
-                let before = left.iter().filter(|(at, _)| *at < place);
-                let counted = before.fold(Gone::default(), |gone, (_, units)| Gone {
-                    orders: gone.orders + 1,
-                    units: gone.units + units,
-                });
-                prop_assert_eq!(leaving.before(place), counted);
+                let (mut orders, mut units) = (0, 0);
+                for (seq, left) in (2..).zip(&left) {
+                    if seq > counted && left.0 < place {
+                        orders += 1;
+                        units += left.1;
+                    }
+                }
+                prop_assert_eq!(leaving.before(place, counted, &events), Gone { orders, units });
             }
         }
     }

@@ -16,7 +16,7 @@ use crate::http::parcels::brief_of;
 use crate::http::views::{OrderView, ParcelBrief, Standing};
 use crate::realtime::hub::{Group, Listener, MaskedName, Subject, outbid_by};
 use crate::realtime::latest::pace;
-use crate::realtime::leaving::{Gone, Leaving};
+use crate::realtime::leaving::Leaving;
 use crate::realtime::render::{LiveEvent, Rendered, whole};
 use crate::realtime::standing;
 use crate::state::App;
@@ -430,22 +430,14 @@ impl OrderWatch {
     /// Those before this order who got a verdict, or left the line.
     fn count(&mut self, leaving: &Leaving, group: &Group) {
         self.product.clone_from(&leaving.product);
-        if self.order.status != OrderStatus::Pending || leaving.last <= self.counted {
+        if self.order.status != OrderStatus::Pending {
             return;
         }
-        let mut gone = leaving.before(self.order.place);
-        if leaving.first <= self.counted {
-            // The first that it hears of: some of them had left when those ahead were counted.
-            let known = group.partition_point(|event| event.entry.seq <= self.counted);
-            let known = Leaving::new(&group[..known], None);
-            let known = known.map_or(Gone::default(), |known| known.before(self.order.place));
-            gone.orders -= known.orders;
-            gone.units -= known.units;
-        }
+        let gone = leaving.before(self.order.place, self.counted, group);
         self.standing.ahead = self.standing.ahead.saturating_sub(gone.orders);
         self.standing.ahead_units = self.standing.ahead_units.saturating_sub(gone.units);
         self.changed |= gone.orders > 0;
-        self.counted = leaving.last;
+        self.counted = self.counted.max(leaving.last);
     }
 
     fn event(&mut self, seq: u64) -> LiveEvent {

@@ -1,5 +1,7 @@
 //! Bids through the queue: admitted at once, decided in the order of their admission.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::{
@@ -207,4 +209,26 @@ async fn a_queued_bid_is_taken_back_and_asked_like_any_other() {
         .expect(201);
     let late = queued(&shop, &guitar, "ada", 5_000).await;
     assert_eq!(late.problem(409, "auction_closed")["currentPrice"], 900);
+}
+
+#[tokio::test]
+async fn workers_that_have_nothing_to_do_look_once_a_second() {
+    const RECEIVES: &str = "firstcome_decisions_total{command=\"receive_messages\"} ";
+    let shop = Shop::start(Settings::new()).await;
+    let guitar = open(&shop, json!({})).await;
+    // Each is left to the worker, which is woken for it.
+    for amount in 1..10 {
+        let bid = queued(&shop, &guitar, "ada@example.com", 200 * amount).await;
+        decided(&shop, &bid.expect(202)).await;
+    }
+    let receives = async || -> u64 {
+        let metrics = shop.get("/metrics").await.body;
+        let of_receives = metrics.lines().find_map(|line| line.strip_prefix(RECEIVES));
+        of_receives.unwrap().parse().unwrap()
+    };
+    let before = receives().await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let looks = receives().await - before;
+    // Some ten loops, those of consumers wait longer.
+    assert!(looks <= 60, "{looks} in two seconds");
 }
