@@ -77,10 +77,7 @@ fn bids_that_are_deferred_together_leave_one_message_for_each_auction() {
             let bid = record(answer.unwrap().unwrap());
             last.insert(bid.auction, bid.id);
         }
-        let asking: Vec<u64> = queue(rig)
-            .iter()
-            .map(|message| placed_of(message))
-            .collect();
+        let asking: Vec<u64> = queue(rig).iter().map(placed_of).collect();
         let mut expected: Vec<u64> = last.values().map(|id| id.seq).collect();
         expected.sort_unstable();
         assert_eq!(asking, expected);
