@@ -164,7 +164,7 @@ impl Inner {
         if let Some(directory) = self.path.parent() {
             std::fs::create_dir_all(directory).map_err(|error| error.to_string())?;
         }
-        private_file(&self.path).map_err(|error| error.to_string())?;
+        make_private(&self.path).map_err(|error| error.to_string())?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection =
             Connection::open_with_flags(&self.path, flags).map_err(|error| error.to_string())?;
@@ -203,16 +203,26 @@ impl Inner {
     }
 }
 
+/// One makes the file at a time; see [`make_private`].
+static MAKING: Mutex<()> = Mutex::new(());
+
 /// There are e-mail addresses in it: nobody else on the machine may read it. The other files of
 /// the database take its permissions.
-fn private_file(path: &Path) -> std::io::Result<()> {
+///
+/// Only a file that is not there is opened, and nobody connects before it is closed again: whoever
+/// closes a file gives up the locks that this process has on it (POSIX), those of `SQLite` among them,
+/// which goes on believing that it has them. Another process could then take itself for the last one
+/// and remove the log that is still written to
+/// (<https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_>).
+fn make_private(path: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt;
-    std::fs::OpenOptions::new()
-        .create(true)
-        .append(true)
-        .mode(0o600)
-        .open(path)
-        .map(drop)
+    let _alone = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut options = std::fs::OpenOptions::new();
+    let made = options.write(true).create_new(true).mode(0o600).open(path);
+    match made.map(drop) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        done => done,
+    }
 }
 
 #[cfg(test)]
@@ -235,6 +245,41 @@ mod tests {
         assert!(!note(&one, "1").await.unwrap());
         assert!(!note(&two, "1").await.unwrap());
         assert!(note(&two, "2").await.unwrap());
+    }
+
+    /// Whether this process has the file locked, as the kernel sees it: not what `SQLite` believes.
+    #[cfg(target_os = "linux")]
+    fn is_locked(path: &Path) -> bool {
+        use std::os::unix::fs::MetadataExt as _;
+        let file = format!(":{}", std::fs::metadata(path).unwrap().ino());
+        let process = std::process::id().to_string();
+        let locks = std::fs::read_to_string("/proc/locks").unwrap();
+        locks.lines().any(|lock| {
+            let words: Vec<&str> = lock.split_whitespace().collect();
+            words.contains(&&*process) && words.iter().any(|word| word.ends_with(&file))
+        })
+    }
+
+    /// The last one who closes a file removes its log. Another process that only comes by, a backup
+    /// with the `sqlite3` shell, must not take itself for that.
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn whoever_is_connected_has_the_file_locked() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("effects.db");
+        let database = Effects::new(&path).0;
+        for round in 0..3 {
+            assert!(note(&database, "1").await.is_ok());
+            assert!(is_locked(&path), "the writer, {round}");
+            assert!(database.read(|_| Ok(())).await.is_ok());
+            assert!(is_locked(&path), "both, {round}");
+            // What fails is connected to anew.
+            let failed = database
+                .write(|transaction| transaction.execute("INSERT INTO nowhere VALUES (1)", []))
+                .await;
+            assert!(failed.is_err());
+            assert!(is_locked(&path), "the reader, {round}");
+        }
     }
 
     #[tokio::test]
