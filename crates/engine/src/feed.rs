@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use tokio::sync::{broadcast, watch};
+use tokio::task::JoinHandle;
 
 use crate::entry::Entry;
 use crate::ports::{Reader, StoreError};
@@ -58,6 +59,7 @@ impl Feed {
             receiver: self.sender.subscribe(),
             last: self.last.subscribe(),
             reader,
+            reading: None,
         }
     }
 }
@@ -68,18 +70,21 @@ pub struct Tail {
     receiver: broadcast::Receiver<Committed>,
     last: watch::Receiver<u64>,
     reader: Arc<dyn Reader>,
+    /// What was asked of the store: it is waited for again when whoever waited went away meanwhile.
+    reading: Option<JoinHandle<Result<Vec<Entry>, StoreError>>>,
 }
 
 impl Tail {
     /// The next entries, at least one, in order and without a gap. None when the engine is gone.
+    /// Whoever stops waiting and asks again misses nothing, and has nothing read twice.
     ///
     /// # Errors
-    /// When the store cannot be read.
+    /// When the store cannot be read. Asking again goes on from the same place.
     pub async fn next(&mut self) -> Result<Option<Committed>, StoreError> {
         loop {
             // Behind what the feed still holds, or just begun: the store has it.
             let behind = *self.last.borrow() >= self.next && self.receiver.is_empty();
-            if behind {
+            if behind || self.reading.is_some() {
                 return self.read().await.map(Some);
             }
             match self.receiver.recv().await {
@@ -110,12 +115,17 @@ impl Tail {
     }
 
     async fn read(&mut self) -> Result<Committed, StoreError> {
-        let (reader, after) = (Arc::clone(&self.reader), self.next - 1);
+        let (reader, after) = (&self.reader, self.next - 1);
+        let reading = self.reading.get_or_insert_with(|| {
+            let reader = Arc::clone(reader);
+            tokio::task::spawn_blocking(move || reader.entries(after, CATCH_UP))
+        });
+        let read = reading.await;
+        self.reading = None;
+        let mut entries =
+            read.map_err(|error| StoreError::new("a read of the log was cut short", error))??;
         // What the store has beyond this is not durable yet.
         let last = *self.last.borrow();
-        let mut entries = tokio::task::spawn_blocking(move || reader.entries(after, CATCH_UP))
-            .await
-            .map_err(|error| StoreError::new("a read of the log was cut short", error))??;
         entries.retain(|entry| entry.seq <= last);
         if let Some(newest) = entries.last() {
             self.next = newest.seq + 1;

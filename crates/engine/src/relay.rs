@@ -49,6 +49,9 @@ const SUBSCRIPTIONS_EVERY: Duration = Duration::from_millis(500);
 /// How long to wait before trying again when the sequencer is full.
 const RETRY: Duration = Duration::from_millis(50);
 
+/// And when the store could not be read: no file handle was left, say.
+const READ_AGAIN: Duration = Duration::from_millis(500);
+
 impl Relay {
     const fn topics(self) -> &'static [&'static str] {
         match self {
@@ -208,10 +211,10 @@ fn message_text(json: &str) -> Cow<'_, str> {
     }
 }
 
-/// Runs until cancelled.
+/// Runs until cancelled. What goes wrong while it reads is tried again from the cursor in the store.
 ///
 /// # Errors
-/// When the engine has stopped or its store fails.
+/// When the engine has stopped.
 pub async fn run_relay(
     engine: Engine,
     envelopes: Arc<dyn Envelopes>,
@@ -225,6 +228,26 @@ pub async fn run_relay(
 }
 
 async fn tell(
+    engine: &Engine,
+    which: Relay,
+    envelopes: &dyn Envelopes,
+    cancel: &CancellationToken,
+) -> Result<(), EngineError> {
+    loop {
+        match tell_until_it_fails(engine, which, envelopes, cancel).await {
+            Err(error @ EngineError::Store(_)) if engine.failure().is_none() => {
+                tracing::warn!(%error, ?which, "the relay tries again");
+            }
+            ended => return ended,
+        }
+        tokio::select! {
+            () = cancel.cancelled() => return Ok(()),
+            () = tokio::time::sleep(READ_AGAIN) => {}
+        }
+    }
+}
+
+async fn tell_until_it_fails(
     engine: &Engine,
     which: Relay,
     envelopes: &dyn Envelopes,

@@ -250,12 +250,7 @@ fn start_tasks(
         .map_err(|error| ServeError::Start(error.to_string()))?;
     workers::start(app, tasks, client);
     let (hub, engine, cancel) = (app.hub.clone(), app.engine.clone(), app.cancel.clone());
-    let told = ended.clone();
-    tasks.spawn(async move {
-        if let Err(error) = hub.run(engine, cancel.clone()).await {
-            told.tell("feed", &error, &cancel);
-        }
-    });
+    tasks.spawn(async move { hub.run(engine, cancel).await });
     let (engine, cancel) = (app.engine.clone(), app.cancel.clone());
     let told = ended.clone();
     tasks.spawn(async move {

@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use commerce::LineId;
 use engine::feed::Committed;
@@ -27,6 +28,9 @@ const BUFFER: usize = 64;
 /// on after 61 other tasks at the latest (`event_interval`): if more than that were woken each time, they
 /// would pile up, and whoever comes would stand behind all of them.
 const AT_ONCE: usize = 32;
+
+/// How long to wait before trying again when the log could not be read.
+const READ_AGAIN: Duration = Duration::from_millis(500);
 
 /// So many groups are being read at most; what else is due waits, and becomes one with what follows.
 const READING_MAX: usize = 256;
@@ -285,15 +289,8 @@ impl Hub {
         })
     }
 
-    /// Tails the log until cancelled.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub async fn run(
-        &self,
-        engine: Engine,
-        cancel: CancellationToken,
-    ) -> Result<(), engine::ports::StoreError> {
+    /// Tails the log until cancelled. A read that fails is tried again.
+    pub async fn run(&self, engine: Engine, cancel: CancellationToken) {
         let mut tail = engine.feed().tail(
             self.inner.dispatched.load(Ordering::Relaxed),
             engine.reader(),
@@ -301,12 +298,24 @@ impl Hub {
         let mut later = Later::default();
         // What is told once it has been read, in the order in which it was due.
         let mut reading = FuturesOrdered::new();
+        let mut rests_until = None;
         loop {
             let may_read = reading.len() < READING_MAX;
             let due = self.next_of(&later).filter(|_| may_read);
             let batch = tokio::select! {
                 () = cancel.cancelled() => break,
-                batch = tail.next() => Some(batch?),
+                batch = tail.next(), if rests_until.is_none() => match batch {
+                    Ok(batch) => Some(batch),
+                    Err(error) => {
+                        tracing::warn!(%error, "the feed tries again");
+                        rests_until = Some(Instant::now() + READ_AGAIN);
+                        None
+                    }
+                },
+                () = tokio::time::sleep_until(rests_until.unwrap_or_else(Instant::now)), if rests_until.is_some() => {
+                    rests_until = None;
+                    None
+                }
                 () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => None,
                 Some((subject, read)) = reading.next() => {
                     match read {
@@ -340,7 +349,6 @@ impl Hub {
         }
         // Nobody waits for what will not come.
         self.subjects().clear();
-        Ok(())
     }
 
     /// How many listen to one subject.

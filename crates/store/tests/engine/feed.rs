@@ -1,10 +1,20 @@
 //! A tail sees every entry once, in order, from wherever it begins and however far behind it is.
 
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::task::Poll;
+use std::time::Duration;
+
 use commerce::WhenSoldOut;
 use engine::feed::{FEED_BATCHES, Tail};
 use engine::{Command, Entry};
 
 use crate::rig::{Place, Rig, create, order_of, receive, runtime, within};
+
+/// Asks one time.
+async fn once<T>(mut asked: Pin<&mut impl Future<Output = T>>) -> Poll<T> {
+    poll_fn(|context| Poll::Ready(asked.as_mut().poll(context))).await
+}
 
 /// Reads until this sequence was seen.
 async fn read_to(tail: &mut Tail, last: u64) -> Vec<Entry> {
@@ -139,5 +149,46 @@ fn a_tail_from_the_future_waits_for_it() {
         rig.engine().stop().await;
         drop(rig);
         assert!(!within(never).await.unwrap().unwrap());
+    });
+}
+
+#[test]
+fn whoever_stops_waiting_goes_on_with_what_was_being_read() {
+    runtime().block_on(async {
+        for place in Place::both() {
+            let mut rig = Rig::new(place);
+            rig.done(create("A", 5, WhenSoldOut::Reject)).await;
+            rig.order(order_of("A")).await;
+            rig.restart().await;
+            let mut tail = rig.engine().feed().tail(0, rig.reader());
+            let waited_for_again_and_again = async {
+                loop {
+                    let asked = pin!(tail.next());
+                    if let Poll::Ready(batch) = once(asked).await {
+                        return batch.unwrap().expect("the engine is there");
+                    }
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+            };
+            assert_eq!(within(waited_for_again_and_again).await.len(), 2);
+            rig.order(order_of("A")).await;
+            assert_eq!(read_to(&mut tail, 3).await.len(), 1);
+        }
+    });
+}
+
+#[test]
+fn a_read_that_fails_is_asked_for_again() {
+    runtime().block_on(async {
+        let rig = Rig::new(Place::disk());
+        rig.done(create("A", 5, WhenSoldOut::Reject)).await;
+        rig.order(order_of("A")).await;
+        let mut tail = rig.engine().feed().tail(0, rig.reader());
+        let failing = async {
+            assert!(within(tail.next()).await.is_err());
+            assert!(within(tail.next()).await.is_err());
+        };
+        rig.place.unreadable_while(failing).await;
+        assert_eq!(read_to(&mut tail, 2).await.len(), 2);
     });
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use commerce::WhenSoldOut;
 use engine::ports::{Cursors, NoEnvelopes, Reader};
@@ -103,6 +104,29 @@ async fn sell(rig: &Rig, rounds: u32, name: &str) {
             .decide(receive("A", 1, &format!("{name} {round}")))
             .await;
     }
+}
+
+#[test]
+fn a_relay_that_cannot_read_tries_again() {
+    runtime().block_on(async {
+        let rig = Rig::new(Place::disk());
+        rig.done(create("A", 5, WhenSoldOut::Reject)).await;
+        subscribe(&rig, &[(TOPIC_ORDERS, "orders")]).await;
+        for _ in 0..3 {
+            rig.order(order_of("A")).await;
+        }
+        let mut relay = None;
+        let trying = async {
+            let started = relay.insert(Relay::start(rig.engine()));
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            assert!(!started.task.is_finished());
+        };
+        rig.place.unreadable_while(trying).await;
+        arrived(&rig, "orders", 3).await;
+        let log = rig.reader().entries(0, 100).unwrap();
+        assert_eq!(told(&*rig.reader(), "orders"), of(&log, ORDERS));
+        relay.unwrap().stop().await.unwrap();
+    });
 }
 
 #[test]

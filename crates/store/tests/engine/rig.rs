@@ -257,6 +257,21 @@ impl Place {
         [Self::memory(), Self::disk()]
     }
 
+    /// Nobody can read the log while this is done, nor write to it.
+    pub(crate) async fn unreadable_while(&self, done: impl Future<Output = ()>) {
+        let (Self::Disk(directory) | Self::Blocks(directory, _)) = self else {
+            panic!("there is no file");
+        };
+        let file = rusqlite::Connection::open(directory.path().join("firstcome.db")).unwrap();
+        let rename = |from: &str, to: &str| {
+            let rename = format!("ALTER TABLE {from} RENAME TO {to}");
+            file.execute_batch(&rename).unwrap();
+        };
+        rename("log", "hidden");
+        done.await;
+        rename("hidden", "log");
+    }
+
     fn open(&self) -> Opened {
         match self {
             Self::Memory(memory) => memory.open(),
