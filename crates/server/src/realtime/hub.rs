@@ -177,6 +177,8 @@ struct Sender {
     groups: mpsc::Sender<Group>,
     /// Too slow for one subject is too slow for all: it must not hear half of what happens.
     dropped: Arc<AtomicBool>,
+    /// It knows what is up to here.
+    knows: u64,
 }
 
 /// What is told when its time has come.
@@ -262,6 +264,12 @@ impl Hub {
     /// Listens from now on; none when there are as many listeners as this server takes. What is
     /// committed after this call arrives, so read the past after it.
     pub fn listen(&self, subjects: &[Subject]) -> Option<Listener> {
+        self.listen_after(0, subjects)
+    }
+
+    /// The same for who knows what happened up to `seq`: that may arrive as well, but of what is told
+    /// once in a while nothing waits because of it.
+    pub fn listen_after(&self, seq: u64, subjects: &[Subject]) -> Option<Listener> {
         let before = self.inner.listeners.fetch_add(1, Ordering::Relaxed);
         if before >= self.inner.listeners_max {
             self.inner.listeners.fetch_sub(1, Ordering::Relaxed);
@@ -275,6 +283,7 @@ impl Hub {
         let sender = Sender {
             groups,
             dropped: Arc::clone(&dropped),
+            knows: seq,
         };
         let mut map = self.subjects();
         for subject in subjects {
@@ -422,7 +431,8 @@ impl Hub {
                     }
                 }
                 let looks = Subject::Latest(entry.line);
-                if map.contains_key(&looks) {
+                let mut who_looks = map.get(&looks).into_iter().flatten();
+                if who_looks.any(|sender| sender.knows < entry.seq) {
                     match (entry.line, entry.kind.bid_step()) {
                         // Nobody sees them before their verdict, or at all.
                         (_, Some(BidStep::Placed | BidStep::Refused)) => {}

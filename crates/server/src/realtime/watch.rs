@@ -136,9 +136,9 @@ impl Watch {
         since: Option<u64>,
     ) -> Result<Self, WatchError> {
         let subject = Subject::Latest(product.into());
-        let listener = app.hub.listen(&[subject]).ok_or(WatchError::TooMany)?;
-        let mut watch = Self::entries(listener);
         let newest_of_all = app.engine.feed().last_seq();
+        let listener = app.hub.listen_after(newest_of_all, &[subject]);
+        let mut watch = Self::entries(listener.ok_or(WatchError::TooMany)?);
         // What waits to be told is from before.
         watch.last = newest_of_all;
         if let Some(since) = since {
@@ -174,8 +174,9 @@ impl Watch {
         since: Option<u64>,
     ) -> Result<Self, WatchError> {
         let subject = Subject::Latest(LineId::Auction(auction.seq));
-        let listener = app.hub.listen(&[subject]).ok_or(WatchError::TooMany)?;
         let newest_of_all = app.engine.feed().last_seq();
+        let listener = app.hub.listen_after(newest_of_all, &[subject]);
+        let listener = listener.ok_or(WatchError::TooMany)?;
         let event = standing::of_auction(&app.engine, auction.seq, 0, Vec::new()).await?;
         let mut watch = Self {
             listener,

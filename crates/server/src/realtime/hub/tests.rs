@@ -201,6 +201,27 @@ async fn very_many_are_told_some_at_a_time_and_in_order() {
 }
 
 #[tokio::test]
+async fn what_a_listener_knows_does_not_keep_it_from_hearing_the_next_at_once() {
+    let hub = Hub::new(10, 0);
+    let looks = Subject::Latest(commerce::ProductId(1).into());
+    let mut listener = hub.listen_after(5, &[looks]).unwrap();
+    let mut later = Later::default();
+    for seq in 4..=6 {
+        let entry = order_entry(seq, Kind::OrderAccepted, seq, r#"{"place":1}"#);
+        hub.dispatch(&[entry].into(), &mut later);
+        let due = hub.due(&mut later);
+        for (subject, group) in due {
+            hub.tell_soon(&mut later, subject, group);
+        }
+        later.tell_some(&hub);
+    }
+    let group = listener.receiver.try_recv().unwrap();
+    let heard: Vec<u64> = group.iter().map(|event| event.entry.seq).collect();
+    assert_eq!(heard, [6]);
+    assert!(listener.receiver.try_recv().is_err());
+}
+
+#[tokio::test]
 async fn verdicts_are_told_some_at_a_time_first_come_first_told() {
     let many = AT_ONCE as u64 * 2 + 1;
     let hub = Hub::new(1_000, 0);
