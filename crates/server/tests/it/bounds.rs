@@ -1,9 +1,12 @@
 //! Over its bounds, and on its way down, the server says so and loses nothing.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use crate::harness::client::{ANSWER_LIMIT, Answer, Connection};
 use crate::harness::wait::{eventually, within};
@@ -227,6 +230,40 @@ async fn a_connection_past_the_bound_waits_for_its_turn() {
     drop(second);
     let answer = tokio::time::timeout(ANSWER_LIMIT, third.answer()).await;
     answer.unwrap().unwrap().expect(200);
+}
+
+/// A WebSocket that only stays open.
+async fn web_socket(address: SocketAddr) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let hello = format!(
+        "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: {address}\r\n\
+         Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    );
+    stream.write_all(hello.as_bytes()).await.unwrap();
+    let mut begun = [0; 12];
+    let read = stream.read_exact(&mut begun);
+    tokio::time::timeout(ANSWER_LIMIT, read)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(&begun, b"HTTP/1.1 101");
+    stream
+}
+
+#[tokio::test]
+async fn a_web_socket_counts_among_the_connections_as_long_as_it_is_open() {
+    let shop = Shop::start(Settings::new().set("LIMITS__CONNECTIONS_MAX", 2)).await;
+    let first = web_socket(shop.address).await;
+    let second = web_socket(shop.address).await;
+    let mut third = shop.connect().await;
+    third.ask("GET", "/healthz", &[], None).await.unwrap();
+    let early = tokio::time::timeout(Duration::from_millis(200), third.answer()).await;
+    assert!(early.is_err(), "there is no room for it");
+    drop(first);
+    let answer = tokio::time::timeout(ANSWER_LIMIT, third.answer()).await;
+    answer.unwrap().unwrap().expect(200);
+    drop(second);
 }
 
 #[tokio::test]
