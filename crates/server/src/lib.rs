@@ -19,6 +19,7 @@ pub mod cli;
 pub mod config;
 mod declared;
 mod demo;
+pub mod foreign;
 pub mod http;
 pub mod listen;
 mod mailer;

@@ -12,7 +12,12 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::Request;
+use axum::response::{IntoResponse as _, Response};
+use futures_util::future::{Either, ready};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -20,6 +25,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use wire::Code;
+
+use crate::foreign::{Doors, Foreign};
+use crate::http::error::HttpError;
 
 /// How long a client may take for a request's header, and how long a connection may be idle.
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(75);
@@ -28,15 +37,18 @@ const HEADER_BYTES_MAX: usize = 64 * 1024;
 /// After an error of the listener itself (no file handles left): do not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves until cancelled and every connection has ended.
+/// Serves until cancelled and every connection has ended. `doors` are those of a listener that leaves
+/// them to this one.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
+    doors: Option<Doors>,
     connections_max: usize,
     cancel: CancellationToken,
 ) {
     let connections = TaskTracker::new();
     let permits = Arc::new(Semaphore::new(connections_max));
+    let doors = doors.map(Arc::new);
     loop {
         let permit = tokio::select! {
             () = cancel.cancelled() => break,
@@ -55,7 +67,14 @@ pub async fn serve(
         };
         // An answer is one small write: waiting for more to send would only delay it.
         let _ = stream.set_nodelay(true);
-        let service = TowerToHyperService::new(router.clone());
+        let routes = TowerToHyperService::new(router.clone());
+        let doors = doors.clone();
+        let service = service_fn(move |request: Request<Incoming>| {
+            match doors.as_deref().and_then(|doors| refusal(doors, &request)) {
+                Some(refusal) => Either::Left(ready(Ok(refusal))),
+                None => Either::Right(routes.call(request)),
+            }
+        });
         let cancel = cancel.clone();
         let stream = Counted {
             stream,
@@ -86,6 +105,31 @@ pub async fn serve(
     drop(listener);
     connections.close();
     connections.wait().await;
+}
+
+/// What WebSockets come through as well, which begin with a GET.
+const SOCKETS: &str = "/socket.io";
+
+fn refusal(doors: &Doors, request: &Request<Incoming>) -> Option<Response> {
+    let may_change = !request.method().is_safe() || request.uri().path().starts_with(SOCKETS);
+    let foreign = doors.check(may_change, request.headers()).err()?;
+    Some(match foreign {
+        Foreign::Page => HttpError::at(
+            Code::CrossOrigin,
+            "Origin",
+            "a browser sent this for a page of another origin; only pages of this server may change anything",
+        )
+        .into_response(),
+        Foreign::Name(name) => HttpError::at(
+            Code::HostNotAllowed,
+            "Host",
+            format!(
+                "without credentials this server is called by its address, `localhost`, a local name \
+                 or the host of `public_url`, not by {name}"
+            ),
+        )
+        .into_response(),
+    })
 }
 
 /// A connection that counts until it is closed, whoever has it by then.

@@ -32,6 +32,7 @@ use self::workers_alone::serve_workers;
 use crate::adapters::{OsIds, SystemClock};
 use crate::cli::say;
 use crate::config::{self, Config, ConfigError, Role, Shape};
+use crate::foreign::Doors;
 use crate::realtime::{Hub, socketio};
 use crate::state::{App, Inner};
 use crate::traces::{self, Begins};
@@ -176,8 +177,10 @@ async fn serve_shop(mut config: Config) -> Result<(), ServeError> {
     tokio::spawn(cancel_on_failure(engine.clone(), cancel.clone()));
     let connections = app.config.limits.connections_max;
     // Each listener has the bound for itself: those of one do not keep those of the other out.
-    let served = listen::serve(listener, router, connections, cancel.clone());
-    let aws_served = listen::serve(aws_listener, aws, connections, cancel.clone());
+    let doors = Some(Doors::of_the_shop(&app.config));
+    let served = listen::serve(listener, router, doors, connections, cancel.clone());
+    // What may change something follows from more than the method there.
+    let aws_served = listen::serve(aws_listener, aws, None, connections, cancel.clone());
     let server = tokio::spawn(async move {
         tokio::join!(served, aws_served);
     });

@@ -17,6 +17,8 @@ pub enum Code {
     CustomerNotFound,
     CustomersUnavailable,
     ConsumerNotFound,
+    CrossOrigin,
+    HostNotAllowed,
     IdempotencyKeyReused,
     InvalidField,
     InvalidHeader,
@@ -81,6 +83,8 @@ impl Code {
         Self::CustomerNotFound,
         Self::CustomersUnavailable,
         Self::ConsumerNotFound,
+        Self::CrossOrigin,
+        Self::HostNotAllowed,
         Self::IdempotencyKeyReused,
         Self::InvalidField,
         Self::InvalidHeader,
@@ -145,6 +149,8 @@ impl Code {
             Self::BuyNowGone => "buy_now_gone",
             Self::CustomerNotFound => "customer_not_found",
             Self::CustomersUnavailable => "customers_unavailable",
+            Self::CrossOrigin => "cross_origin",
+            Self::HostNotAllowed => "host_not_allowed",
             Self::IdempotencyKeyReused => "idempotency_key_reused",
             Self::InvalidField => "invalid_field",
             Self::InvalidHeader => "invalid_header",
@@ -200,6 +206,7 @@ impl Code {
         match self {
             Self::InvalidHeader | Self::InvalidJson | Self::InvalidParameter => 400,
             Self::InvalidSignature | Self::InvalidToken | Self::Unauthorized => 401,
+            Self::CrossOrigin | Self::HostNotAllowed => 403,
             Self::AuctionNotFound
             | Self::BidNotFound
             | Self::CustomerNotFound
@@ -270,6 +277,8 @@ impl Code {
             Self::BuyNowGone => "There is no buy-now price to be had",
             Self::CustomerNotFound => "There is no such customer",
             Self::CustomersUnavailable => "The customers database cannot be read",
+            Self::CrossOrigin => "A page of another origin asks",
+            Self::HostNotAllowed => "This server does not go by that name",
             Self::IdempotencyKeyReused => "The idempotency key was used for something else",
             Self::InvalidField => "A field has a value that is not allowed",
             Self::InvalidHeader => "A header has a value that is not allowed",

@@ -29,6 +29,7 @@ use super::context::{Context, base_url, uuid};
 use super::directory::Directory;
 use super::{auth, sns, sqs};
 use crate::adapters::OsIds;
+use crate::foreign::{Doors, Foreign};
 use crate::state::App;
 
 /// How long a client may take to send a body. One that sends nothing must not hold its
@@ -44,6 +45,7 @@ struct Desk {
     app: App,
     ids: OsIds,
     directory: Directory,
+    doors: Doors,
     /// The host of URLs for a client that names none.
     listens: String,
 }
@@ -51,6 +53,7 @@ struct Desk {
 /// Everything that AWS SDKs call.
 pub fn router(app: App, ids: OsIds, listens: SocketAddr) -> Router {
     let desk = Desk {
+        doors: Doors::of_queues(&app.config),
         app,
         ids,
         directory: Directory::new(),
@@ -168,6 +171,20 @@ async fn read(body: Body) -> Result<Bytes, AwsError> {
     }
 }
 
+/// Any of these requests may do something, also a GET.
+fn foreign(foreign: Foreign) -> AwsError {
+    let message = match foreign {
+        Foreign::Page => {
+            "A browser sent this for a page of another origin. Only programs may call.".to_owned()
+        }
+        Foreign::Name(name) => format!(
+            "Without access keys this server is called by its address, by localhost, a local name or \
+             the host of the setting public_url, not by {name}."
+        ),
+    };
+    AwsError::new(ErrorCode::AccessDenied, message)
+}
+
 fn decode(
     desk: &Desk,
     protocol: Protocol,
@@ -197,6 +214,10 @@ fn decode(
     let needs_none = form
         .as_ref()
         .is_some_and(|form| auth::needs_none(label.service, form));
+    // A person follows those links from an e-mail or a page.
+    if !needs_none {
+        desk.doors.check(true, &parts.headers).map_err(foreign)?;
+    }
     let now = desk.app.engine.now();
     let caller = auth::identify(
         settings,

@@ -134,6 +134,11 @@ fn common_answers(operation: &mut Operation, takes_body: bool) {
     add_problem(operation, "400", "Something that came in is malformed");
     add_problem(
         operation,
+        "403",
+        "A browser sent it for a page of another origin, or this server does not go by that name",
+    );
+    add_problem(
+        operation,
         "503",
         "Over the bounds of this server; try again shortly",
     );

@@ -14,6 +14,7 @@ use super::{STOP_WITHIN, ServeError, allowed_hosts};
 use crate::adapters::SystemClock;
 use crate::cli::say;
 use crate::config::Config;
+use crate::foreign::Doors;
 use crate::listen;
 
 /// `firstcome factory`: the reference factory alone.
@@ -39,7 +40,9 @@ pub async fn serve_factory(config: Config) -> Result<(), ServeError> {
         config.ready_file.as_deref(),
         &format!("{{\"http\": \"http://{address}\"}}\n"),
     )?;
-    listen::serve(listener, router, config.limits.connections_max, cancel).await;
+    let doors = Some(Doors::of_the_shop(&config));
+    let connections = config.limits.connections_max;
+    listen::serve(listener, router, doors, connections, cancel).await;
     let _ = tokio::time::timeout(STOP_WITHIN, running).await;
     Ok(())
 }

@@ -14,6 +14,7 @@ use super::{STOP_WITHIN, ServeError, ids, recalled};
 use crate::adapters::SystemClock;
 use crate::cli::say;
 use crate::config::Config;
+use crate::foreign::Doors;
 use crate::http::workers::Outpost;
 use crate::sqs::{Client, Endpoint};
 use crate::workers::{ConsumerParts, Health};
@@ -69,14 +70,10 @@ pub(super) async fn serve_workers(config: Config) -> Result<(), ServeError> {
         config.ready_file.as_deref(),
         &format!("{{\"http\": \"http://{address}\"}}\n"),
     )?;
+    let doors = Some(Doors::of_the_shop(&config));
     let connections = config.limits.connections_max;
-    listen::serve(
-        listener,
-        http::workers::router(outpost),
-        connections,
-        cancel,
-    )
-    .await;
+    let routes = http::workers::router(outpost);
+    listen::serve(listener, routes, doors, connections, cancel).await;
     tasks.close();
     if tokio::time::timeout(STOP_WITHIN, tasks.wait())
         .await

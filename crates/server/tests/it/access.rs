@@ -125,3 +125,108 @@ async fn operators_show_their_token_wherever_the_server_listens() {
     let answer = shop.post("/product/donut", &callback).await;
     answer.problem(401, "invalid_token");
 }
+
+/// What a form or a picture on any page may send, with a password that the browser remembers.
+#[tokio::test]
+async fn no_page_of_somebody_else_operates_the_shop_through_a_browser() {
+    let basic = format!("Basic {}", BASE64_STANDARD.encode(format!("o:{TOKEN}")));
+    let with_token = Settings::new().set("AUTH__OPERATOR_TOKEN", TOKEN);
+    for settings in [Settings::new(), with_token] {
+        let shop = Shop::start(settings).await;
+        shop.send(
+            "POST",
+            "/products",
+            &[("authorization", basic.as_str())],
+            Some(&json!({"sku": "A-1", "name": "A", "price": 1, "currency": "KRW", "stock": 9})),
+        )
+        .await
+        .expect(201);
+        let own = format!("http://{}", shop.address);
+        let buy = json!({"sku": "A-1", "customer": "a@example.com"});
+        for (method, path, body) in [
+            ("POST", "/ops/queues/replenishment/purge", None),
+            ("POST", "/ops/consumers/mileage/pause", None),
+            ("POST", "/orders", Some(&buy)),
+            ("DELETE", "/orders/ord_00000000000000000000000000", None),
+            ("PATCH", "/products/A-1", Some(&buy)),
+            ("GET", "/socket.io/?EIO=4&transport=polling", None),
+            ("GET", "/socket.io?EIO=4&transport=websocket", None),
+        ] {
+            for foreign in [
+                ("origin", "http://evil.example"),
+                ("origin", "null"),
+                ("sec-fetch-site", "cross-site"),
+            ] {
+                let headers = [("authorization", basic.as_str()), foreign];
+                let answer = shop.send(method, path, &headers, body).await;
+                let problem = answer.problem(403, "cross_origin");
+                assert_eq!(problem["field"], "Origin");
+            }
+        }
+        let consumers = shop
+            .send(
+                "GET",
+                "/ops/consumers",
+                &[("authorization", basic.as_str())],
+                None,
+            )
+            .await;
+        assert!(
+            !consumers
+                .expect(200)
+                .to_string()
+                .contains(r#""paused":true"#),
+            "{}",
+            consumers.body
+        );
+        assert_eq!(shop.product("A-1").await["lastPlace"], 0);
+        for own in [
+            ("origin", own.as_str()),
+            ("sec-fetch-site", "same-origin"),
+            ("sec-fetch-site", "none"),
+        ] {
+            let answer = shop.send("POST", "/orders", &[own], Some(&buy)).await;
+            answer.expect(201);
+        }
+        // To look is harmless: no page can read an answer that is not of its origin.
+        let answer = shop
+            .send(
+                "GET",
+                "/products",
+                &[("sec-fetch-site", "cross-site")],
+                None,
+            )
+            .await;
+        answer.expect(200);
+        assert_eq!(answer.header("access-control-allow-origin"), None);
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_a_stranger_gave_this_machine_is_not_heard_where_everybody_may_do_everything() {
+    let with_url = Settings::new().set("PUBLIC_URL", "https://shop.example/");
+    let with_token = Settings::new().set("AUTH__OPERATOR_TOKEN", TOKEN);
+    for (settings, heard) in [
+        (Settings::new(), false),
+        (with_url, true),
+        (with_token, true),
+    ] {
+        let shop = Shop::start(settings).await;
+        for (host, heard) in [
+            ("shop.example", heard),
+            ("localhost:1", true),
+            ("[::1]", true),
+        ] {
+            let mut connection = shop.connect().await;
+            let request = format!("GET /products HTTP/1.1\r\nhost: {host}\r\n\r\n");
+            connection.write(request.as_bytes()).await.unwrap();
+            let answer = connection.answer().await.unwrap();
+            if heard {
+                answer.expect(200);
+            } else {
+                let problem = answer.problem(403, "host_not_allowed");
+                assert_eq!(problem["field"], "Host");
+            }
+        }
+    }
+}

@@ -155,11 +155,11 @@ async fn a_url_has_the_host_that_the_client_used() {
         let create = "/?Action=CreateQueue&QueueName=hosted";
         for (host, expected) in [
             (
-                format!("queues.example:{port}"),
-                format!("http://queues.example:{port}"),
+                format!("queues.test:{port}"),
+                format!("http://queues.test:{port}"),
             ),
             (
-                "evil.example/path".to_owned(),
+                "evil/path".to_owned(),
                 format!("http://{}", shop.aws_address),
             ),
             (String::new(), format!("http://{}", shop.aws_address)),
@@ -181,6 +181,47 @@ async fn a_url_has_the_host_that_the_client_used() {
             .contains("https://sqs.example/000000000000/hosted");
         assert_eq!(is_outer, trusts, "{}", answer.body);
     }
+}
+
+#[tokio::test]
+async fn no_page_of_somebody_else_calls_through_a_browser() {
+    let open = Shop::start(Settings::new()).await;
+    let own = format!("http://{}", open.aws_address);
+    let list = form("ListQueues", &json!({}));
+    let get = format!("/?{list}");
+    let target = ("x-amz-target", "AmazonSQS.ListQueues");
+    for foreign in [
+        ("origin", "http://evil.example"),
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-site", "same-site"),
+    ] {
+        for (method, path, headers, body) in [
+            ("GET", &*get, vec![foreign], None),
+            ("POST", "/", vec![FORM, foreign], Some(&*list)),
+            (
+                "POST",
+                "/",
+                vec![("content-type", "text/plain"), target, foreign],
+                Some("{}"),
+            ),
+        ] {
+            let answer = exchange(&open, method, path, &headers, body).await;
+            assert_eq!(answer.status, 403, "{method} {headers:?}");
+            assert!(answer.body.contains("AccessDenied"), "{}", answer.body);
+        }
+    }
+    for own in [
+        ("origin", own.as_str()),
+        ("sec-fetch-site", "none"),
+        ("x", "y"),
+    ] {
+        let answer = exchange(&open, "GET", &get, &[own], None).await;
+        assert_eq!(answer.status, 200, "{own:?}: {}", answer.body);
+    }
+    let mut renamed = Connection::open(open.aws_address).await.unwrap();
+    let request = format!("GET {get} HTTP/1.1\r\nhost: queues.example\r\n\r\n");
+    renamed.write(request.as_bytes()).await.unwrap();
+    assert_eq!(renamed.answer().await.unwrap().status, 403);
 }
 
 #[tokio::test]
