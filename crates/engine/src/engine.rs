@@ -130,7 +130,7 @@ impl Engine {
         let (stopped_tx, stopped) = watch::channel(false);
         let feed = Feed::new(last_seq);
         let shared = Arc::new(Shared::new());
-        let unsettled = reader.unsettled_products(limits.products_max)?;
+        let unsettled = reader.unsettled_products(None, limits.products_max)?;
         let thread = sequencer::spawn(sequencer::Parts {
             store,
             clock: Arc::clone(&clock),

@@ -574,8 +574,13 @@ pub trait Reader: Send + Sync {
         limit: usize,
     ) -> Result<Vec<Replenishment>, StoreError>;
     fn open_replenishments(&self, limit: usize) -> Result<Vec<Replenishment>, StoreError>;
-    /// Products whose line may be owed something: orders wait, or a reorder is set and none open.
-    fn unsettled_products(&self, limit: usize) -> Result<Vec<Product>, StoreError>;
+    /// Products whose line may be owed something, by their sku: orders wait, or a reorder is set and
+    /// none open.
+    fn unsettled_products(
+        &self,
+        after: Option<&Sku>,
+        limit: usize,
+    ) -> Result<Vec<Product>, StoreError>;
     fn auction(&self, seq: u64) -> Result<Option<StoredAuction>, StoreError>;
     /// Newest first, before the given sequence.
     fn auctions(

@@ -107,7 +107,7 @@ pub async fn serve(
     connections.wait().await;
 }
 
-/// What WebSockets come through as well, which begin with a GET.
+/// Where a socket begins with a GET and changes things later.
 const SOCKETS: &str = "/socket.io";
 
 fn refusal(doors: &Doors, request: &Request<Incoming>) -> Option<Response> {

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use commerce::{FailReason, ReplenishmentStatus};
+use commerce::{FailReason, ReplenishmentStatus, Sku};
 use engine::{Command, EngineError, ReplenishmentChange};
 
 use crate::state::App;
@@ -15,33 +15,39 @@ pub(super) const NAME: &str = "keeper";
 
 /// How often it looks.
 const EVERY: Duration = Duration::from_millis(500);
-/// Rows looked at in one round; the rest has its turn in the next.
+/// Rows looked at in one round; the rest has its turn in the next. A product that is well in stock is
+/// among them as long as it has a reorder point.
 const ROWS: usize = 1_000;
 
 pub(super) async fn run(app: App) {
+    let mut seen = None;
     loop {
         app.workers.beat(NAME, app.engine.now());
         tokio::select! {
             () = app.cancel.cancelled() => return,
             () = tokio::time::sleep(EVERY) => {}
         }
-        if let Err(error) = round(&app).await {
+        if let Err(error) = round(&app, &mut seen).await {
             tracing::debug!(%error, "a round was put off");
         }
     }
 }
 
-async fn round(app: &App) -> Result<(), EngineError> {
+/// `seen` is the last product of the round before; none when all of them had their turn.
+async fn round(app: &App, seen: &mut Option<Sku>) -> Result<(), EngineError> {
     let now = app.engine.now();
+    let after = seen.clone();
     let (open, unsettled) = app
         .engine
-        .read(|reader| {
+        .read(move |reader| {
             Ok((
                 reader.open_replenishments(ROWS)?,
-                reader.unsettled_products(ROWS)?,
+                reader.unsettled_products(after.as_ref(), ROWS)?,
             ))
         })
         .await?;
+    let last = unsettled.last().filter(|_| unsettled.len() == ROWS);
+    let last = last.map(|product| product.sku.clone());
     let settings = &app.config.factory;
     let overdue_ms = i64::try_from(settings.overdue_s).expect("a bounded setting") * 1_000;
     let ask_again_ms = i64::try_from(settings.ask_again_s).expect("a bounded setting") * 1_000;
@@ -80,5 +86,6 @@ async fn round(app: &App) -> Result<(), EngineError> {
             let _ = app.engine.decide(command).await?;
         }
     }
+    *seen = last;
     Ok(())
 }

@@ -323,7 +323,7 @@ pub(crate) fn unsettled_products_are_those_that_may_be_owed_something(harness: &
     });
     script.commit(&mut opened);
     always(harness, opened, |opened| {
-        let unsettled = opened.reader.unsettled_products(10).unwrap();
+        let unsettled = opened.reader.unsettled_products(None, 10).unwrap();
         let names: Vec<&str> = unsettled
             .iter()
             .map(|product| product.sku.as_str())
@@ -333,6 +333,15 @@ pub(crate) fn unsettled_products_are_those_that_may_be_owed_something(harness: &
             ["rejects-with-deferred", "to-be-reordered", "z-waits"]
         );
         assert_eq!(unsettled[2], script.products[&sku("z-waits")]);
-        assert_eq!(opened.reader.unsettled_products(2).unwrap(), unsettled[..2]);
+        for (after, expected) in [
+            (None, &unsettled[..2]),
+            (Some("on-its-way"), &unsettled[..2]),
+            (Some("rejects-with-deferred"), &unsettled[1..]),
+            (Some("z-waits"), &[]),
+        ] {
+            let after = after.map(sku);
+            let page = opened.reader.unsettled_products(after.as_ref(), 2).unwrap();
+            assert_eq!(page, expected, "{after:?}");
+        }
     });
 }

@@ -87,7 +87,7 @@ pub(crate) fn an_empty_store_has_nothing(harness: &dyn Harness) {
         }
         assert_eq!(reader.replenishments(None, None, 10).unwrap(), []);
         assert_eq!(reader.open_replenishments(10).unwrap(), []);
-        assert_eq!(reader.unsettled_products(10).unwrap(), []);
+        assert_eq!(reader.unsettled_products(None, 10).unwrap(), []);
         assert_eq!(reader.queues(START).unwrap(), []);
         assert_eq!(reader.queue("q", START).unwrap(), None);
         assert_eq!(reader.queue_names().unwrap(), [""; 0]);

@@ -106,11 +106,16 @@ impl Reader for Memory {
         Ok(open.take(limit).cloned().collect())
     }
 
-    fn unsettled_products(&self, limit: usize) -> Result<Vec<Product>, StoreError> {
+    fn unsettled_products(
+        &self,
+        after: Option<&Sku>,
+        limit: usize,
+    ) -> Result<Vec<Product>, StoreError> {
         let state = self.read();
         let unsettled = state.products.values().filter(|product| {
-            product.waiting > 0
-                || (product.reorder.is_some() && product.open_replenishment.is_none())
+            after.is_none_or(|after| product.sku > *after)
+                && (product.waiting > 0
+                    || (product.reorder.is_some() && product.open_replenishment.is_none()))
         });
         Ok(unsettled.take(limit).cloned().collect())
     }

@@ -180,16 +180,22 @@ impl Reader for SqliteReader {
         })
     }
 
-    fn unsettled_products(&self, limit: usize) -> Result<Vec<Product>, StoreError> {
+    fn unsettled_products(
+        &self,
+        after: Option<&Sku>,
+        limit: usize,
+    ) -> Result<Vec<Product>, StoreError> {
         self.with(|connection| {
             many(
                 connection,
                 "products",
                 "SELECT state FROM products
-                 WHERE state ->> 'waiting' > 0
-                    OR (state ->> 'reorder' IS NOT NULL AND state ->> 'openReplenishment' IS NULL)
-                 ORDER BY sku LIMIT ?1",
-                params![rows(limit)],
+                 WHERE sku > ?1
+                   AND (state ->> 'waiting' > 0
+                        OR (state ->> 'reorder' IS NOT NULL
+                            AND state ->> 'openReplenishment' IS NULL))
+                 ORDER BY sku LIMIT ?2",
+                params![after.map_or("", Sku::as_str), rows(limit)],
                 |row| json_at(row, 0),
             )
         })

@@ -506,7 +506,7 @@ fn kinds_that_nobody_wants_cost_nothing() {
         for _ in 0..5 {
             rig.order(order_of("A")).await;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
         assert_eq!(cursor(), heard, "nothing was sent");
         rig.order(order_of("A")).await;
         arrived(&rig, "sold-out", 2).await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{SHORT_TIMEOUT_MS, SKU, assert_counted, deliver, settings, sold_out};
+use super::{SHORT_TIMEOUT_MS, SKU, assert_counted, deliver, offer, settings, sold_out};
 use crate::harness::factory::{Factory, Manner, Nothing};
 use crate::harness::wait::eventually;
 use crate::harness::{Settings, Shop};
@@ -183,6 +183,29 @@ async fn after_a_failure_the_product_asks_again() {
     assert!(at(asked_at) - at(failed_at) >= 1_000, "{replenishments:?}");
     deliver(&shop, &second, 10).await.expect(200);
     assert_counted(&shop, 15, 1).await;
+}
+
+#[tokio::test]
+async fn very_many_that_are_in_stock_keep_no_other_from_asking_again() {
+    let factory = Factory::scripted([Manner::Answer(422)], Manner::Answer(202));
+    let settings = settings(&factory.url()).set("FACTORY__ASK_AGAIN_S", 1);
+    let shop = Shop::start(settings).await;
+    // As many as are looked at in a round.
+    let mut connection = shop.connect().await;
+    for n in 0..1_000 {
+        let product = json!({
+            "sku": format!("BEFORE-{n}"), "name": "In stock", "price": 1, "currency": "KRW", "stock": 5,
+            "reorder": {"point": 0, "quantity": 10, "factory": "FF-1"},
+        });
+        let answer = connection
+            .send("POST", "/products", &[], Some(&product.to_string()))
+            .await;
+        answer.unwrap().expect(201);
+    }
+    offer(&shop).await;
+    shop.place(SKU, "all@example.com", 5).await;
+    factory.request(2).await;
+    shop.replenishment(SKU, "in_production").await;
 }
 
 #[tokio::test]

@@ -280,7 +280,7 @@ impl Reader for Forger {
         not_asked()
     }
 
-    fn unsettled_products(&self, _: usize) -> Result<Vec<Product>, StoreError> {
+    fn unsettled_products(&self, _: Option<&Sku>, _: usize) -> Result<Vec<Product>, StoreError> {
         not_asked()
     }
 
