@@ -298,10 +298,10 @@ impl Engine {
 
     /// Takes no new commands, answers those that were admitted, ends the thread.
     pub async fn stop(&self) {
-        if !self.inner.shared.stopping.swap(true, Ordering::SeqCst) {
-            // The stop travels behind everything that was admitted before it.
-            let _ = self.inner.sender.send(Job::Stop).await;
-        }
+        self.inner.shared.stopping.store(true, Ordering::SeqCst);
+        // The stop travels behind everything that was admitted before it. Whoever asked before may have
+        // gone away without sending it; one too many finds the queue closed.
+        let _ = self.inner.sender.send(Job::Stop).await;
         self.stopped().await;
         let thread = self
             .inner

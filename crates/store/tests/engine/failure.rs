@@ -1,5 +1,7 @@
 //! Overload, stopping, and a store that fails.
 
+use std::time::Duration;
+
 use commerce::WhenSoldOut;
 use engine::{Command, EngineError, Limits, OrderStatus, Reply};
 
@@ -141,6 +143,30 @@ fn a_caller_who_goes_away_changes_nothing() {
         plug.answer().await.unwrap().unwrap_err();
         assert_eq!(reply_order(&patient.answer().await).order.place, 2);
         assert_eq!(rig.audit_clean().accepted, 2);
+    });
+}
+
+#[test]
+fn a_stop_that_was_given_up_can_be_asked_for_again() {
+    runtime().block_on(async {
+        let rig = Rig::with_limits(Place::memory(), small());
+        rig.done(create("A", 10, WhenSoldOut::Reject)).await;
+        let plug = held(&rig).await;
+        let mut asked = Vec::new();
+        for _ in 0..small().queue_max {
+            let mut order = Asked::of(rig.engine(), order("A"));
+            assert!(order.admitted().await);
+            asked.push(order);
+        }
+        // There is no room for it, so it waits for some.
+        let stop = tokio::time::timeout(Duration::from_millis(50), rig.engine().stop());
+        assert!(stop.await.is_err());
+        rig.steering.release();
+        within(rig.engine().stop()).await;
+        plug.answer().await.unwrap().unwrap_err();
+        for asked in asked {
+            reply_order(&asked.answer().await);
+        }
     });
 }
 
