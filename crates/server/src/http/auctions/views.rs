@@ -157,8 +157,11 @@ pub struct AuctionView {
     pub current_price: Option<i64>,
     /// The current price once a bid stands.
     pub current_highest_bid: Option<i64>,
+    /// Null while it is hidden, and until the close when there are several lots: only the others'
+    /// maxima say who of the leaders is ahead.
     pub highest_bidder: Option<String>,
-    /// The masked names of those who lead, the best first.
+    /// The masked names of those who lead: in the order of the names, after the close the best
+    /// first.
     pub leaders: Vec<String>,
     /// Bids that stand.
     pub bid_count: u64,
@@ -214,7 +217,10 @@ impl AuctionView {
             starting_price: terms.starting_price.minor(),
             current_price: auction.shown_price(now).map(Money::minor),
             current_highest_bid: highest_bid(auction, now).map(Money::minor),
-            highest_bidder: leaders.first().cloned(),
+            highest_bidder: leaders
+                .first()
+                .filter(|_| terms.lots == 1 || auction.status.was_closed())
+                .cloned(),
             leaders,
             bid_count: auction.bids_standing,
             least_valid_bid: least.map(Money::minor),
@@ -249,14 +255,21 @@ pub fn highest_bid(auction: &Auction, now: Millis) -> Option<Money> {
     auction.shown_price(now).filter(|_| stands)
 }
 
-/// Who leads, or led when it was closed. In a sealed format that is as secret as the amounts.
+/// Who leads, or led when it was closed. In a sealed format that is as secret as the amounts. The
+/// rank of one among several is the order of the maxima: until the close they come in the order of
+/// their names, which say nothing and never change.
 fn shown_leaders(stored: &StoredAuction) -> Vec<String> {
     let auction = &stored.auction;
-    if auction.terms.format.is_sealed() && !auction.status.was_closed() {
+    let was_closed = auction.status.was_closed();
+    if auction.terms.format.is_sealed() && !was_closed {
         return Vec::new();
     }
     let leaders = auction.contest.leaders(&auction.terms).iter();
-    leaders.map(|leader| stored.mask(&leader.bidder)).collect()
+    let mut names: Vec<_> = leaders.map(|leader| stored.mask(&leader.bidder)).collect();
+    if !was_closed {
+        names.sort_unstable();
+    }
+    names
 }
 
 fn winners(stored: &StoredAuction) -> Vec<WinnerView> {

@@ -113,6 +113,52 @@ async fn an_english_auction_hides_names_maxima_and_the_reserve() {
     }
 }
 
+/// Which of several leaders has the highest maximum could be found by raising the own one, at no
+/// price, until it is ahead.
+#[tokio::test]
+async fn who_of_several_leaders_is_ahead_is_hidden_until_the_close() {
+    let shop = Shop::start(Settings::new()).await;
+    let end = after_ms(&shop, 3_000).await;
+    let fields = json!({"lots": 2, "increment": 10, "endTime": end});
+    let guitars = open(&shop, fields).await;
+    let xena = up_to(&shop, &guitars, "xena", 100, 300).await;
+    up_to(&shop, &guitars, "yves", 100, 250).await;
+    let zoe = up_to(&shop, &guitars, "zoe", 260, 290).await;
+    let path = format!("/auctions/{}/events?latest=true", id(&guitars));
+    let mut looks = shop.events(&path).await;
+    let before = looks.next().await.unwrap().data;
+    assert_eq!(before["highestBidder"], Value::Null);
+    assert_eq!(before["leaders"].as_array().unwrap().len(), 2);
+    for maximum in [299, 300, 301] {
+        up_to(&shop, &guitars, "zoe", 260, maximum).await;
+        let now = super::auction(&shop, &guitars).await;
+        let told = loop {
+            let event = looks.next().await.unwrap();
+            if event.id >= now["lastEvent"].as_u64().unwrap() {
+                break event.data;
+            }
+        };
+        for (field, value) in now.as_object().unwrap() {
+            let moves = ["bidCount", "lastEvent", "serverTime", "timeLeftMs"];
+            if !moves.contains(&field.as_str()) {
+                assert_eq!(*value, before[field], "{field} at {maximum}");
+                assert_eq!(told[field], before[field], "{field} at {maximum}, told");
+            }
+        }
+        let bids = super::bids(&shop, &guitars).await;
+        let standing = |of: &Value| {
+            let listed = bids.iter().find(|bid| bid["no"] == of["no"]).unwrap();
+            listed["status"].clone()
+        };
+        assert_eq!(standing(&xena), "leading");
+        assert_eq!(standing(&zoe), "outbid", "by a higher maximum of the own");
+    }
+    let over = becomes(&shop, &guitars, "closed").await;
+    assert_eq!(over["highestBidder"], zoe["bidderName"]);
+    let names = json!([zoe["bidderName"], xena["bidderName"]]);
+    assert_eq!(over["leaders"], names, "the best first");
+}
+
 #[tokio::test]
 async fn a_sealed_auction_hides_every_amount_until_the_close() {
     for format in ["sealed-first", "sealed-second"] {
