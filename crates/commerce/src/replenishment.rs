@@ -103,6 +103,8 @@ pub struct Replenishment {
 pub enum ReplenishmentRefusal {
     /// Its goods were counted before; nothing was counted now.
     AlreadyReceived,
+    /// The same, and with another quantity: what is said now may be other goods.
+    ReceivedOther { received: u64 },
     /// It is closed, and this change needs an open one.
     Closed,
     /// It cannot be opened again while another one is.
@@ -214,14 +216,20 @@ impl Replenishment {
     }
 
     /// Goods arrived: what really came, less or more than asked for. Early, late, in any state
-    /// but once.
+    /// but once. A repeat says the same quantity.
     pub fn receive(&mut self, units: u64, now: Millis) -> Result<(), ReplenishmentRefusal> {
         assert!(
             (1..=STOCK_MAX).contains(&units),
             "the bound is checked before"
         );
         if self.status == ReplenishmentStatus::Received {
-            return Err(ReplenishmentRefusal::AlreadyReceived);
+            return Err(if self.received == units {
+                ReplenishmentRefusal::AlreadyReceived
+            } else {
+                ReplenishmentRefusal::ReceivedOther {
+                    received: self.received,
+                }
+            });
         }
         self.status = ReplenishmentStatus::Received;
         self.received = units;

@@ -18,6 +18,9 @@ fn replenishment(status: ReplenishmentStatus) -> Replenishment {
         1,
     );
     replenishment.status = status;
+    if status == ReplenishmentStatus::Received {
+        replenishment.received = 4;
+    }
     replenishment
 }
 
@@ -95,4 +98,12 @@ fn what_really_arrived_is_what_counts() {
     replenishment.receive(3, 9).unwrap();
     assert_eq!((replenishment.quantity, replenishment.received), (10, 3));
     assert_eq!(replenishment.closed_at, Some(9));
+    let closed = replenishment.clone();
+    for (units, refusal) in [
+        (3, ReplenishmentRefusal::AlreadyReceived),
+        (7, ReplenishmentRefusal::ReceivedOther { received: 3 }),
+    ] {
+        assert_eq!(replenishment.receive(units, 10), Err(refusal), "{units}");
+        assert_eq!(replenishment, closed, "{units}");
+    }
 }

@@ -223,6 +223,9 @@ impl Batch {
         let repeated = match outcome {
             Ok(changed) => !changed,
             Err(ReplenishmentRefusal::AlreadyReceived) => true,
+            Err(ReplenishmentRefusal::ReceivedOther { received }) => {
+                return Err(Refusal::ReferenceReused { quantity: received });
+            }
             Err(ReplenishmentRefusal::Closed) => return Err(Refusal::ReplenishmentClosed),
             Err(ReplenishmentRefusal::AnotherIsOpen) => {
                 return Err(Refusal::AnotherReplenishmentOpen);

@@ -14,7 +14,7 @@ use wire::manufactures::Delivery;
 use crate::http::args::{JsonBody, QueryArgs};
 use crate::http::error::{HttpError, HttpResult};
 use crate::http::products::{check_units, find as find_product};
-use crate::http::replenishments::{check_token, count, find};
+use crate::http::replenishments::{COUNT, check_token, count, find};
 use crate::http::views::ProblemView;
 use crate::state::App;
 
@@ -55,8 +55,9 @@ struct StockedView {
     repeated: bool,
 }
 
-/// System D's callback. With its token it is counted once, however often it comes; without (a
-/// setting) it is counted for the product's open replenishment.
+/// System D's callback. With its token it is counted once, however often it comes, and refused when
+/// it comes again with another count; without (a setting) it is counted for the product's open
+/// replenishment.
 #[utoipa::path(
     post, path = "/product/donut", tag = "restocking", params(CallbackArgs),
     request_body = DeliverySchema,
@@ -64,7 +65,7 @@ struct StockedView {
         (status = 200, description = "Counted, now or before", body = StockedView),
         (status = 401, description = "The token is missing or wrong", body = ProblemView, content_type = "application/problem+json"),
         (status = 404, description = "No such product or replenishment", body = ProblemView, content_type = "application/problem+json"),
-        (status = 409, description = "Nothing is open for this product", body = ProblemView, content_type = "application/problem+json"),
+        (status = 409, description = "Nothing is open for this product, or the request was received with another count; nothing was counted now", body = ProblemView, content_type = "application/problem+json"),
     )
 )]
 async fn receive_donuts(
@@ -72,10 +73,7 @@ async fn receive_donuts(
     QueryArgs(args): QueryArgs<CallbackArgs>,
     JsonBody(delivery): JsonBody<Delivery>,
 ) -> HttpResult<(StatusCode, Json<StockedView>)> {
-    let units = check_units(
-        "MessageAttributeProductCnt",
-        delivery.message_attribute_product_cnt,
-    )?;
+    let units = check_units(COUNT, delivery.message_attribute_product_cnt)?;
     let replenishment = match &args.replenishment {
         Some(id) => {
             let replenishment = find(&app, id).await?;
@@ -91,7 +89,7 @@ async fn receive_donuts(
             "is another product than the one that was asked for",
         ));
     }
-    let reply = count(&app, &replenishment, units).await?;
+    let reply = count(&app, &replenishment, COUNT, units).await?;
     let stock = reply.on_hand;
     let message = if reply.repeated {
         format!("received before: {stock} on hand")

@@ -144,7 +144,8 @@ fn problem_of(refusal: Refusal) -> Problem {
             Code::ReferenceReused,
             format!("this reference was counted with a quantity of {quantity}"),
         )
-        .field("reference"),
+        .field("reference")
+        .with("counted", quantity),
         Refusal::ReplenishmentNotFound => {
             Problem::new(Code::ReplenishmentNotFound, "no replenishment has this id")
         }

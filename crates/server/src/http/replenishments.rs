@@ -3,12 +3,12 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use commerce::{Replenishment, ReplenishmentId};
-use engine::{Command, ReplenishmentChange, ReplenishmentReply, Reply};
+use engine::{Command, Refusal, ReplenishmentChange, ReplenishmentReply, Reply};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use wire::Code;
+use wire::{Code, Problem};
 
 use crate::http::args::{JsonBody, QueryArgs, cursor, limit};
 use crate::http::error::{HttpError, HttpResult};
@@ -102,6 +102,9 @@ async fn get_one(
     Ok(Json(ReplenishmentView::new(&find(&app, &id).await?)))
 }
 
+/// The field in which system D's form says how many units came.
+pub const COUNT: &str = "MessageAttributeProductCnt";
+
 /// Whether the token is the one that went out with the request. Takes the same time for every
 /// wrong one.
 pub fn check_token(replenishment: &Replenishment, token: Option<&str>) -> HttpResult<()> {
@@ -118,10 +121,11 @@ pub fn check_token(replenishment: &Replenishment, token: Option<&str>) -> HttpRe
     }
 }
 
-/// Counts what really arrived, once.
+/// Counts what really arrived, once. `field` is where the callback says how many units.
 pub async fn count(
     app: &App,
     replenishment: &Replenishment,
+    field: &'static str,
     units: u64,
 ) -> HttpResult<ReplenishmentReply> {
     let command = Command::Replenishment {
@@ -129,9 +133,23 @@ pub async fn count(
         sku: replenishment.sku.clone(),
         change: ReplenishmentChange::Received { units },
     };
-    match app.engine.decide(command).await?? {
-        Reply::Replenishment(reply) => Ok(*reply),
-        _ => unreachable!("a replenishment's change answers with it"),
+    match app.engine.decide(command).await? {
+        Ok(Reply::Replenishment(reply)) => Ok(*reply),
+        Ok(_) => unreachable!("a replenishment's change answers with it"),
+        Err(Refusal::ReferenceReused { quantity }) => {
+            tracing::warn!(
+                replenishment.id = %replenishment.id(),
+                sku = %replenishment.sku,
+                counted = quantity,
+                not_counted = units,
+                "a callback came again with another quantity",
+            );
+            let detail =
+                format!("this request was received with {quantity}; nothing more was counted");
+            let problem = Problem::new(Code::ReferenceReused, detail).field(field);
+            Err(problem.with("counted", quantity).into())
+        }
+        Err(refusal) => Err(refusal.into()),
     }
 }
 
@@ -162,7 +180,8 @@ struct DeliveryView {
     repeated: bool,
 }
 
-/// The factory delivers. Late, partial, too large or repeated: counted once, as what came.
+/// The factory delivers. Late, partial, too large or repeated: counted once, as what came. Again
+/// with another quantity it is refused.
 #[utoipa::path(
     post, path = "/replenishments/{id}/receipt", tag = "restocking",
     params(("id" = String, Path), TokenArgs), request_body = OwnDelivery,
@@ -170,6 +189,7 @@ struct DeliveryView {
         (status = 200, description = "Counted, now or before", body = DeliveryView),
         (status = 401, description = "The token is missing or wrong", body = ProblemView, content_type = "application/problem+json"),
         (status = 404, description = "No such replenishment", body = ProblemView, content_type = "application/problem+json"),
+        (status = 409, description = "It was received with another quantity; nothing was counted now", body = ProblemView, content_type = "application/problem+json"),
     )
 )]
 async fn receive(
@@ -180,8 +200,8 @@ async fn receive(
 ) -> HttpResult<Json<DeliveryView>> {
     let replenishment = find(&app, &id).await?;
     check_token(&replenishment, args.token.as_deref())?;
-    let units = units_of(&body, &replenishment)?;
-    let reply = count(&app, &replenishment, units).await?;
+    let (field, units) = units_of(&body, &replenishment)?;
+    let reply = count(&app, &replenishment, field, units).await?;
     Ok(Json(DeliveryView {
         replenishment: id,
         sku: reply.replenishment.sku.to_string(),
@@ -191,13 +211,14 @@ async fn receive(
     }))
 }
 
-/// Which form it is shows in the field's name, so that an error is about the form that was
-/// meant.
-fn units_of(body: &serde_json::Value, replenishment: &Replenishment) -> HttpResult<u64> {
+/// The field that says it, and the units. Which form it is shows in the field's name, so that an
+/// error is about the form that was meant.
+fn units_of(
+    body: &serde_json::Value,
+    replenishment: &Replenishment,
+) -> HttpResult<(&'static str, u64)> {
     let bytes = serde_json::to_vec(body).expect("a JSON value has a JSON form");
-    if body.get("MessageAttributeProductCnt").is_some()
-        || body.get("MessageAttributeProductId").is_some()
-    {
+    if body.get(COUNT).is_some() || body.get("MessageAttributeProductId").is_some() {
         let delivery: wire::manufactures::Delivery = crate::http::args::parse(&bytes)?;
         if delivery.message_attribute_product_id != replenishment.sku.as_str() {
             return Err(HttpError::at(
@@ -206,11 +227,9 @@ fn units_of(body: &serde_json::Value, replenishment: &Replenishment) -> HttpResu
                 "is another product than the one that was asked for",
             ));
         }
-        return check_units(
-            "MessageAttributeProductCnt",
-            delivery.message_attribute_product_cnt,
-        );
+        let units = check_units(COUNT, delivery.message_attribute_product_cnt)?;
+        return Ok((COUNT, units));
     }
     let own: OwnDelivery = crate::http::args::parse(&bytes)?;
-    check_units("quantity", own.quantity)
+    Ok(("quantity", check_units("quantity", own.quantity)?))
 }

@@ -30,11 +30,42 @@ async fn a_callback_that_comes_twice_is_counted_once() {
         second,
         json!({"message": "received before: 15 on hand", "stock": 15, "repeated": true})
     );
-    // Nor does it matter what the repeat claims.
-    let third = deliver(&shop, &request, 7).await.expect(200);
-    assert_eq!(third["repeated"], true);
-    assert_eq!(shop.replenishments(SKU).await[0]["received"], 10);
     assert_counted(&shop, 15, 1).await;
+}
+
+#[tokio::test]
+async fn a_callback_that_comes_again_with_another_count_is_refused() {
+    let (shop, _factory, request) = in_production().await;
+    deliver(&shop, &request, 3).await.expect(200);
+    let path = format!(
+        "/replenishments/{}/receipt?token={}",
+        request.argument("replenishment"),
+        request.argument("token")
+    );
+    // The rest of the goods, maybe: nobody may believe that they are counted.
+    let rest = [
+        (
+            deliver(&shop, &request, 7).await,
+            "MessageAttributeProductCnt",
+        ),
+        (
+            shop.post(&path, &request.delivery("7")).await,
+            "MessageAttributeProductCnt",
+        ),
+        (shop.post(&path, &json!({"quantity": 7})).await, "quantity"),
+    ];
+    for (answer, field) in rest {
+        let problem = answer.problem(409, "reference_reused");
+        assert_eq!(problem["field"], field);
+        assert_eq!(problem["counted"], 3);
+    }
+    assert_eq!(
+        deliver(&shop, &request, 3).await.expect(200)["repeated"],
+        true
+    );
+    assert_eq!(shop.replenishments(SKU).await[0]["received"], 3);
+    shop.receive(SKU, 7, "the rest").await;
+    assert_eq!(shop.product(SKU).await["onHand"], 15);
 }
 
 #[tokio::test]

@@ -476,6 +476,9 @@ impl Model {
                 self.product(sku).unwrap().received += units;
                 self.settle(sku);
             }
+            (ReplenishmentChange::Received { units }, Received) if *units != known.received => {
+                return Refused("reference_reused");
+            }
             (ReplenishmentChange::Received { .. } | ReplenishmentChange::Reopen, Received) => {
                 repeated = true;
             }
