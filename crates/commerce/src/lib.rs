@@ -9,6 +9,7 @@
 
 pub mod auction;
 mod customer;
+mod grants;
 mod ids;
 mod line;
 mod money;
@@ -19,6 +20,7 @@ mod stock;
 mod text;
 
 pub use customer::{CustomerHash, Email};
+pub use grants::Grants;
 pub use ids::{
     AuctionId, BidId, IdError, LineId, OrderId, ProductId, ReplenishmentId, SECRET_BYTES, Secret,
 };

@@ -175,20 +175,31 @@ impl Line {
         }
     }
 
+    /// Before units come or somebody leaves: whoever cannot be granted now has to wait for stock, and
+    /// those who come later and find enough do not.
+    fn note_who_waits(&mut self) {
+        if self.product.waiting > 0 && !self.needs_draining() {
+            self.product.grants.waited_to = self.product.last_place;
+        }
+    }
+
     /// Goods arrived.
     pub fn receive(&mut self, units: u64) {
+        self.note_who_waits();
         self.product.stock.receive(units);
         self.check();
     }
 
     /// An accepted order gives its units back.
     pub fn cancel_accepted(&mut self, quantity: Quantity) {
+        self.note_who_waits();
         self.product.stock.release(quantity.units());
         self.check();
     }
 
     /// A waiting order leaves the line.
     pub fn cancel_waiting(&mut self, order: u64, quantity: Quantity) {
+        self.note_who_waits();
         self.product.waiting = self
             .product
             .waiting
@@ -203,9 +214,14 @@ impl Line {
         self.check();
     }
 
-    /// Units were granted to orders that waited: the measured rate follows.
+    /// Whether the order with this place had to wait for stock, and not only for its verdict.
+    pub fn waited_for_stock(&self, place: u64) -> bool {
+        place <= self.product.grants.waited_to
+    }
+
+    /// Units were granted to orders that waited for stock: the measured rate follows.
     pub fn granted(&mut self, units: u64, now: Millis) {
-        self.product.measure_grant(units, now);
+        self.product.grants.add(units, now);
     }
 
     fn check(&self) {

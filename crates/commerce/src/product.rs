@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Millis;
 use crate::customer::Email;
+use crate::grants::Grants;
 use crate::ids::ProductId;
 use crate::money::{Currency, Money};
 use crate::proof::{Hash, genesis};
@@ -140,11 +141,9 @@ pub struct Product {
     /// After a failure: no new replenishment before this.
     #[serde(default)]
     pub replenish_not_before: Millis,
-    /// When waiting orders were last granted, and the measured rate in units per 1,000 minutes.
+    /// How fast those are served who wait for stock.
     #[serde(default)]
-    pub last_grant_at: Millis,
-    #[serde(default)]
-    pub grant_rate: u64,
+    pub grants: Grants,
 }
 
 /// The present version of a stored product.
@@ -176,8 +175,7 @@ impl Product {
             last_seq: 0,
             open_replenishment: None,
             replenish_not_before: 0,
-            last_grant_at: 0,
-            grant_rate: 0,
+            grants: Grants::default(),
         }
     }
 
@@ -238,31 +236,15 @@ impl Product {
         (position <= reorder.point).then_some(reorder)
     }
 
-    /// Learns how fast the line moves from one grant of `units` after another. A moving mean:
-    /// one part new, three parts old.
-    pub(crate) fn measure_grant(&mut self, units: u64, now: Millis) {
-        if units == 0 {
-            return;
-        }
-        let elapsed = u64::try_from(now - self.last_grant_at).unwrap_or(0);
-        if self.last_grant_at > 0 && elapsed > 0 {
-            let rate = units.saturating_mul(60_000_000) / elapsed;
-            self.grant_rate = if self.grant_rate == 0 {
-                rate
-            } else {
-                (self.grant_rate.saturating_mul(3).saturating_add(rate)) / 4
-            }
-            .max(1);
-        }
-        if self.last_grant_at == 0 || elapsed > 0 {
-            self.last_grant_at = now;
-        }
+    /// How many seconds until `units` more have been granted, as it looks now; none before a rate was
+    /// measured.
+    pub fn estimate_s_at(&self, units: u64, now: Millis) -> Option<u64> {
+        self.grants.estimate_s(units, now)
     }
 
-    /// How long until `units` more have been granted at the measured rate; none before a rate
-    /// was measured.
+    /// The same as it looked when somebody who waited was last granted.
     pub fn estimate_s(&self, units: u64) -> Option<u64> {
-        (self.grant_rate > 0).then(|| units.saturating_mul(60_000).div_ceil(self.grant_rate))
+        self.estimate_s_at(units, self.grants.last_at)
     }
 }
 

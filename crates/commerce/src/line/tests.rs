@@ -87,14 +87,49 @@ fn the_head_blocks_those_behind_it() {
 }
 
 #[test]
-fn an_estimate_follows_the_measured_rate() {
-    let mut product = product(0, WhenSoldOut::Wait, None, None);
-    assert_eq!(product.estimate_s(10), None);
-    product.measure_grant(10, 60_000);
-    assert_eq!(product.estimate_s(10), None, "one grant is not a rate");
-    product.measure_grant(10, 120_000);
-    assert_eq!(product.estimate_s(10), Some(60));
-    assert_eq!(product.estimate_s(5), Some(30));
+fn only_who_found_too_little_waits_for_stock() {
+    let mut line = Line::new(product(5, WhenSoldOut::Wait, None, None), VecDeque::new());
+    let admit = |line: &mut Line, orders: std::ops::RangeInclusive<u64>| {
+        for order in orders {
+            line.admit(&admission(order, 1, 0, true), 0).unwrap();
+        }
+    };
+    let granted = |line: &mut Line| {
+        let verdicts = std::iter::from_fn(|| line.decide_head());
+        let places: Vec<u64> = verdicts.map(|verdict| verdict.order.place).collect();
+        let waited = |place: &&u64| line.waited_for_stock(**place);
+        let waited: Vec<u64> = places.iter().filter(waited).copied().collect();
+        (places, waited)
+    };
+    admit(&mut line, 1..=6);
+    assert_eq!(granted(&mut line), (vec![1, 2, 3, 4, 5], vec![]));
+    admit(&mut line, 7..=7);
+    line.receive(4);
+    // They find what the receipt leaves over.
+    admit(&mut line, 8..=9);
+    assert_eq!(granted(&mut line), (vec![6, 7, 8, 9], vec![6, 7]));
+    // Units that somebody gives back are stock as well.
+    admit(&mut line, 10..=11);
+    assert_eq!(granted(&mut line), (vec![], vec![]));
+    line.cancel_accepted(Quantity::new(1).unwrap());
+    assert_eq!(granted(&mut line), (vec![10], vec![10]));
+    line.receive(1);
+    assert_eq!(granted(&mut line), (vec![11], vec![11]));
+    // Goods that come between an order and its verdict.
+    line.receive(1);
+    admit(&mut line, 12..=13);
+    line.receive(1);
+    assert_eq!(granted(&mut line), (vec![12, 13], vec![]));
+}
+
+#[test]
+fn who_stood_behind_a_head_that_leaves_has_waited() {
+    let mut line = Line::new(product(1, WhenSoldOut::Wait, None, None), VecDeque::new());
+    line.admit(&admission(1, 2, 0, false), 0).unwrap();
+    line.admit(&admission(2, 1, 0, false), 0).unwrap();
+    line.cancel_waiting(1, Quantity::new(2).unwrap());
+    let second = line.decide_head().unwrap().order;
+    assert!(line.waited_for_stock(second.place));
 }
 
 /// One step of a random sale.

@@ -171,8 +171,10 @@ impl Batch {
         let line = self.loaded.products.get(&order.sku);
         Reply::Order(Box::new(OrderReply {
             available: line.map_or(0, |line| line.product.stock.available()),
-            grant_rate_estimate_s: line
-                .and_then(|line| line.product.estimate_s(line.product.waiting_units)),
+            grant_rate_estimate_s: line.and_then(|line| {
+                line.product
+                    .estimate_s_at(line.product.waiting_units, self.now)
+            }),
             order,
             replay,
         }))
@@ -244,13 +246,15 @@ impl Batch {
             };
             if verdict.accepted {
                 granted += 1;
-                granted_units += verdict.order.quantity.units();
+                if line.waited_for_stock(verdict.order.place) {
+                    granted_units += verdict.order.quantity.units();
+                }
             }
             self.verdict(sku, &verdict);
         }
         let now = self.now;
         if let Some(line) = self.loaded.products.get_mut(sku)
-            && granted > 0
+            && granted_units > 0
         {
             line.granted(granted_units, now);
         }

@@ -61,7 +61,7 @@ pub struct ProductView {
     /// The open one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replenishment: Option<ReplenishmentView>,
-    /// Units granted per minute, as measured.
+    /// Units granted per minute to orders that waited for stock, as measured from grant to grant.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grant_rate: Option<f64>,
     pub created_at: String,
@@ -74,8 +74,7 @@ impl ProductView {
             clippy::cast_precision_loss,
             reason = "a measured rate, shown with one decimal"
         )]
-        let grant_rate =
-            (product.grant_rate > 0).then(|| (product.grant_rate as f64 / 100.0).round() / 10.0);
+        let per_minute = |rate: u64| (rate as f64 / 100.0).round() / 10.0;
         Self {
             sku: product.sku.to_string(),
             name: product.name.to_string(),
@@ -101,7 +100,7 @@ impl ProductView {
             }),
             ad_manager: product.ad_manager.as_ref().map(ToString::to_string),
             replenishment: replenishment.map(ReplenishmentView::new),
-            grant_rate,
+            grant_rate: product.grants.rate().map(per_minute),
             created_at: rfc3339(product.created_at),
         }
     }
@@ -138,7 +137,8 @@ pub struct OrderView {
     pub ahead: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ahead_units: Option<u64>,
-    /// From the measured rate of grants; absent when none was measured.
+    /// From the measured rate of grants, and longer while nothing is granted; absent when none was
+    /// measured.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub estimate_seconds: Option<u64>,
     /// Null when there is none (yet). Absent in the answer to an order, and when it cannot be

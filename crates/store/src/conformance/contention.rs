@@ -64,7 +64,7 @@ fn write(opened: &mut Opened, committed: &AtomicU64) -> Script {
             "{}",
             None,
         );
-        script.change("A", |product| product.grant_rate = n);
+        script.change("A", |product| product.grants.mean_ms = n);
         script.verdict(bid, Kind::BidAccepted);
         bid = script.bid(&deferred());
         let in_flight = Message {
@@ -113,8 +113,8 @@ fn look(reader: &dyn Reader, at_least: u64) -> u64 {
     );
     later(whole(log.len() as u64), "the log");
     if let Some(product) = reader.product(&sku("A")).unwrap() {
-        later(product.grant_rate, "a product");
-        let n = product.grant_rate;
+        later(product.grants.mean_ms, "a product");
+        let n = product.grants.mean_ms;
         assert_eq!(product.last_place, n);
         assert_eq!(product.waiting, n.min(1));
     }

@@ -1,6 +1,6 @@
 //! Products, their orders, and the heads of their lines.
 
-use commerce::{DRAIN_MAX, Email, Product, ProductId, Reorder, Waiting, WhenSoldOut};
+use commerce::{DRAIN_MAX, Email, Grants, Product, ProductId, Reorder, Waiting, WhenSoldOut};
 use engine::ports::{Ahead, Opened, OrderChange, Touch};
 use engine::{Kind, OrderStatus};
 
@@ -25,8 +25,13 @@ pub(crate) fn products_are_found_by_sku(harness: &dyn Harness) {
         product.ad_manager = Some(Email::new("ads@example.com").unwrap());
         product.open_replenishment = Some(17);
         product.replenish_not_before = START + 2;
-        product.last_grant_at = START + 3;
-        product.grant_rate = 4;
+        product.grants = Grants {
+            waited_to: 2,
+            last_at: START + 3,
+            last_units: 4,
+            mean_milliunits: 5,
+            mean_ms: 6,
+        };
         product.last_hash = [0xfe; 32];
     });
     script.commit(&mut opened);
