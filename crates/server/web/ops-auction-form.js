@@ -60,7 +60,6 @@ function readAuction(values) {
   if (auction.format === "dutch") auction.dutch = readDutch(values, currency);
   else if (given(values, "reservePrice")) auction.reservePrice = price(values, "reservePrice", currency);
   if (auction.format === "english") readEnglish(auction, values, currency);
-  if (values.retraction === "none") auction.retraction = null;
   if (values.retraction === "rule") {
     auction.retraction = {
       withinMs: milliseconds(values, "retraction.withinMs", 60_000),

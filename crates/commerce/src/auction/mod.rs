@@ -57,6 +57,9 @@
 //! The own bid, within `within_ms` of its admission and not in the last `before_end_ms`. Price,
 //! leaders, reserve and buy-now are then what they would be without it. The end is not: an
 //! extension was announced, and stays.
+//!
+//! It is the seller's to allow, because it tells: a high maximum moves the price to one step above
+//! the others' highest, and to the reserve, and is then taken back.
 
 mod aftermath;
 mod bidder;

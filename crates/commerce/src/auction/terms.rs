@@ -60,23 +60,12 @@ pub struct SoftClose {
 }
 
 /// Until when a bidder may take a bid back: `within_ms` after it, and before the last
-/// `before_end_ms`.
+/// `before_end_ms`. To take a high maximum back is to have seen the others': see the module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RetractionRule {
     pub within_ms: Millis,
     pub before_end_ms: Millis,
-}
-
-impl Default for RetractionRule {
-    /// Ten minutes to notice a slip, and none of it in the last hour, when a bid that comes and
-    /// goes would show the others' maxima too late for them to answer.
-    fn default() -> Self {
-        Self {
-            within_ms: 10 * 60_000,
-            before_end_ms: 60 * 60_000,
-        }
-    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -33,7 +33,10 @@ fn auction(seq: u64, status: AuctionStatus, starts: Millis, ends: Millis) -> Sto
         starts_at: START + starts,
         ends_at: START + ends,
         soft_close: None,
-        retraction: Some(RetractionRule::default()),
+        retraction: Some(RetractionRule {
+            within_ms: 600_000,
+            before_end_ms: 3_600_000,
+        }),
     };
     StoredAuction {
         auction: Auction {

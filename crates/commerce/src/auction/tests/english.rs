@@ -326,7 +326,10 @@ fn a_retraction_leaves_what_the_others_would_have_made() {
 #[test]
 fn a_retraction_of_the_only_bid_leaves_the_start() {
     let mut terms = terms();
-    terms.retraction = Some(RetractionRule::default());
+    terms.retraction = Some(RetractionRule {
+        within_ms: 600_000,
+        before_end_ms: 3_600_000,
+    });
     terms.ends_at = 86_400_000;
     let mut room = Room::new(terms);
     room.bid("a", 50, 50);

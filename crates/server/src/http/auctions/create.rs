@@ -9,7 +9,7 @@ use commerce::auction::{
 };
 use commerce::{Currency, Millis, Money, Name};
 use engine::{BodyHash, Command, CreateAuction, KeyHash, Reply};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -73,15 +73,6 @@ struct DutchArgs {
     floor: Money,
 }
 
-/// A field that may be left out, be null, or have a value.
-fn maybe<'de, T, D>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
-where
-    T: Deserialize<'de>,
-    D: Deserializer<'de>,
-{
-    Option::<T>::deserialize(deserializer).map(Some)
-}
-
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct NewAuctionArgs {
@@ -127,10 +118,10 @@ struct NewAuctionArgs {
     buy_now_price: Option<Money>,
     #[serde(default)]
     soft_close: Option<SoftCloseArgs>,
-    /// Ten minutes, and not in the last hour, when it is left out; `null`: a bid stands.
-    #[serde(default, deserialize_with = "maybe")]
-    #[schema(value_type = Option<RetractionArgs>)]
-    retraction: Option<Option<RetractionArgs>>,
+    /// A bid stands when it is left out. In an english auction it lets bidders learn the others'
+    /// maxima and the reserve: whoever outbids them sees where the price goes, and may take that back.
+    #[serde(default)]
+    retraction: Option<RetractionArgs>,
     /// Needed when the format is dutch.
     #[serde(default)]
     dutch: Option<DutchArgs>,
@@ -204,14 +195,10 @@ impl NewAuctionArgs {
     /// What the terms themselves bound is checked where they are decided.
     fn check(self, key: Option<KeyHash>, now: Millis) -> HttpResult<CreateAuction> {
         let house = || Bidder::new(HOUSE).expect("the house has a name");
-        let retraction = match self.retraction {
-            None => Some(RetractionRule::default()),
-            Some(None) => None,
-            Some(Some(rule)) => Some(RetractionRule {
-                within_ms: rule.within_ms,
-                before_end_ms: rule.before_end_ms,
-            }),
-        };
+        let retraction = self.retraction.map(|rule| RetractionRule {
+            within_ms: rule.within_ms,
+            before_end_ms: rule.before_end_ms,
+        });
         let starts_at = match self.start_time {
             Some(text) => Some(moment("startTime", &text)?),
             None => None,

@@ -133,11 +133,17 @@ async fn a_bid_is_taken_back_within_the_terms() {
     delete(&shop, &path)
         .await
         .problem(409, "retraction_too_late");
-    let guitar = open(&shop, json!({"retraction": null})).await;
-    assert_eq!(guitar["retraction"], Value::Null);
-    let ada = taken(&shop, &guitar, "ada", 100).await;
-    let stands = delete(&shop, &format!("/bids/by-id/{}", id(&ada))).await;
-    stands.problem(409, "not_retractable");
+    // Where nothing is said of it, a bid stands: its maximum has shown what others would pay.
+    for terms in [json!({}), json!({"retraction": null})] {
+        let guitar = open(&shop, terms).await;
+        assert_eq!(guitar["retraction"], Value::Null);
+        up_to(&shop, &guitar, "ada", 100, 500).await;
+        let bob = up_to(&shop, &guitar, "bob", 101, 900).await;
+        assert_eq!(bob["currentHighestBid"], 501);
+        let stands = delete(&shop, &format!("/bids/by-id/{}", id(&bob))).await;
+        stands.problem(409, "not_retractable");
+        assert_eq!(auction(&shop, &guitar).await["currentPrice"], 501);
+    }
     let guitar = open(&shop, json!({})).await;
     taken(&shop, &guitar, "ada", 300).await;
     let low = bid(&shop, &guitar, "bob", 100)

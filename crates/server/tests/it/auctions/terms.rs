@@ -35,7 +35,7 @@ async fn what_may_be_put_up() {
     let defaults = json!({
         "currency": "USD", "format": "english", "lots": 1, "reserveMet": null,
         "buyNowPrice": null, "softClose": null, "dutch": null,
-        "retraction": {"withinMs": 600_000, "beforeEndMs": 3_600_000},
+        "retraction": null,
     });
     let bad = |name: &'static str, value: Value| {
         let expected = Problem(422, "invalid_field", Some(name));

@@ -17,7 +17,10 @@ fn there_is_an_end_to_replaying() {
         starts_at: 0,
         ends_at: 100_000_000,
         soft_close: None,
-        retraction: Some(RetractionRule::default()),
+        retraction: Some(RetractionRule {
+            within_ms: 600_000,
+            before_end_ms: 3_600_000,
+        }),
     };
     let mut replay = Replay::new(terms, name("seller")).unwrap();
     let bid = |no, bidder, minor| {
