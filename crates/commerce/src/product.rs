@@ -238,13 +238,8 @@ impl Product {
 
     /// How many seconds until `units` more have been granted, as it looks now; none before a rate was
     /// measured.
-    pub fn estimate_s_at(&self, units: u64, now: Millis) -> Option<u64> {
+    pub fn estimate_s(&self, units: u64, now: Millis) -> Option<u64> {
         self.grants.estimate_s(units, now)
-    }
-
-    /// The same as it looked when somebody who waited was last granted.
-    pub fn estimate_s(&self, units: u64) -> Option<u64> {
-        self.estimate_s_at(units, self.grants.last_at)
     }
 }
 

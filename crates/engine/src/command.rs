@@ -483,7 +483,6 @@ pub struct OrderReply {
     pub replay: bool,
     /// What is left, for the one who came too late.
     pub available: u64,
-    pub grant_rate_estimate_s: Option<u64>,
 }
 
 #[derive(Debug)]

@@ -171,10 +171,6 @@ impl Batch {
         let line = self.loaded.products.get(&order.sku);
         Reply::Order(Box::new(OrderReply {
             available: line.map_or(0, |line| line.product.stock.available()),
-            grant_rate_estimate_s: line.and_then(|line| {
-                line.product
-                    .estimate_s_at(line.product.waiting_units, self.now)
-            }),
             order,
             replay,
         }))

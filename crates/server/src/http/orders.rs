@@ -97,7 +97,7 @@ pub async fn standing_at(app: &App, order: &OrderRecord) -> Result<(Standing, u6
 async fn estimate(app: &App, sku: &Sku, units: u64) -> Result<Option<u64>, EngineError> {
     let sku = sku.clone();
     let product = app.engine.read(move |reader| reader.product(&sku)).await?;
-    Ok(product.and_then(|product| product.estimate_s_at(units, app.engine.now())))
+    Ok(product.and_then(|product| product.estimate_s(units, app.engine.now())))
 }
 
 /// An order by its id; none when the sequence or the unguessable part is wrong.

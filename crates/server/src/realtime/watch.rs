@@ -423,7 +423,7 @@ impl OrderWatch {
         // each of many who wait as long as there are orders before it.
         if let Some(product) = &self.product {
             let units = self.standing.ahead_units + self.order.quantity.units();
-            self.standing.estimate_s = product.estimate_s(units);
+            self.standing.estimate_s = product.estimate_s(units, self.app.engine.now());
         }
         Ok(Some(self.event(seq)))
     }
