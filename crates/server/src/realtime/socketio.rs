@@ -11,7 +11,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::Router;
 use commerce::{AuctionId, BidId, OrderId, Sku};
 use engine::OrderStatus;
-use serde::Deserialize;
 use serde_json::{Value, json};
 use socketioxide::extract::{AckSender, SocketRef, State, TryData};
 use socketioxide::{SendError, SocketError, SocketIo};
@@ -27,12 +26,6 @@ const ROOMS_MAX: usize = 64;
 const BUFFER: usize = 256;
 /// What a client may send in one packet, in bytes.
 const PAYLOAD_MAX: u64 = 16 * 1024;
-
-#[derive(Debug, Clone, Default, Deserialize)]
-struct Options {
-    #[serde(default)]
-    since: Option<u64>,
-}
 
 /// The rooms of one socket, each with what ends it.
 #[derive(Clone, Default)]
@@ -75,6 +68,8 @@ impl Rooms {
 struct Refused {
     code: &'static str,
     detail: String,
+    /// The option at fault.
+    field: Option<String>,
 }
 
 impl Refused {
@@ -82,7 +77,23 @@ impl Refused {
         Self {
             code,
             detail: detail.into(),
+            field: None,
         }
+    }
+
+    fn argument(field: Option<&str>, detail: &str) -> Self {
+        Self {
+            field: field.map(str::to_owned),
+            ..Self::new("invalid_parameter", detail)
+        }
+    }
+
+    fn acknowledgement(&self) -> Value {
+        let mut answer = json!({"ok": false, "code": self.code, "detail": self.detail});
+        if let Some(field) = &self.field {
+            answer["field"] = json!(field);
+        }
+        answer
     }
 }
 
@@ -125,25 +136,55 @@ async fn connected(socket: SocketRef) {
 
 async fn subscribe(
     socket: SocketRef,
-    TryData(with_options): TryData<(String, Options)>,
-    TryData(alone): TryData<String>,
+    TryData(with_options): TryData<(String, Value)>,
+    TryData(alone): TryData<(String,)>,
     ack: AckSender,
     State(app): State<App>,
 ) {
     let (room, options) = match (with_options, alone) {
         (Ok((room, options)), _) => (room, options),
-        (Err(_), Ok(room)) => (room, Options::default()),
+        (Err(_), Ok((room,))) => (room, Value::Null),
         (Err(_), Err(_)) => {
-            let detail = "subscribe takes a room and perhaps {since}";
-            let _ = ack.send(&json!({"ok": false, "code": "invalid_parameter", "detail": detail}));
+            let refused = Refused::argument(None, "subscribe takes a room and perhaps {since}");
+            let _ = ack.send(&refused.acknowledgement());
             return;
         }
     };
-    let answer = match enter(&socket, &app, &room, options.since).await {
+    let entered = match since_of(&options) {
+        Ok(since) => enter(&socket, &app, &room, since).await,
+        Err(refused) => Err(refused),
+    };
+    let answer = match entered {
         Ok(seq) => json!({"ok": true, "seq": seq, "room": room}),
-        Err(Refused { code, detail }) => json!({"ok": false, "code": code, "detail": detail}),
+        Err(refused) => refused.acknowledgement(),
     };
     let _ = ack.send(&answer);
+}
+
+/// The `since` of the options. `null` is how JavaScript's `undefined` arrives; a text of digits is
+/// what an `EventSource` has as its last event's id.
+fn since_of(options: &Value) -> Result<Option<u64>, Refused> {
+    const SINCE: &str = "since";
+    let options = match options {
+        Value::Null => return Ok(None),
+        Value::Object(options) => options,
+        _ => return Err(Refused::argument(None, "the options must be {since}")),
+    };
+    if let Some(unknown) = options.keys().find(|name| *name != SINCE) {
+        return Err(Refused::argument(Some(unknown), "the only option is since"));
+    }
+    let since = match options.get(SINCE) {
+        None | Some(Value::Null) => return Ok(None),
+        Some(Value::Number(number)) => number.as_u64(),
+        Some(Value::String(text)) if text.bytes().all(|byte| byte.is_ascii_digit()) => {
+            text.parse().ok()
+        }
+        Some(_) => None,
+    };
+    since.map(Some).ok_or_else(|| {
+        let detail = "since must be the seq of an event: a whole number, or a text of its digits";
+        Refused::argument(Some(SINCE), detail)
+    })
 }
 
 /// Joins a room; the events follow from a task of their own.

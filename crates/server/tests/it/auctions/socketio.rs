@@ -208,3 +208,45 @@ async fn a_bid_s_room_tells_its_bidder_and_nobody_else() {
     let (_, data) = socket.event().await;
     assert_eq!(data["price"], 500, "carl's bid was none of ada's concern");
 }
+
+#[tokio::test]
+async fn wrong_options_of_a_subscription_are_refused_and_no_room_is_joined() {
+    let shop = Shop::start(Settings::new()).await;
+    let guitar = open(&shop, json!({})).await;
+    let room = format!("auctions/{}", id(&guitar));
+    let mut socket = Socket::open(&shop).await;
+    for (options, field) in [
+        (json!({"since": 1.0}), json!("since")),
+        (json!({"since": -1}), json!("since")),
+        (json!({"since": "-1"}), json!("since")),
+        (json!({"since": ""}), json!("since")),
+        (json!({"since": true}), json!("since")),
+        (json!({"foo": 1}), json!("foo")),
+        (json!({"since": 0, "foo": 1}), json!("foo")),
+        (json!([0]), Value::Null),
+        (json!("0"), Value::Null),
+    ] {
+        let refused = socket.ask(json!(["subscribe", room, options])).await;
+        assert_eq!(refused["ok"], false, "{options}: {refused}");
+        assert_eq!(refused["code"], "invalid_parameter");
+        assert_eq!(refused["field"], field, "{options}");
+        let left = socket.ask(json!(["unsubscribe", room])).await;
+        assert_eq!(left["ok"], false, "{options}: it is in no room");
+    }
+    for arguments in [json!([]), json!([1]), json!([room, {}, 1])] {
+        let mut packet = vec![json!("subscribe")];
+        packet.extend(arguments.as_array().unwrap().iter().cloned());
+        let refused = socket.ask(Value::from(packet)).await;
+        assert_eq!(refused["code"], "invalid_parameter", "{arguments}");
+    }
+    for options in [json!({"since": 0}), json!({"since": "0"})] {
+        let mut socket = Socket::open(&shop).await;
+        let entered = socket.ask(json!(["subscribe", room, options])).await;
+        assert_eq!(entered["ok"], true, "{options}: {entered}");
+        assert_eq!(socket.event().await.0, "auction.created", "{options}");
+    }
+    for options in [json!({}), Value::Null, json!({"since": null})] {
+        let entered = socket.ask(json!(["subscribe", room, options])).await;
+        assert_eq!(entered["ok"], true, "{options}: {entered}");
+    }
+}
