@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use axum::body::to_bytes;
-use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::extract::path::ErrorKind;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use engine::KeyHash;
@@ -195,6 +197,31 @@ fn explain<T: DeserializeOwned>(bytes: &[u8]) -> HttpError {
         return HttpError::new(Code::InvalidField, text.to_owned());
     }
     HttpError::at(Code::InvalidField, path, text.to_owned())
+}
+
+/// The parameters of a path.
+pub struct PathArgs<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for PathArgs<T> {
+    type Rejection = HttpError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> HttpResult<Self> {
+        Path::from_request_parts(parts, state)
+            .await
+            .map(|Path(parameters)| Self(parameters))
+            .map_err(|error| match error {
+                PathRejection::FailedToDeserializePathParams(error) => match error.kind() {
+                    ErrorKind::InvalidUtf8InPathParam { key } => HttpError::at(
+                        Code::InvalidParameter,
+                        key,
+                        "it must be UTF-8, percent-encoded",
+                    ),
+                    _ => HttpError::new(Code::InvalidParameter, error.body_text()),
+                },
+                // Only a route that has no parameters can say so.
+                _ => HttpError::new(Code::InvalidParameter, error.body_text()),
+            })
+    }
 }
 
 /// A query string with known names only.

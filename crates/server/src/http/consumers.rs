@@ -3,7 +3,7 @@
 //! The same routes in every process that has consumers: with the shop, and alone.
 
 use axum::Json;
-use axum::extract::{FromRef, Path, State};
+use axum::extract::{FromRef, State};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -11,7 +11,7 @@ use utoipa_axum::routes;
 use wire::Code;
 
 use crate::adapters::Time;
-use crate::http::args::{QueryArgs, cursor};
+use crate::http::args::{PathArgs, QueryArgs, cursor};
 use crate::http::error::{HttpError, HttpResult};
 use crate::http::views::ProblemView;
 use crate::state::App;
@@ -256,7 +256,7 @@ async fn get_history(
 )]
 async fn pause_consumer(
     State(consumers): State<Consumers>,
-    Path(name): Path<String>,
+    PathArgs(name): PathArgs<String>,
 ) -> HttpResult<Json<ConsumerView>> {
     let found = consumers.pause(&name).await.map_err(away)?;
     found.map(Into::into).map(Json).ok_or_else(no_such_consumer)
@@ -272,7 +272,7 @@ async fn pause_consumer(
 )]
 async fn resume_consumer(
     State(consumers): State<Consumers>,
-    Path(name): Path<String>,
+    PathArgs(name): PathArgs<String>,
 ) -> HttpResult<Json<ConsumerView>> {
     let found = consumers.resume(&name).await.map_err(away)?;
     found.map(Into::into).map(Json).ok_or_else(no_such_consumer)

@@ -1,7 +1,7 @@
 //! What the shop knows of a customer, from the customers database.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use effects::DatabaseError;
 use effects::customers::{CustomerView as Customer, MileageEntry, Notice};
 use effects::parcels::Parcel;
@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 use wire::Code;
 
 use crate::adapters::rfc3339;
-use crate::http::args::{QueryArgs, cursor, limit};
+use crate::http::args::{PathArgs, QueryArgs, cursor, limit};
 use crate::http::error::{HttpError, HttpResult};
 use crate::http::views::{ParcelBrief, ProblemView};
 use crate::state::App;
@@ -185,7 +185,7 @@ fn unavailable(error: DatabaseError) -> HttpError {
 )]
 async fn get_customer(
     State(app): State<App>,
-    Path(email): Path<String>,
+    PathArgs(email): PathArgs<String>,
 ) -> HttpResult<Json<CustomerView>> {
     let found = app.customers.customer(&email).await.map_err(unavailable)?;
     let found = found.ok_or_else(not_found)?;
@@ -212,7 +212,7 @@ async fn get_customer(
 )]
 async fn list_mileage(
     State(app): State<App>,
-    Path(email): Path<String>,
+    PathArgs(email): PathArgs<String>,
     QueryArgs(page): QueryArgs<Page>,
 ) -> HttpResult<Json<MileageList>> {
     let limit = limit(page.limit)?;

@@ -1,6 +1,6 @@
 //! The streams of server-sent events.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::Deserialize;
@@ -8,7 +8,7 @@ use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::http::args::QueryArgs;
+use crate::http::args::{PathArgs, QueryArgs};
 use crate::http::auctions::{find_bid_or_refuse, find_or_refuse as find_auction};
 use crate::http::error::HttpResult;
 use crate::http::orders::find_or_refuse;
@@ -87,7 +87,7 @@ async fn events(
 )]
 async fn product_events(
     State(app): State<App>,
-    Path(sku): Path<String>,
+    PathArgs(sku): PathArgs<String>,
     headers: HeaderMap,
     QueryArgs(query): QueryArgs<ProductStream>,
 ) -> HttpResult<Response> {
@@ -112,7 +112,7 @@ async fn product_events(
 )]
 async fn order_events(
     State(app): State<App>,
-    Path(id): Path<String>,
+    PathArgs(id): PathArgs<String>,
     headers: HeaderMap,
     QueryArgs(query): QueryArgs<Since>,
 ) -> HttpResult<Response> {
@@ -132,7 +132,7 @@ async fn order_events(
 )]
 async fn auction_events(
     State(app): State<App>,
-    Path(id): Path<String>,
+    PathArgs(id): PathArgs<String>,
     headers: HeaderMap,
     QueryArgs(query): QueryArgs<AuctionStream>,
 ) -> HttpResult<Response> {
@@ -157,7 +157,7 @@ async fn auction_events(
 )]
 async fn bid_events(
     State(app): State<App>,
-    Path(id): Path<String>,
+    PathArgs(id): PathArgs<String>,
     headers: HeaderMap,
     QueryArgs(query): QueryArgs<Since>,
 ) -> HttpResult<Response> {

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use effects::DatabaseError;
@@ -15,7 +15,7 @@ use wire::Code;
 
 use crate::adapters::rfc3339;
 use crate::config::MailTransport;
-use crate::http::args::{QueryArgs, cursor, limit};
+use crate::http::args::{PathArgs, QueryArgs, cursor, limit};
 use crate::http::error::{HttpError, HttpResult};
 use crate::http::views::ProblemView;
 use crate::state::App;
@@ -148,7 +148,10 @@ async fn find(app: &App, id: String) -> HttpResult<Mail> {
         (status = 404, description = "No such e-mail", body = ProblemView, content_type = "application/problem+json"),
     )
 )]
-async fn get_mail(State(app): State<App>, Path(id): Path<String>) -> HttpResult<Json<MailDetail>> {
+async fn get_mail(
+    State(app): State<App>,
+    PathArgs(id): PathArgs<String>,
+) -> HttpResult<Json<MailDetail>> {
     let mail = find(&app, id).await?;
     Ok(Json(MailDetail {
         mail: MailView::new(&mail),
@@ -165,7 +168,10 @@ async fn get_mail(State(app): State<App>, Path(id): Path<String>) -> HttpResult<
         (status = 404, description = "No such e-mail", body = ProblemView, content_type = "application/problem+json"),
     )
 )]
-async fn get_mail_html(State(app): State<App>, Path(id): Path<String>) -> HttpResult<Response> {
+async fn get_mail_html(
+    State(app): State<App>,
+    PathArgs(id): PathArgs<String>,
+) -> HttpResult<Response> {
     let mail = find(&app, id).await?;
     let mut response = Body::from(mail.new.html).into_response();
     let headers = response.headers_mut();

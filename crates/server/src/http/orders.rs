@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use commerce::{Email, OrderId, Quantity, Sku};
@@ -16,7 +16,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use wire::{Code, Problem};
 
-use crate::http::args::{AcceptsKorean, OrderRequest};
+use crate::http::args::{AcceptsKorean, OrderRequest, PathArgs};
 use crate::http::error::{HttpError, HttpResult};
 use crate::http::parcels::brief_of;
 use crate::http::products::check_email;
@@ -273,7 +273,10 @@ pub async fn find_or_refuse(app: &App, id: &str) -> HttpResult<OrderRecord> {
         (status = 404, description = "No such order", body = ProblemView, content_type = "application/problem+json"),
     )
 )]
-async fn get_order(State(app): State<App>, Path(id): Path<String>) -> HttpResult<Json<OrderView>> {
+async fn get_order(
+    State(app): State<App>,
+    PathArgs(id): PathArgs<String>,
+) -> HttpResult<Json<OrderView>> {
     let order = find_or_refuse(&app, &id).await?;
     let parcel = brief_of(&app, &order).await;
     Ok(Json(view(&app, &order).await?.with_parcel(parcel)))
@@ -290,7 +293,7 @@ async fn get_order(State(app): State<App>, Path(id): Path<String>) -> HttpResult
 )]
 async fn cancel_order(
     State(app): State<App>,
-    Path(id): Path<String>,
+    PathArgs(id): PathArgs<String>,
 ) -> HttpResult<Json<OrderView>> {
     let id = order_id(&id)?;
     match app.engine.decide(Command::CancelOrder { id }).await?? {

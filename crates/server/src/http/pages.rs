@@ -2,13 +2,13 @@
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use include_dir::{Dir, include_dir};
 use wire::Code;
 
+use crate::http::args::PathArgs;
 use crate::http::error::HttpError;
 use crate::http::router::security_headers;
 
@@ -42,7 +42,7 @@ pub(super) fn router() -> Router {
         )
         .route(
             "/assets/{name}",
-            get(async |Path(name): Path<String>, headers: HeaderMap| file(&name, &headers)),
+            get(async |PathArgs(name): PathArgs<String>, headers: HeaderMap| file(&name, &headers)),
         )
 }
 

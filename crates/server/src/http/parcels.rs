@@ -4,7 +4,7 @@
 //! A notice is safe to repeat: the same `webhook-id` gets the same answer.
 
 use axum::Json;
-use axum::extract::{FromRequest, Path, Request, State};
+use axum::extract::{FromRequest, Request, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use commerce::Millis;
@@ -19,7 +19,7 @@ use wire::webhooks::{self, Received, VerifyError};
 use wire::{Code, Problem};
 
 use crate::adapters::{Time, parse_rfc3339};
-use crate::http::args::{check_content_type, parse, read_body, single};
+use crate::http::args::{PathArgs, check_content_type, parse, read_body, single};
 use crate::http::error::{HttpError, HttpResult};
 use crate::http::orders::find_or_refuse;
 use crate::http::views::{ParcelBrief, ProblemView, mark_replay};
@@ -167,7 +167,7 @@ fn away(error: &DatabaseError) -> HttpError {
 )]
 async fn get_parcel_of_order(
     State(app): State<App>,
-    Path(id): Path<String>,
+    PathArgs(id): PathArgs<String>,
 ) -> HttpResult<Json<ParcelView>> {
     let order = find_or_refuse(&app, &id).await?;
     let found = app
@@ -190,7 +190,7 @@ async fn get_parcel_of_order(
 )]
 async fn get_parcel(
     State(app): State<App>,
-    Path(tracking_id): Path<String>,
+    PathArgs(tracking_id): PathArgs<String>,
 ) -> HttpResult<Json<WholeParcelView>> {
     let found = app.effects.parcel(tracking_id).await;
     let (parcel, changes) = found
@@ -363,7 +363,7 @@ fn check_place(place: Option<&str>) -> HttpResult<()> {
 )]
 async fn move_parcel(
     State(app): State<App>,
-    Path(tracking_id): Path<String>,
+    PathArgs(tracking_id): PathArgs<String>,
     signed: SignedNotice,
 ) -> HttpResult<Response> {
     let notice = Notice {

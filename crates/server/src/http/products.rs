@@ -1,7 +1,7 @@
 //! Products, receipts and stock movements.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use commerce::{
@@ -17,7 +17,7 @@ use utoipa_axum::routes;
 use wire::Code;
 
 use crate::adapters::{parse_rfc3339, rfc3339};
-use crate::http::args::{JsonBody, QueryArgs, cursor, limit};
+use crate::http::args::{JsonBody, PathArgs, QueryArgs, cursor, limit};
 use crate::http::error::{HttpError, HttpResult};
 use crate::http::views::{ProblemView, ProductView};
 use crate::state::App;
@@ -368,7 +368,7 @@ pub async fn find(app: &App, sku: &Sku) -> HttpResult<Product> {
 )]
 async fn get_product(
     State(app): State<App>,
-    Path(sku): Path<String>,
+    PathArgs(sku): PathArgs<String>,
 ) -> HttpResult<Json<ProductView>> {
     let product = find(&app, &sku_of(&sku)?).await?;
     Ok(Json(answer(&app, product).await?))
@@ -385,7 +385,7 @@ async fn get_product(
 )]
 async fn change_product(
     State(app): State<App>,
-    Path(sku): Path<String>,
+    PathArgs(sku): PathArgs<String>,
     JsonBody(args): JsonBody<ProductChangeArgs>,
 ) -> HttpResult<Json<ProductView>> {
     let sku = sku_of(&sku)?;
@@ -449,7 +449,7 @@ struct ReceiptView {
 )]
 async fn receive_goods(
     State(app): State<App>,
-    Path(sku): Path<String>,
+    PathArgs(sku): PathArgs<String>,
     JsonBody(args): JsonBody<ReceiptArgs>,
 ) -> HttpResult<Response> {
     let sku = sku_of(&sku)?;
@@ -592,7 +592,7 @@ fn movement(entry: &Entry) -> Option<MovementView> {
 )]
 async fn list_movements(
     State(app): State<App>,
-    Path(sku): Path<String>,
+    PathArgs(sku): PathArgs<String>,
     QueryArgs(page): QueryArgs<MovementPage>,
 ) -> HttpResult<Json<MovementList>> {
     let limit = limit(page.limit)?;

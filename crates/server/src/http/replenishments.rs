@@ -1,7 +1,7 @@
 //! Requests to factories, and what comes back.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use commerce::{Replenishment, ReplenishmentId};
 use engine::{Command, Refusal, ReplenishmentChange, ReplenishmentReply, Reply};
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use wire::{Code, Problem};
 
-use crate::http::args::{JsonBody, QueryArgs, cursor, limit};
+use crate::http::args::{JsonBody, PathArgs, QueryArgs, cursor, limit};
 use crate::http::error::{HttpError, HttpResult};
 use crate::http::products::{check_units, find as find_product, sku_of};
 use crate::http::views::{ProblemView, ReplenishmentView};
@@ -97,7 +97,7 @@ pub async fn find(app: &App, id: &str) -> HttpResult<Replenishment> {
 )]
 async fn get_one(
     State(app): State<App>,
-    Path(id): Path<String>,
+    PathArgs(id): PathArgs<String>,
 ) -> HttpResult<Json<ReplenishmentView>> {
     Ok(Json(ReplenishmentView::new(&find(&app, &id).await?)))
 }
@@ -194,7 +194,7 @@ struct DeliveryView {
 )]
 async fn receive(
     State(app): State<App>,
-    Path(id): Path<String>,
+    PathArgs(id): PathArgs<String>,
     QueryArgs(args): QueryArgs<TokenArgs>,
     JsonBody(body): JsonBody<serde_json::Value>,
 ) -> HttpResult<Json<DeliveryView>> {

@@ -32,6 +32,8 @@ mod outage;
 #[cfg(test)]
 mod parcels;
 #[cfg(test)]
+mod paths;
+#[cfg(test)]
 mod queues;
 #[cfg(test)]
 mod restock;

@@ -1,7 +1,7 @@
 //! After the close: who paid, who will not, who is asked next.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use engine::{Aftermath, Command};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -11,7 +11,7 @@ use utoipa_axum::routes;
 use super::args::{BidderName, moment};
 use super::find::{auction_id, decide, find_or_refuse};
 use super::views::{AuctionView, ResultView};
-use crate::http::args::JsonBody;
+use crate::http::args::{JsonBody, PathArgs};
 use crate::http::error::HttpResult;
 use crate::http::views::ProblemView;
 use crate::state::App;
@@ -54,7 +54,10 @@ async fn after_close(app: &App, id: &str, what: Aftermath) -> HttpResult<Json<Au
         (status = 404, description = "No such auction", body = ProblemView, content_type = "application/problem+json"),
     )
 )]
-async fn result(State(app): State<App>, Path(id): Path<String>) -> HttpResult<Json<ResultView>> {
+async fn result(
+    State(app): State<App>,
+    PathArgs(id): PathArgs<String>,
+) -> HttpResult<Json<ResultView>> {
     let stored = find_or_refuse(&app, &id).await?;
     Ok(Json(ResultView::new(&stored)))
 }
@@ -71,7 +74,7 @@ async fn result(State(app): State<App>, Path(id): Path<String>) -> HttpResult<Js
 )]
 async fn settle(
     State(app): State<App>,
-    Path(id): Path<String>,
+    PathArgs(id): PathArgs<String>,
     JsonBody(args): JsonBody<WinnerArgs>,
 ) -> HttpResult<Json<AuctionView>> {
     let bidder = args.bidder_id.0;
@@ -90,7 +93,7 @@ async fn settle(
 )]
 async fn forfeit(
     State(app): State<App>,
-    Path(id): Path<String>,
+    PathArgs(id): PathArgs<String>,
     JsonBody(args): JsonBody<WinnerArgs>,
 ) -> HttpResult<Json<AuctionView>> {
     let bidder = args.bidder_id.0;
@@ -109,7 +112,7 @@ async fn forfeit(
 )]
 async fn second_chance(
     State(app): State<App>,
-    Path(id): Path<String>,
+    PathArgs(id): PathArgs<String>,
     JsonBody(args): JsonBody<SecondChanceArgs>,
 ) -> HttpResult<Json<AuctionView>> {
     let until = moment("until", &args.until)?;

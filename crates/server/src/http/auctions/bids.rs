@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, body::Body};
@@ -20,7 +20,7 @@ use super::args::{AuctionRef, BidderName};
 use super::bid_views::{BidView, PendingBidView};
 use super::find::auction_id;
 use super::refusals;
-use crate::http::args::{AcceptsKorean, OrderRequest};
+use crate::http::args::{AcceptsKorean, OrderRequest, PathArgs};
 use crate::http::error::{HttpError, HttpResult};
 use crate::http::verdict::wait_for_verdict;
 use crate::http::views::{ProblemView, mark_replay};
@@ -275,7 +275,7 @@ struct BuyNowArgs {
 )]
 async fn buy_now(
     State(app): State<App>,
-    Path(id): Path<String>,
+    PathArgs(id): PathArgs<String>,
     AcceptsKorean(korean): AcceptsKorean,
     request: OrderRequest<BuyNowArgs>,
 ) -> HttpResult<Response> {

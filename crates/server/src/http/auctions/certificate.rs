@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use commerce::Hash;
@@ -22,6 +22,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::find::find_or_refuse;
+use crate::http::args::PathArgs;
 use crate::http::error::HttpResult;
 use crate::http::views::ProblemView;
 use crate::state::App;
@@ -84,7 +85,10 @@ struct CertificateView {
         (status = 404, description = "No such auction", body = ProblemView, content_type = "application/problem+json"),
     )
 )]
-async fn certificate(State(app): State<App>, Path(id): Path<String>) -> HttpResult<Response> {
+async fn certificate(
+    State(app): State<App>,
+    PathArgs(id): PathArgs<String>,
+) -> HttpResult<Response> {
     let stored = find_or_refuse(&app, &id).await?;
     let opened = stored.auction.status.was_closed();
     let ends = piece_ends(&app.engine, stored.last_seq).await?;

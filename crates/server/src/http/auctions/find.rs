@@ -1,7 +1,7 @@
 //! Auctions are listed, read and cancelled.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use commerce::AuctionId;
 use commerce::auction::{AuctionRefusal, AuctionStatus};
 use engine::auction::StoredAuction;
@@ -14,7 +14,7 @@ use wire::Code;
 
 use super::refusals::no_auction;
 use super::views::AuctionView;
-use crate::http::args::{QueryArgs, cursor, limit};
+use crate::http::args::{PathArgs, QueryArgs, cursor, limit};
 use crate::http::error::{HttpError, HttpResult};
 use crate::http::views::ProblemView;
 use crate::state::App;
@@ -132,7 +132,7 @@ async fn list_auctions(
 )]
 async fn get_auction(
     State(app): State<App>,
-    Path(id): Path<String>,
+    PathArgs(id): PathArgs<String>,
 ) -> HttpResult<Json<AuctionView>> {
     let stored = find_or_refuse(&app, &id).await?;
     Ok(Json(view(&app, &stored)))
@@ -149,7 +149,7 @@ async fn get_auction(
 )]
 async fn cancel_auction(
     State(app): State<App>,
-    Path(id): Path<String>,
+    PathArgs(id): PathArgs<String>,
 ) -> HttpResult<Json<AuctionView>> {
     let auction = auction_id(&id)?;
     let command = Command::CancelAuction { auction };

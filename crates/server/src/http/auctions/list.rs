@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use commerce::{LineId, Money};
 use engine::auction::StoredAuction;
 use engine::ports::{Reader, StoreError};
@@ -24,7 +24,7 @@ use super::numbers::{self, Numbered, PIECE};
 use super::refusals::no_auction;
 use super::shown::SHOWN_MAX;
 use crate::adapters::Time;
-use crate::http::args::{QueryArgs, cursor, limit_within};
+use crate::http::args::{PathArgs, QueryArgs, cursor, limit_within};
 use crate::http::error::{HttpError, HttpResult};
 use crate::http::views::ProblemView;
 use crate::state::App;
@@ -59,7 +59,7 @@ struct BidPage {
 )]
 async fn list_bids(
     State(app): State<App>,
-    Path(id): Path<String>,
+    PathArgs(id): PathArgs<String>,
     QueryArgs(page): QueryArgs<BidPage>,
 ) -> HttpResult<Json<BidList>> {
     let limit = limit_within(page.limit, BIDS_MAX)?;
@@ -92,7 +92,7 @@ async fn list_bids(
 )]
 async fn list_bids_of(
     app: State<App>,
-    id: Path<String>,
+    id: PathArgs<String>,
     page: QueryArgs<BidPage>,
 ) -> HttpResult<Json<BidList>> {
     list_bids(app, id, page).await

@@ -1,7 +1,7 @@
 //! One bid, by the id that only its bidder knows: read, taken back, an offer answered.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use commerce::BidId;
 use commerce::auction::AuctionRefusal;
 use engine::auction::{BidRecord, BidStatus, StoredAuction};
@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 
 use super::bid_views::BidView;
 use super::refusals::no_bid;
-use crate::http::args::JsonBody;
+use crate::http::args::{JsonBody, PathArgs};
 use crate::http::error::HttpResult;
 use crate::http::views::ProblemView;
 use crate::state::App;
@@ -75,7 +75,10 @@ fn view(app: &App, bid: &BidRecord, stored: &StoredAuction) -> Json<BidView> {
         (status = 404, description = "No such bid", body = ProblemView, content_type = "application/problem+json"),
     )
 )]
-async fn get_bid(State(app): State<App>, Path(id): Path<String>) -> HttpResult<Json<BidView>> {
+async fn get_bid(
+    State(app): State<App>,
+    PathArgs(id): PathArgs<String>,
+) -> HttpResult<Json<BidView>> {
     let (bid, stored) = find_or_refuse(&app, &id).await?;
     Ok(view(&app, &bid, &stored))
 }
@@ -89,7 +92,10 @@ async fn get_bid(State(app): State<App>, Path(id): Path<String>) -> HttpResult<J
         (status = 409, description = "It stands: it is too late, or the terms let nobody take a bid back", body = ProblemView, content_type = "application/problem+json"),
     )
 )]
-async fn retract_bid(State(app): State<App>, Path(id): Path<String>) -> HttpResult<Json<BidView>> {
+async fn retract_bid(
+    State(app): State<App>,
+    PathArgs(id): PathArgs<String>,
+) -> HttpResult<Json<BidView>> {
     let (bid, stored) = find_or_refuse(&app, &id).await?;
     if bid.retracted_at.is_some() {
         return Ok(view(&app, &bid, &stored));
@@ -104,7 +110,7 @@ async fn retract_bid(State(app): State<App>, Path(id): Path<String>) -> HttpResu
         Ok(_) | Err(Refusal::Auction(AuctionRefusal::AlreadyRetracted)) => {}
         Err(refusal) => return Err(refusal.into()),
     }
-    get_bid(State(app), Path(id)).await
+    get_bid(State(app), PathArgs(id)).await
 }
 
 /// Refuses what can be seen from here: a retraction has all bids read, while everybody waits.
@@ -148,7 +154,7 @@ struct OfferArgs {
 )]
 async fn answer_offer(
     State(app): State<App>,
-    Path(id): Path<String>,
+    PathArgs(id): PathArgs<String>,
     JsonBody(args): JsonBody<OfferArgs>,
 ) -> HttpResult<Json<BidView>> {
     let (bid, _) = find_or_refuse(&app, &id).await?;

@@ -1,7 +1,7 @@
 //! All queues, and one with its settings.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -10,7 +10,7 @@ use wire::Code;
 
 use super::no_such_queue;
 use super::views::{QueueDetail, QueueView, Sources};
-use crate::http::args::QueryArgs;
+use crate::http::args::{PathArgs, QueryArgs};
 use crate::http::error::{HttpError, HttpResult};
 use crate::http::views::ProblemView;
 use crate::state::App;
@@ -93,7 +93,7 @@ async fn list_queues(
 )]
 async fn get_queue(
     State(app): State<App>,
-    Path(name): Path<String>,
+    PathArgs(name): PathArgs<String>,
 ) -> HttpResult<Json<QueueDetail>> {
     let now = app.engine.now();
     let depths = app.engine.read(move |reader| reader.queues(now)).await?;

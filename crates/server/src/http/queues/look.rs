@@ -4,7 +4,7 @@
 //! says it does not.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use commerce::Millis;
 use engine::ports::{Reader, StoreError};
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ use wire::Code;
 
 use super::message_view::MessageView;
 use super::no_such_queue;
-use crate::http::args::{QueryArgs, cursor, limit};
+use crate::http::args::{PathArgs, QueryArgs, cursor, limit};
 use crate::http::error::{HttpError, HttpResult};
 use crate::http::views::ProblemView;
 use crate::state::App;
@@ -58,7 +58,7 @@ struct MessageList {
 )]
 async fn list_messages(
     State(app): State<App>,
-    Path(name): Path<String>,
+    PathArgs(name): PathArgs<String>,
     QueryArgs(page): QueryArgs<MessagePage>,
 ) -> HttpResult<Json<MessageList>> {
     let limit = limit(page.limit)?;
@@ -119,7 +119,7 @@ fn page_of(
 )]
 async fn get_message(
     State(app): State<App>,
-    Path((name, seq)): Path<(String, String)>,
+    PathArgs((name, seq)): PathArgs<(String, String)>,
 ) -> HttpResult<Json<MessageView>> {
     let gone = || HttpError::new(Code::NotFound, "the queue has no message of this sequence");
     let seq: u64 = seq.parse().map_err(|_| gone())?;

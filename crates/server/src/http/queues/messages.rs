@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
@@ -20,7 +20,7 @@ use utoipa_axum::routes;
 use wire::Code;
 
 use super::message_view::MessageView;
-use crate::http::args::{JsonBody, MaybeJsonBody};
+use crate::http::args::{JsonBody, MaybeJsonBody, PathArgs};
 use crate::http::error::{HttpError, HttpResult};
 use crate::http::views::ProblemView;
 use crate::state::App;
@@ -142,7 +142,7 @@ fn attribute(name: &str, args: AttributeArgs) -> HttpResult<Attribute> {
 )]
 async fn send_message(
     State(app): State<App>,
-    Path(name): Path<String>,
+    PathArgs(name): PathArgs<String>,
     JsonBody(args): JsonBody<SendArgs>,
 ) -> HttpResult<Response> {
     let attributes = args.attributes.into_iter();
@@ -220,7 +220,7 @@ struct ReceivedList {
 )]
 async fn receive_messages(
     State(app): State<App>,
-    Path(name): Path<String>,
+    PathArgs(name): PathArgs<String>,
     MaybeJsonBody(args): MaybeJsonBody<Option<ReceiveArgs>>,
 ) -> HttpResult<Json<ReceivedList>> {
     let args = args.flatten().unwrap_or_default();

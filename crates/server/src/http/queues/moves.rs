@@ -2,7 +2,7 @@
 //! of them at a pace, and a queue is emptied.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use engine::ports::{Reader, StoreError};
 use engine::{Command, Refusal, Reply};
@@ -14,7 +14,7 @@ use wire::Code;
 
 use super::no_such_queue;
 use super::views::{MoveView, Sources};
-use crate::http::args::MaybeJsonBody;
+use crate::http::args::{MaybeJsonBody, PathArgs};
 use crate::http::error::{HttpError, HttpResult};
 use crate::http::views::ProblemView;
 use crate::state::App;
@@ -75,7 +75,7 @@ struct RedriveView {
 )]
 async fn redrive(
     State(app): State<App>,
-    Path(name): Path<String>,
+    PathArgs(name): PathArgs<String>,
     MaybeJsonBody(args): MaybeJsonBody<Option<RedriveArgs>>,
 ) -> HttpResult<Json<RedriveView>> {
     let args = args.flatten().unwrap_or_default();
@@ -152,7 +152,7 @@ fn moving(reply: Reply) -> Json<MoveView> {
 )]
 async fn start_move(
     State(app): State<App>,
-    Path(name): Path<String>,
+    PathArgs(name): PathArgs<String>,
     MaybeJsonBody(args): MaybeJsonBody<Option<MoveArgs>>,
 ) -> HttpResult<(StatusCode, Json<MoveView>)> {
     let args = args.flatten().unwrap_or_default();
@@ -189,7 +189,7 @@ async fn start_move(
 )]
 async fn cancel_move(
     State(app): State<App>,
-    Path((queue, task)): Path<(String, String)>,
+    PathArgs((queue, task)): PathArgs<(String, String)>,
 ) -> HttpResult<Json<MoveView>> {
     let command = Command::CancelMove { queue, task };
     Ok(moving(app.engine.decide(command).await??))
@@ -205,7 +205,10 @@ async fn cancel_move(
         (status = 409, description = "It was purged in the last 60 seconds", body = ProblemView, content_type = "application/problem+json"),
     )
 )]
-async fn purge_queue(State(app): State<App>, Path(queue): Path<String>) -> HttpResult<StatusCode> {
+async fn purge_queue(
+    State(app): State<App>,
+    PathArgs(queue): PathArgs<String>,
+) -> HttpResult<StatusCode> {
     app.engine.decide(Command::PurgeQueue { queue }).await??;
     Ok(StatusCode::NO_CONTENT)
 }

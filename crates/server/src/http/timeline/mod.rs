@@ -14,7 +14,7 @@ mod tests;
 mod views;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use effects::mails;
 use effects::webhooks::Webhooks;
 use engine::ports::{Reader, StoreError, line_entries};
@@ -25,6 +25,7 @@ use wire::Code;
 
 use self::story::{Story, told};
 use self::views::{TimelineOrderView, TimelineView};
+use crate::http::args::PathArgs;
 use crate::http::error::{HttpError, HttpResult};
 use crate::http::orders::find_or_refuse;
 use crate::http::views::ProblemView;
@@ -88,7 +89,7 @@ fn entries_of(reader: &dyn Reader, order: &OrderRecord) -> Result<Vec<Entry>, St
 )]
 async fn get_timeline(
     State(app): State<App>,
-    Path(id): Path<String>,
+    PathArgs(id): PathArgs<String>,
 ) -> HttpResult<Json<TimelineView>> {
     let order = find(&app, &id).await?;
     let seq = order.id.seq;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use effects::webhooks::Event;
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ use wire::Code;
 
 use super::views::DeliveryView;
 use super::{away, hex, not_found, random, refused, webhooks};
-use crate::http::args::{JsonBody, QueryArgs, cursor, limit};
+use crate::http::args::{JsonBody, PathArgs, QueryArgs, cursor, limit};
 use crate::http::error::{HttpError, HttpResult};
 use crate::http::views::ProblemView;
 use crate::state::App;
@@ -61,7 +61,7 @@ struct DeliveryList {
 )]
 async fn deliveries(
     State(app): State<App>,
-    Path(id): Path<String>,
+    PathArgs(id): PathArgs<String>,
     QueryArgs(page): QueryArgs<Page>,
 ) -> HttpResult<Json<DeliveryList>> {
     let limit = limit(page.limit)?;
@@ -111,7 +111,7 @@ struct ReplayView {
 )]
 async fn replay(
     State(app): State<App>,
-    Path(id): Path<String>,
+    PathArgs(id): PathArgs<String>,
     JsonBody(body): JsonBody<ReplayArgs>,
 ) -> HttpResult<(StatusCode, Json<ReplayView>)> {
     let since = cursor("since", Some(body.since))?.unwrap_or(0);
@@ -181,7 +181,7 @@ struct TestView {
 )]
 async fn test(
     State(app): State<App>,
-    Path(id): Path<String>,
+    PathArgs(id): PathArgs<String>,
 ) -> HttpResult<(StatusCode, Json<TestView>)> {
     let kind = "webhook.test";
     let body = json!({"type": kind, "at": app.engine.now(), "data": {"webhook": id}});

@@ -1,7 +1,7 @@
 //! Endpoints: made, read, changed, deleted; their secrets.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
 use effects::webhooks::{Change, NewEndpoint, StoredSecret};
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ use super::views::{
     ChangeArgs, EndpointView, EndpointWithSecret, NewEndpointArgs, description_of, types_of, url_of,
 };
 use super::{away, hex, not_found, random, refused, webhooks};
-use crate::http::args::{JsonBody, MaybeJsonBody};
+use crate::http::args::{JsonBody, MaybeJsonBody, PathArgs};
 use crate::http::error::{HttpError, HttpResult};
 use crate::http::views::ProblemView;
 use crate::state::App;
@@ -113,7 +113,10 @@ async fn list(State(app): State<App>) -> HttpResult<Json<EndpointList>> {
         (status = 404, description = "No such endpoint", body = ProblemView, content_type = "application/problem+json"),
     )
 )]
-async fn get_one(State(app): State<App>, Path(id): Path<String>) -> HttpResult<Json<EndpointView>> {
+async fn get_one(
+    State(app): State<App>,
+    PathArgs(id): PathArgs<String>,
+) -> HttpResult<Json<EndpointView>> {
     let found = webhooks(&app).endpoint(id, app.engine.now()).await;
     let endpoint = found.map_err(away)?.ok_or_else(not_found)?;
     Ok(Json(EndpointView::new(endpoint)))
@@ -130,7 +133,7 @@ async fn get_one(State(app): State<App>, Path(id): Path<String>) -> HttpResult<J
 )]
 async fn change(
     State(app): State<App>,
-    Path(id): Path<String>,
+    PathArgs(id): PathArgs<String>,
     JsonBody(body): JsonBody<ChangeArgs>,
 ) -> HttpResult<Json<EndpointView>> {
     let change = Change {
@@ -153,7 +156,7 @@ async fn change(
         (status = 404, description = "No such endpoint", body = ProblemView, content_type = "application/problem+json"),
     )
 )]
-async fn delete(State(app): State<App>, Path(id): Path<String>) -> HttpResult<StatusCode> {
+async fn delete(State(app): State<App>, PathArgs(id): PathArgs<String>) -> HttpResult<StatusCode> {
     if !webhooks(&app).delete(id).await.map_err(away)? {
         return Err(not_found());
     }
@@ -175,7 +178,10 @@ struct SecretView {
         (status = 404, description = "No such endpoint", body = ProblemView, content_type = "application/problem+json"),
     )
 )]
-async fn secret(State(app): State<App>, Path(id): Path<String>) -> HttpResult<Json<SecretView>> {
+async fn secret(
+    State(app): State<App>,
+    PathArgs(id): PathArgs<String>,
+) -> HttpResult<Json<SecretView>> {
     let found = webhooks(&app).secret(id).await.map_err(away)?;
     let StoredSecret(secret) = found.ok_or_else(not_found)?;
     Ok(Json(SecretView { secret }))
@@ -202,7 +208,7 @@ struct RotateArgs {
 )]
 async fn rotate(
     State(app): State<App>,
-    Path(id): Path<String>,
+    PathArgs(id): PathArgs<String>,
     MaybeJsonBody(body): MaybeJsonBody<RotateArgs>,
 ) -> HttpResult<Json<EndpointWithSecret>> {
     let overlap_s = body
