@@ -231,7 +231,6 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for QueryArgs<T> {
     type Rejection = HttpError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> HttpResult<Self> {
-        let query = parts.uri.query().unwrap_or("");
         axum::extract::Query::try_from_uri(&parts.uri)
             .map(|query: axum::extract::Query<T>| Self(query.0))
             .map_err(|error| {
@@ -239,16 +238,25 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for QueryArgs<T> {
                 let detail = text
                     .split_once(": ")
                     .map_or(text.as_str(), |(_, detail)| detail);
-                let named = query
-                    .split('&')
-                    .filter_map(|pair| pair.split('=').next())
-                    .find(|name| !name.is_empty() && detail.contains(name));
-                match named {
-                    Some(name) => HttpError::at(Code::InvalidParameter, name, detail),
+                match parameter_at_fault(detail) {
+                    Some((name, detail)) => HttpError::at(Code::InvalidParameter, name, detail),
                     None => HttpError::new(Code::InvalidParameter, detail),
                 }
             })
     }
+}
+
+/// The parameter that a refused query is about, and what is said of it: the reader writes
+/// ``duplicate field `limit` ``, or the name before everything else.
+fn parameter_at_fault(detail: &str) -> Option<(&str, &str)> {
+    if let Some(twice) = detail.strip_prefix("duplicate field `") {
+        return Some((twice.strip_suffix('`')?, "it is given twice"));
+    }
+    // A name that is not known may have a colon of its own.
+    let at = detail
+        .find(": unknown field `")
+        .or_else(|| detail.find(": "))?;
+    Some((&detail[..at], &detail[at + 2..]))
 }
 
 /// The bytes of a header, if it is there once and printable ASCII.
@@ -368,5 +376,35 @@ pub fn cursor(name: &'static str, value: Option<u64>) -> HttpResult<Option<u64>>
             format!("must be 0 to {SEQUENCE_MAX}"),
         )),
         Some(_) | None => Ok(value),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_parameter_at_fault_is_named() {
+        for (detail, expected) in [
+            (
+                "limit: invalid digit found in string",
+                Some(("limit", "invalid digit found in string")),
+            ),
+            (
+                "x: unknown field `x`, expected `limit` or `after`",
+                Some(("x", "unknown field `x`, expected `limit` or `after`")),
+            ),
+            (
+                "a: b: unknown field `a: b`, expected `limit`",
+                Some(("a: b", "unknown field `a: b`, expected `limit`")),
+            ),
+            (
+                "duplicate field `limit`",
+                Some(("limit", "it is given twice")),
+            ),
+            ("something else", None),
+        ] {
+            assert_eq!(parameter_at_fault(detail), expected, "{detail}");
+        }
     }
 }

@@ -203,6 +203,12 @@ async fn only_the_token_of_the_request_opens_the_door() {
         let answer = shop.post(&path, &json!({"quantity": 10})).await;
         answer.problem(401, "invalid_token");
     }
+    for (query, field) in [("token=w&x=1", "x"), ("token=a&token=b", "token")] {
+        let path = format!("/replenishments/{id}/receipt?{query}");
+        let answer = shop.post(&path, &json!({"quantity": 10})).await;
+        let problem = answer.problem(400, "invalid_parameter");
+        assert_eq!(problem["field"], field, "{query}");
+    }
     // The right token for another request than the one it came with.
     let query = format!(
         "?replenishment={}&token={token}",
