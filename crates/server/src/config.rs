@@ -13,6 +13,7 @@ mod customers;
 mod mail;
 mod roles;
 mod traces;
+mod urls;
 mod webhooks;
 mod workers;
 
@@ -94,7 +95,7 @@ pub struct Config {
 #[serde(deny_unknown_fields)]
 pub struct Auth {
     /// What operators show, as `Authorization: Bearer <token>` or as the password of HTTP Basic.
-    /// 16 characters or more. Needed when `listen` is not loopback.
+    /// 16 visible ASCII characters or more. Needed when `listen` is not loopback.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub operator_token: Option<Secret>,
 }
@@ -457,10 +458,7 @@ fn check(config: &Config) -> Result<(), ConfigError> {
     if let Some(sku) = &config.buy.sku {
         Sku::new(sku).map_err(|error| ConfigError::new("buy.sku", error.to_string()))?;
     }
-    for name in config.factories.keys() {
-        Sku::new(name)
-            .map_err(|error| ConfigError::new(&format!("factories.{name}"), error.to_string()))?;
-    }
+    urls::check(config)?;
     outgoing::AllowedHosts::new(&config.outgoing.allowed_hosts)
         .map_err(|error| ConfigError::new("outgoing.allowed_hosts", error.to_string()))?;
     if !["error", "warn", "info", "debug", "trace"].contains(&config.log.level.as_str()) {
@@ -480,10 +478,13 @@ fn check(config: &Config) -> Result<(), ConfigError> {
     config.carrier.check()?;
     declared::check(&config.queues, &config.topics, &config.aws)?;
     match &config.auth.operator_token {
-        Some(token) if token.0.len() < 16 => Err(ConfigError::new(
-            "auth.operator_token",
-            "must have 16 characters or more",
-        )),
+        // No header can carry another one as it is.
+        Some(token) if token.0.len() < 16 || !token.0.bytes().all(|c| c.is_ascii_graphic()) => {
+            Err(ConfigError::new(
+                "auth.operator_token",
+                "must have 16 characters or more, all of them visible ASCII",
+            ))
+        }
         None if !config.listen.ip().is_loopback() => Err(ConfigError::new(
             "auth.operator_token",
             format!(
@@ -553,11 +554,10 @@ impl Config {
 
     /// The URL of a factory, by its id.
     pub fn factory_url(&self, factory: &Sku) -> Option<&str> {
-        let plain = |name: &str| name.to_ascii_lowercase().replace('_', "-");
-        let wanted = plain(factory.as_str());
+        let wanted = urls::folded(factory.as_str());
         self.factories
             .iter()
-            .find(|(name, _)| plain(name) == wanted)
+            .find(|(name, _)| urls::folded(name) == wanted)
             .map(|(_, url)| url.as_str())
     }
 
@@ -599,6 +599,25 @@ mod tests {
                 "aws.keys.0",
             ),
             ("[auth]\noperator_token = \"short\"", "auth.operator_token"),
+            (
+                "[auth]\noperator_token = \"                \"",
+                "auth.operator_token",
+            ),
+            (
+                "[auth]\noperator_token = \"12345678\\n12345678\"",
+                "auth.operator_token",
+            ),
+            (
+                "[auth]\noperator_token = \"sixteen letters\u{e9}\"",
+                "auth.operator_token",
+            ),
+            ("public_url = \"shop.example.com\"", "public_url"),
+            ("[factories]\n\"FF 1\" = \"http://x/\"", "factories.FF 1"),
+            ("[factories]\n\"X\" = \"not a url\"", "factories.X"),
+            (
+                "[factories]\nFF-1 = \"http://x/\"\nff_1 = \"http://x/\"",
+                "factories.ff_1",
+            ),
             ("[log]\nlevel = \"loud\"", "log.level"),
             (
                 "[outgoing]\nallowed_hosts = [\"http://x/y\"]",
