@@ -80,6 +80,14 @@ async fn receive_donuts(
             check_token(&replenishment, args.token.as_deref())?;
             replenishment
         }
+        // Half of what the URL had: without the other half it is no callback without a token.
+        None if args.token.is_some() => {
+            return Err(HttpError::at(
+                Code::InvalidParameter,
+                "replenishment",
+                "it belongs to the token and is missing",
+            ));
+        }
         None => open_one(&app, &delivery).await?,
     };
     if replenishment.sku.as_str() != delivery.message_attribute_product_id {
@@ -121,7 +129,12 @@ async fn open_one(app: &App, delivery: &Delivery) -> HttpResult<Replenishment> {
             "no product has this sku",
         )
     })?;
-    let product = find_product(app, &sku).await?;
+    let product = find_product(app, &sku)
+        .await
+        .map_err(|error| match error.0.code {
+            Code::ProductNotFound => error.field("MessageAttributeProductId"),
+            _ => error,
+        })?;
     let none = || {
         HttpError::at(
             Code::NoOpenReplenishment,
@@ -137,7 +150,11 @@ async fn open_one(app: &App, delivery: &Delivery) -> HttpResult<Replenishment> {
         .ok_or_else(none)?;
     // A factory that says who it is must be the one that was asked.
     match &delivery.message_attribute_factory_id {
-        Some(factory) if factory != open.factory.as_str() => Err(none()),
+        Some(factory) if factory != open.factory.as_str() => Err(HttpError::at(
+            Code::NoOpenReplenishment,
+            "MessageAttributeFactoryId",
+            "what is on its way for this product was asked of another factory",
+        )),
         Some(_) | None => Ok(open),
     }
 }

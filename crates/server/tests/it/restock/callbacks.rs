@@ -301,10 +301,20 @@ async fn without_a_token_the_setting_decides() {
         if on {
             let mut stranger = donuts(10);
             stranger["MessageAttributeFactoryId"] = "FF-9".into();
-            post(&stranger).await.problem(409, "no_open_replenishment");
+            let problem = post(&stranger).await.problem(409, "no_open_replenishment");
+            assert_eq!(problem["field"], "MessageAttributeFactoryId");
+            let detail = problem["detail"].as_str().unwrap();
+            assert!(detail.contains("another factory"), "{detail}");
             let unknown =
                 json!({"MessageAttributeProductId": "NO-1", "MessageAttributeProductCnt": 1});
-            post(&unknown).await.problem(404, "product_not_found");
+            let problem = post(&unknown).await.problem(404, "product_not_found");
+            assert_eq!(problem["field"], "MessageAttributeProductId");
+            // Half of a callback's URL.
+            for path in ["/product/donut?token=x", "/product/donut?token="] {
+                let problem = shop.post(path, &donuts(10)).await;
+                let problem = problem.problem(400, "invalid_parameter");
+                assert_eq!(problem["field"], "replenishment", "{path}");
+            }
             assert_counted(&shop, 5, 0).await;
             assert_eq!(post(&donuts("10")).await.expect(200)["stock"], 15);
             // Nothing is open any more, so a repeat cannot be taken for the next delivery.
