@@ -99,10 +99,15 @@ pub fn rfc3339(at: Millis) -> String {
     text
 }
 
-/// Reads an RFC 3339 time.
+/// What a time in a request must be. The last moment is jiff's: the last that any time zone can
+/// show within the year 9999.
+pub const RFC3339_RULE: &str =
+    "must be an RFC 3339 time such as 2026-12-01T09:00:00Z, at the latest 9999-12-30T22:00:00Z";
+
+/// Reads an RFC 3339 time up to 9999-12-30T22:00:00.999Z.
 ///
 /// # Errors
-/// When it is not one.
+/// When it is not one, or a later one: see [`RFC3339_RULE`].
 pub fn parse_rfc3339(text: &str) -> Result<Millis, jiff::Error> {
     text.parse::<jiff::Timestamp>()
         .map(jiff::Timestamp::as_millisecond)

@@ -18,7 +18,7 @@ use utoipa_axum::routes;
 use wire::webhooks::{self, Received, VerifyError};
 use wire::{Code, Problem};
 
-use crate::adapters::{Time, parse_rfc3339};
+use crate::adapters::{RFC3339_RULE, Time, parse_rfc3339};
 use crate::http::args::{PathArgs, check_content_type, parse, read_body, single};
 use crate::http::error::{HttpError, HttpResult};
 use crate::http::orders::find_or_refuse;
@@ -319,11 +319,7 @@ fn check_at(at: Option<&str>, now: Millis) -> HttpResult<Millis> {
             "at",
             "must be after 1970 and at most 5 minutes ahead of this server's clock",
         )),
-        Err(_) => Err(HttpError::at(
-            Code::InvalidField,
-            "at",
-            "must be an RFC 3339 time",
-        )),
+        Err(_) => Err(HttpError::at(Code::InvalidField, "at", RFC3339_RULE)),
     }
 }
 

@@ -16,7 +16,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use wire::Code;
 
-use crate::adapters::{parse_rfc3339, rfc3339};
+use crate::adapters::{RFC3339_RULE, parse_rfc3339, rfc3339};
 use crate::http::args::{JsonBody, PathArgs, QueryArgs, cursor, limit};
 use crate::http::error::{HttpError, HttpResult};
 use crate::http::views::{ProblemView, ProductView};
@@ -111,13 +111,9 @@ fn check_when(text: &str) -> HttpResult<WhenSoldOut> {
 }
 
 fn check_time(text: Option<&str>) -> HttpResult<Option<commerce::Millis>> {
-    text.map(parse_rfc3339).transpose().map_err(|_| {
-        HttpError::at(
-            Code::InvalidField,
-            "opensAt",
-            "must be an RFC 3339 time such as 2026-12-01T09:00:00Z",
-        )
-    })
+    text.map(parse_rfc3339)
+        .transpose()
+        .map_err(|_| HttpError::at(Code::InvalidField, "opensAt", RFC3339_RULE))
 }
 
 pub fn check_email(field: &str, text: &str) -> HttpResult<Email> {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 use wire::Code;
 
-use crate::adapters::parse_rfc3339;
+use crate::adapters::{RFC3339_RULE, parse_rfc3339};
 use crate::http::error::{HttpError, HttpResult};
 
 /// Any bidder or seller, with e-mail addresses folded.
@@ -126,13 +126,7 @@ pub enum IncrementSchema {
 
 /// A moment in a field.
 pub fn moment(field: &str, text: &str) -> HttpResult<Millis> {
-    parse_rfc3339(text).map_err(|_| {
-        HttpError::at(
-            Code::InvalidField,
-            field,
-            "must be an RFC 3339 time such as 2026-12-01T09:00:00Z",
-        )
-    })
+    parse_rfc3339(text).map_err(|_| HttpError::at(Code::InvalidField, field, RFC3339_RULE))
 }
 
 #[cfg(test)]

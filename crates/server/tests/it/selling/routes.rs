@@ -80,6 +80,7 @@ async fn products_and_receipts() {
         bad("purchaseLimit", json!(1_000_001)),
         bad("whenSoldOut", json!("maybe")),
         bad("opensAt", json!("tomorrow")),
+        bad("opensAt", json!("9999-12-31T23:59:59Z")),
         bad("adManager", json!("nobody")),
         post("/products", with("reorder", json!({"point": 0, "quantity": 0, "factory": "F"})),
             Problem(422, "invalid_field", Some("reorder.quantity"))),
