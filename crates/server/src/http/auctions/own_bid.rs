@@ -12,7 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::bid_views::BidView;
-use super::refusals::no_bid;
+use super::refusals::{no_bid, retraction_too_late};
 use crate::http::args::{JsonBody, PathArgs};
 use crate::http::error::HttpResult;
 use crate::http::views::ProblemView;
@@ -108,6 +108,9 @@ async fn retract_bid(
     match app.engine.decide(command).await? {
         // Somebody else with the same id was quicker.
         Ok(_) | Err(Refusal::Auction(AuctionRefusal::AlreadyRetracted)) => {}
+        Err(Refusal::Auction(AuctionRefusal::RetractionTooLate { until })) => {
+            return Err(retraction_too_late(until, Some(bid.admitted_at)));
+        }
         Err(refusal) => return Err(refusal.into()),
     }
     get_bid(State(app), PathArgs(id)).await
@@ -131,7 +134,7 @@ fn may_retract(app: &App, bid: &BidRecord, stored: &StoredAuction) -> HttpResult
         BidStatus::Accepted => {}
     }
     match stored.auction.retraction_until(bid.admitted_at) {
-        Some(until) if now >= until => refuse(AuctionRefusal::RetractionTooLate { until }),
+        Some(until) if now >= until => Err(retraction_too_late(until, Some(bid.admitted_at))),
         Some(_) | None => Ok(()),
     }
 }

@@ -84,6 +84,19 @@ fn wrong_currency(wanted: Option<String>) -> HttpError {
     HttpError::at(Code::InvalidField, "currency", detail)
 }
 
+/// A bid that came in the last stretch before the end was never to be taken back: `until` is then
+/// before the bid.
+pub fn retraction_too_late(until: Millis, admitted_at: Option<Millis>) -> HttpError {
+    let never = admitted_at.is_some_and(|at| until <= at);
+    let until = rfc3339(until);
+    let detail = if never {
+        format!("so near the end no bid can be taken back, since {until}, and this one came later")
+    } else {
+        format!("it could be taken back before {until}")
+    };
+    HttpError::new(Code::RetractionTooLate, detail).with("until", until)
+}
+
 /// Whatever an auction refuses without storing anything.
 pub fn error_of(refusal: &AuctionRefusal) -> HttpError {
     match *refusal {
@@ -119,11 +132,7 @@ pub fn error_of(refusal: &AuctionRefusal) -> HttpError {
             Code::NotRetractable,
             format!("the auction has {bids} bids: too many to go through again without this one"),
         ),
-        AuctionRefusal::RetractionTooLate { until } => {
-            let until = rfc3339(until);
-            let detail = format!("it could be taken back before {until}");
-            HttpError::new(Code::RetractionTooLate, detail).with("until", until)
-        }
+        AuctionRefusal::RetractionTooLate { until } => retraction_too_late(until, None),
         AuctionRefusal::NotClosed { status } => HttpError::new(
             Code::AuctionNotClosed,
             format!("the auction is {}", status.as_str()),

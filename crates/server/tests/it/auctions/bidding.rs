@@ -133,6 +133,15 @@ async fn a_bid_is_taken_back_within_the_terms() {
     delete(&shop, &path)
         .await
         .problem(409, "retraction_too_late");
+    // One that came within an hour of the end never was to be taken back: it is told so.
+    let rule = json!({"withinMs": 600_000, "beforeEndMs": 3_600_000});
+    let guitar = open(&shop, json!({"retraction": rule})).await;
+    let ada = taken(&shop, &guitar, "ada", 100).await;
+    let late = delete(&shop, &format!("/bids/by-id/{}", id(&ada))).await;
+    let late = late.problem(409, "retraction_too_late");
+    assert!(late["until"].as_str() < ada["timestamp"].as_str(), "{late}");
+    let detail = late["detail"].as_str().unwrap();
+    assert!(detail.contains("so near the end"), "{detail}");
     // Where nothing is said of it, a bid stands: its maximum has shown what others would pay.
     for terms in [json!({}), json!({"retraction": null})] {
         let guitar = open(&shop, terms).await;
