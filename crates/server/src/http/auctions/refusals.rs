@@ -156,7 +156,7 @@ pub fn error_of(refusal: &AuctionRefusal) -> HttpError {
         }
         AuctionRefusal::NobodyLeft => HttpError::new(
             Code::NothingToOffer,
-            "everybody who could be asked has won, given up or declined",
+            "everybody who could be asked has won, given up, declined or let the offer run out",
         ),
         AuctionRefusal::NoOffer => {
             HttpError::new(Code::NoOffer, "no lot is offered to this bidder")
