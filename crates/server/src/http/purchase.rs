@@ -23,6 +23,7 @@ use crate::state::App;
 use crate::traces;
 use crate::workers::purchases::{
     ID_CHARACTERS_MAX, MILEAGE_QUEUE, PurchaseMessage, TOPIC_PURCHASES, TRACKING_QUEUE,
+    check_tracking_id,
 };
 
 /// Whoever may say that something was bought gives points: not for everybody.
@@ -45,7 +46,7 @@ struct PurchaseArgs {
     #[serde(default)]
     #[schema(schema_with = maybe_amount_schema, required = false)]
     mileage_accumulated: Option<Value>,
-    #[schema(schema_with = id_schema)]
+    #[schema(schema_with = tracking_schema)]
     tracking_id: Value,
 }
 
@@ -57,8 +58,16 @@ fn id_text() -> ObjectBuilder {
 }
 
 fn id_schema() -> Schema {
+    id_of(id_text())
+}
+
+fn tracking_schema() -> Schema {
+    id_of(id_text().pattern(Some("^[!-~]+$")))
+}
+
+fn id_of(text: ObjectBuilder) -> Schema {
     OneOfBuilder::new()
-        .item(id_text())
+        .item(text)
         .item(ObjectBuilder::new().schema_type(Type::Integer))
         .description(Some(
             "A text or a whole number; a number and the text of its digits are the same",
@@ -142,9 +151,11 @@ async fn publish(app: &App, args: PurchaseArgs) -> HttpResult<(StatusCode, Json<
         mileage_accumulated: args.mileage_accumulated,
         tracking_id: args.tracking_id,
     };
-    message
+    let purchase = message
         .check()
         .map_err(|(field, what)| HttpError::at(Code::InvalidField, field, what))?;
+    check_tracking_id(&purchase.tracking_id)
+        .map_err(|what| HttpError::at(Code::InvalidField, "trackingId", what))?;
     let publication = Publication {
         message: text_of(&message),
         ..Publication::default()

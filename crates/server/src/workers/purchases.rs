@@ -73,6 +73,18 @@ impl PurchaseMessage {
     }
 }
 
+/// Whether a parcel can have this tracking id: it stands in paths and on labels.
+///
+/// # Errors
+/// The bound.
+pub fn check_tracking_id(text: &str) -> Result<(), &'static str> {
+    if text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        Ok(())
+    } else {
+        Err("must be letters, digits and punctuation of ASCII")
+    }
+}
+
 impl Purchase {
     /// None when the message is something else, an event.
     ///

@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 use super::consumer::{Consumer, Delivery, Hears, Outcome, Pace};
 use super::events;
 
-use super::purchases::{Purchase, TRACKING_QUEUE};
+use super::purchases::{Purchase, TRACKING_QUEUE, check_tracking_id};
 use crate::traces;
 
 /// When the database was away, it is tried again after so long.
@@ -154,13 +154,7 @@ fn order_event(body: &str) -> Result<Option<ParcelEvent>, String> {
 }
 
 fn bought(purchase: Purchase, delivery: &Delivery) -> Result<ParcelEvent, String> {
-    if !purchase
-        .tracking_id
-        .bytes()
-        .all(|byte| byte.is_ascii_graphic())
-    {
-        return Err("trackingId must be letters, digits and punctuation".to_owned());
-    }
+    check_tracking_id(&purchase.tracking_id).map_err(|what| format!("trackingId {what}"))?;
     Ok(ParcelEvent::Purchased(PurchaseParcel {
         id: purchase.id,
         customer: purchase.username,

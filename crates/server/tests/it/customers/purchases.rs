@@ -85,6 +85,16 @@ async fn a_purchase_that_is_wrong_is_in_no_queue() {
             "invalid_field",
             "trackingId",
         ),
+        (
+            with("trackingId", json!("T-€")),
+            "invalid_field",
+            "trackingId",
+        ),
+        (
+            with("trackingId", json!("T 1")),
+            "invalid_field",
+            "trackingId",
+        ),
         (with("colour", json!("red")), "unknown_field", "colour"),
     ] {
         let problem = shop.post("/purchase", &body).await.problem(422, code);
