@@ -35,7 +35,8 @@ impl Prefer {
                 Some((name, value)) => (name.trim(), value.trim().trim_matches('"')),
                 None => (word, ""),
             };
-            if name.eq_ignore_ascii_case("respond-async") {
+            // It is defined without a value; an empty one is none (RFC 7240, 2 and 4.1).
+            if name.eq_ignore_ascii_case("respond-async") && value.is_empty() {
                 prefer.respond_async = true;
             } else if name.eq_ignore_ascii_case("wait") && prefer.wait_s.is_none() {
                 let seconds: u64 = value.parse().map_err(|_| PreferError)?;
@@ -75,6 +76,10 @@ mod tests {
             ("wait=61", Err(PreferError)),
             ("wait=-1", Err(PreferError)),
             ("return=minimal", prefer(false, None)),
+            ("respond-async=\"\"", prefer(true, None)),
+            ("respond-async; x=1", prefer(true, None)),
+            ("respond-async=false", prefer(false, None)),
+            ("respond-async=true, wait=3", prefer(false, Some(3))),
         ] {
             assert_eq!(Prefer::parse(value), expected, "{value}");
         }
