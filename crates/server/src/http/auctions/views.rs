@@ -215,7 +215,7 @@ impl AuctionView {
             currency: terms.currency,
             lots: terms.lots,
             starting_price: terms.starting_price.minor(),
-            current_price: auction.shown_price(now).map(Money::minor),
+            current_price: price(auction, now).map(Money::minor),
             current_highest_bid: highest_bid(auction, now).map(Money::minor),
             highest_bidder: leaders
                 .first()
@@ -225,7 +225,7 @@ impl AuctionView {
             bid_count: auction.bids_standing,
             least_valid_bid: least.map(Money::minor),
             increment: IncrementView::new(&terms.increment),
-            reserve_met: auction.shown_reserve(),
+            reserve_met: auction.shown_reserve().filter(|_| !is_void(auction)),
             buy_now_price: auction.open_buy_now().map(Money::minor),
             start_time: Time(terms.starts_at),
             end_time: Time(auction.ends_at),
@@ -249,9 +249,25 @@ impl AuctionView {
     }
 }
 
+/// Whether no bid counts, whoever led.
+fn is_void(auction: &Auction) -> bool {
+    auction.status == AuctionStatus::Cancelled
+}
+
+fn price(auction: &Auction, now: Millis) -> Option<Money> {
+    let shown = auction.shown_price(now);
+    match auction.terms.format {
+        // As before the first bid.
+        Format::English if is_void(auction) => Some(auction.terms.starting_price),
+        Format::English | Format::SealedFirst | Format::SealedSecond | Format::Dutch { .. } => {
+            shown
+        }
+    }
+}
+
 /// The current price, once there is a bid that it comes from.
 pub fn highest_bid(auction: &Auction, now: Millis) -> Option<Money> {
-    let stands = !auction.contest.standing.is_empty();
+    let stands = !auction.contest.standing.is_empty() && !is_void(auction);
     auction.shown_price(now).filter(|_| stands)
 }
 
@@ -261,7 +277,8 @@ pub fn highest_bid(auction: &Auction, now: Millis) -> Option<Money> {
 fn shown_leaders(stored: &StoredAuction) -> Vec<String> {
     let auction = &stored.auction;
     let was_closed = auction.status.was_closed();
-    if auction.terms.format.is_sealed() && !was_closed {
+    let sealed = auction.terms.format.is_sealed() && !was_closed;
+    if sealed || is_void(auction) {
         return Vec::new();
     }
     let leaders = auction.contest.leaders(&auction.terms).iter();

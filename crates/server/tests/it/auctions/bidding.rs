@@ -325,17 +325,26 @@ async fn below_the_reserve_nothing_is_sold() {
 #[tokio::test]
 async fn a_cancelled_auction_takes_no_bid() {
     let shop = Shop::start(Settings::new()).await;
-    let guitar = open(&shop, json!({})).await;
+    let guitar = open(&shop, json!({"reservePrice": 150})).await;
     let ada = taken(&shop, &guitar, "ada", 100).await;
+    taken(&shop, &guitar, "bob", 200).await;
     let path = format!("/auctions/{}", id(&guitar));
     for _ in 0..2 {
         let cancelled = delete(&shop, &path).await.expect(200);
         assert_eq!(cancelled["status"], "cancelled");
+        // No bid counts, so nobody leads.
+        assert_eq!(cancelled["highestBidder"], Value::Null);
+        assert_eq!(cancelled["leaders"], json!([]));
+        assert_eq!(cancelled["currentHighestBid"], Value::Null);
+        assert_eq!(cancelled["currentPrice"], 100);
+        assert_eq!(cancelled["reserveMet"], Value::Null);
     }
     bid(&shop, &guitar, "bob", 500)
         .await
         .problem(409, "auction_cancelled");
-    assert_eq!(own(&shop, &ada).await["status"], "lost");
+    let ada = own(&shop, &ada).await;
+    assert_eq!(ada["status"], "lost");
+    assert_eq!(ada["currentHighestBid"], Value::Null);
     act(&shop, &guitar, "settle", json!({"bidderId": "ada"}))
         .await
         .problem(409, "auction_not_closed");
