@@ -13,7 +13,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, Bytes, HttpBody as _, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, StatusCode, header};
@@ -152,15 +152,18 @@ async fn serve(
 }
 
 async fn read(body: Body) -> Result<Bytes, AwsError> {
+    let refused = || {
+        let most = limits::REQUEST_BYTES_MAX;
+        let detail = format!("The body is cut short, or has more than {most} bytes.");
+        Err(AwsError::new(ErrorCode::RequestEntityTooLarge, detail))
+    };
+    // What the client says it will send: it may wait to be told to.
+    if body.size_hint().lower() > limits::REQUEST_BYTES_MAX as u64 {
+        return refused();
+    }
     match tokio::time::timeout(BODY_WITHIN, to_bytes(body, limits::REQUEST_BYTES_MAX)).await {
         Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(_)) => Err(AwsError::new(
-            ErrorCode::RequestEntityTooLarge,
-            format!(
-                "The body is cut short, or has more than {} bytes.",
-                limits::REQUEST_BYTES_MAX
-            ),
-        )),
+        Ok(Err(_)) => refused(),
         Err(_) => Err(AwsError::new(
             ErrorCode::RequestExpired,
             format!(

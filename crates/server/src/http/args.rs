@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use axum::body::to_bytes;
+use axum::body::{HttpBody as _, to_bytes};
 use axum::extract::path::ErrorKind;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
@@ -104,13 +104,18 @@ fn key_hash(scope: &str, key: &str) -> KeyHash {
 
 /// The bytes of a body, as they came.
 pub(crate) async fn read_body(body: axum::body::Body) -> HttpResult<axum::body::Bytes> {
+    let too_large = || {
+        let detail = format!("a body may have {BODY_BYTES_MAX} bytes");
+        Err(HttpError::new(Code::BodyTooLarge, detail))
+    };
+    // What the client says it will send: it may wait to be told to.
+    if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
+        return too_large();
+    }
     let collected = tokio::time::timeout(BODY_WITHIN, to_bytes(body, BODY_BYTES_MAX));
     match collected.await {
         Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(_)) => Err(HttpError::new(
-            Code::BodyTooLarge,
-            format!("a body may have {BODY_BYTES_MAX} bytes"),
-        )),
+        Ok(Err(_)) => too_large(),
         Err(_) => Err(HttpError::new(
             Code::RequestTimeout,
             format!("a body must arrive within {} s", BODY_WITHIN.as_secs()),

@@ -296,3 +296,19 @@ async fn pipelined_requests_are_answered_in_their_order() {
         assert_eq!(order_in(&answer).unwrap()["place"], place);
     }
 }
+
+#[tokio::test]
+async fn a_body_that_says_it_is_too_large_is_refused_before_it_is_sent() {
+    let shop = Shop::start(Settings::new()).await;
+    for (address, bytes) in [(shop.address, 65_537), (shop.aws_address, 3_276_801)] {
+        let mut connection = Connection::open(address).await.unwrap();
+        let head = format!(
+            "POST /orders HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
+             expect: 100-continue\r\ncontent-length: {bytes}\r\n\r\n"
+        );
+        connection.write(head.as_bytes()).await.unwrap();
+        // Less than what a body may take.
+        let answer = tokio::time::timeout(Duration::from_secs(20), connection.answer()).await;
+        assert_eq!(answer.unwrap().unwrap().status, 413);
+    }
+}
