@@ -124,9 +124,17 @@ pub(crate) async fn read_body(body: axum::body::Body) -> HttpResult<axum::body::
 }
 
 pub(crate) fn check_content_type(headers: &HeaderMap) -> HttpResult<()> {
-    let Some(value) = headers.get(header::CONTENT_TYPE) else {
+    let mut values = headers.get_all(header::CONTENT_TYPE).iter();
+    let Some(value) = values.next() else {
         return Err(wrong_type("it is missing"));
     };
+    if values.next().is_some() {
+        return Err(HttpError::at(
+            Code::InvalidHeader,
+            "Content-Type",
+            "it is given twice",
+        ));
+    }
     let Ok(text) = value.to_str() else {
         return Err(wrong_type("it is not ASCII"));
     };

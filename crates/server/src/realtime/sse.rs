@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use wire::Code;
 
+use crate::http::args::single;
 use crate::http::error::{HttpError, HttpResult};
 use crate::realtime::watch::{Watch, WatchError};
 use crate::state::App;
@@ -21,18 +22,18 @@ const RETRY: Duration = Duration::from_millis(1_000);
 
 /// From where to resume: `Last-Event-ID` before `?since=`.
 pub fn since(headers: &HeaderMap, query: Option<u64>) -> HttpResult<Option<u64>> {
-    let Some(value) = headers.get("last-event-id") else {
+    const NAME: &str = "Last-Event-ID";
+    let value = single(headers, "last-event-id").map_err(|error| error.field(NAME))?;
+    let Some(value) = value else {
         return Ok(query);
     };
-    let number = value.to_str().ok().and_then(|text| text.parse().ok());
-    match number {
-        Some(number) => Ok(Some(number)),
-        None => Err(HttpError::at(
+    value.parse().map(Some).map_err(|_| {
+        HttpError::at(
             Code::InvalidHeader,
-            "Last-Event-ID",
+            NAME,
             "must be the id of an event, a whole number",
-        )),
-    }
+        )
+    })
 }
 
 /// The stream ends with the server: an open one would hold up its stop.

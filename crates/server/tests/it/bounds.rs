@@ -312,3 +312,25 @@ async fn a_body_that_says_it_is_too_large_is_refused_before_it_is_sent() {
         assert_eq!(answer.unwrap().unwrap().status, 413);
     }
 }
+
+#[tokio::test]
+async fn a_header_that_stands_there_once_is_refused_when_it_comes_twice() {
+    let shop = Shop::start(Settings::new()).await;
+    for (method, path, name) in [
+        ("POST", "/orders", "Content-Type"),
+        ("POST", "/orders", "Idempotency-Key"),
+        ("GET", "/events", "Last-Event-ID"),
+        ("GET", "/healthz", "Host"),
+    ] {
+        let kind = "application/json";
+        let headers = [("Content-Type", kind), (name, kind), (name, kind)];
+        let headers = match name {
+            "Content-Type" => &headers[1..],
+            _ => &headers[..],
+        };
+        let mut connection = shop.connect().await;
+        let answer = connection.send(method, path, headers, Some("{}")).await;
+        let problem = answer.unwrap().problem(400, "invalid_header");
+        assert_eq!(problem["field"], name);
+    }
+}
