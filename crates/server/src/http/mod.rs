@@ -3,6 +3,7 @@
 
 mod alerts;
 pub mod args;
+mod arrival;
 pub mod auctions;
 mod callbacks;
 mod consumers;

@@ -334,3 +334,19 @@ async fn a_header_that_stands_there_once_is_refused_when_it_comes_twice() {
         assert_eq!(problem["field"], name);
     }
 }
+
+#[tokio::test]
+async fn http_1_1_has_a_host_and_1_0_need_not() {
+    let shop = Shop::start(Settings::new()).await;
+    let mut connection = shop.connect().await;
+    let bare = b"GET /healthz HTTP/1.1\r\n\r\n";
+    connection.write(bare).await.unwrap();
+    let answer = connection.answer().await.unwrap();
+    assert_eq!(answer.problem(400, "invalid_header")["field"], "Host");
+    let mut connection = shop.connect().await;
+    let old = b"GET /healthz HTTP/1.0\r\n\r\n";
+    connection.write(old).await.unwrap();
+    // The client here reads no such answer, and says what came.
+    let answer = connection.answer().await.unwrap_err();
+    assert_eq!(answer.to_string(), "HTTP/1.0 200 OK");
+}
