@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::Request;
+use axum::http::{Request, Version, header};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::future::{Either, ready};
 use hyper::body::Incoming;
@@ -110,7 +110,22 @@ pub async fn serve(
 /// Where a socket begins with a GET and changes things later.
 const SOCKETS: &str = "/socket.io";
 
+/// HTTP/1.1 has one `Host`, also where the target names a host itself (RFC 9112, 3.2).
+fn check_host(request: &Request<Incoming>) -> Result<(), HttpError> {
+    let wrong = match request.headers().get_all(header::HOST).iter().count() {
+        1 => return Ok(()),
+        0 if request.version() < Version::HTTP_11 => return Ok(()),
+        0 => "it is missing",
+        _ => "it is given twice",
+    };
+    Err(HttpError::at(Code::InvalidHeader, "Host", wrong))
+}
+
+/// Why nothing more of a request is looked at, if so.
 fn refusal(doors: &Doors, request: &Request<Incoming>) -> Option<Response> {
+    if let Err(wrong) = check_host(request) {
+        return Some(wrong.into_response());
+    }
     let may_change = !request.method().is_safe() || request.uri().path().starts_with(SOCKETS);
     let foreign = doors.check(may_change, request.headers()).err()?;
     Some(match foreign {

@@ -3,7 +3,6 @@
 
 mod alerts;
 pub mod args;
-mod arrival;
 pub mod auctions;
 mod callbacks;
 mod consumers;

@@ -21,8 +21,8 @@ use wire::{Code, Problem};
 use crate::config::Secret;
 use crate::http::error::HttpError;
 use crate::http::{
-    alerts, arrival, auctions, callbacks, consumers, customers, health, live, mails, ops, orders,
-    pages, parcels, products, purchase, queues, replenishments, timeline, webhooks,
+    alerts, auctions, callbacks, consumers, customers, health, live, mails, ops, orders, pages,
+    parcels, products, purchase, queues, replenishments, timeline, webhooks,
 };
 use crate::state::App;
 
@@ -100,7 +100,6 @@ pub fn router(app: App, more: Option<OpenApiRouter<()>>) -> Router {
         .merge(pages)
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(middleware::from_fn(arrival::require_host))
 }
 
 /// The document alone, as it is without an operator token and without the demo's factory.
