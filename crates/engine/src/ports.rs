@@ -25,6 +25,10 @@ use crate::auction::{BidChange, BidRecord, StoredAuction};
 use crate::command::{BodyHash, Envelope, KeyHash};
 use crate::entry::{Entry, OrderRecord, OrderStatus};
 
+mod delivery;
+
+pub use delivery::{DELIVERIES_QUEUE, Delivery, DeliveryKind};
+
 /// What a batch needs to see. Names may repeat.
 #[derive(Debug, Default)]
 pub struct Touch {
@@ -229,35 +233,6 @@ pub struct Subscription {
     #[serde(default)]
     pub attributes: BTreeMap<String, String>,
     pub created_at: Millis,
-}
-
-/// The queue in which messages for subscribers that are no queues wait for their worker.
-pub const DELIVERIES_QUEUE: &str = "sns-deliveries";
-
-/// A message of [`DELIVERIES_QUEUE`], as JSON in its body.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Delivery {
-    /// The subscription's id.
-    pub subscription: String,
-    pub topic: String,
-    pub message_id: String,
-    pub kind: DeliveryKind,
-    pub raw: bool,
-    /// As it goes out: with its envelope unless it is raw.
-    pub message: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub subject: Option<String>,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub attributes: BTreeMap<String, messaging::Attribute>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DeliveryKind {
-    Notification,
-    /// Asks the endpoint to confirm; what follows is decided by its answer.
-    SubscriptionConfirmation,
-    UnsubscribeConfirmation,
 }
 
 /// A topic with all its subscriptions, oldest first.
@@ -619,13 +594,24 @@ pub trait Reader: Send + Sync {
     fn topics(&self, after: Option<&str>, limit: usize) -> Result<Vec<Topic>, StoreError>;
     fn topic(&self, name: &str) -> Result<Option<Topic>, StoreError>;
     fn subscription(&self, id: &str) -> Result<Option<Subscription>, StoreError>;
-    /// Of one topic or of all; in a stable order, after the given id.
+    /// Of one topic or of all, in the order in which they were made, each with its place in it.
+    /// The next page begins after a place, also when whoever had it is gone by then.
+    fn subscription_page(
+        &self,
+        topic: Option<&str>,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<(u64, Subscription)>, StoreError>;
+    /// The same without their places.
     fn subscriptions(
         &self,
         topic: Option<&str>,
-        after: Option<&str>,
+        after: Option<u64>,
         limit: usize,
-    ) -> Result<Vec<Subscription>, StoreError>;
+    ) -> Result<Vec<Subscription>, StoreError> {
+        let page = self.subscription_page(topic, after, limit)?;
+        Ok(page.into_iter().map(|(_, found)| found).collect())
+    }
     /// Queues that messages are being moved out of.
     fn moving_queues(&self) -> Result<Vec<(String, MoveTask)>, StoreError>;
     /// Whether a sweep would find partitions to clear.

@@ -246,12 +246,12 @@ fn subscription_of(
     topic: &str,
     queue: &str,
 ) -> Result<Option<Subscription>, StoreError> {
-    let mut after: Option<String> = None;
+    let mut after = None;
     loop {
-        let page = reader.subscriptions(Some(topic), after.as_deref(), PAGE)?;
+        let page = reader.subscription_page(Some(topic), after, PAGE)?;
         let is_last = page.len() < PAGE;
-        after = page.last().map(|last| last.subscription.id.clone());
-        let found = page.into_iter().find(|found| {
+        after = page.last().map(|(last, _)| *last);
+        let found = page.into_iter().map(|(_, found)| found).find(|found| {
             let rules = &found.subscription;
             rules.protocol == Protocol::Queue && rules.endpoint == queue
         });

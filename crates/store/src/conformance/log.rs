@@ -97,7 +97,7 @@ pub(crate) fn an_empty_store_has_nothing(harness: &dyn Harness) {
         assert_eq!(reader.topics(None, 10).unwrap(), []);
         assert_eq!(reader.topic("t").unwrap(), None);
         assert_eq!(reader.subscriptions(None, None, 10).unwrap(), []);
-        assert_eq!(reader.subscriptions(Some("t"), Some("s"), 10).unwrap(), []);
+        assert_eq!(reader.subscriptions(Some("t"), Some(1), 10).unwrap(), []);
         assert_eq!(reader.subscription("s").unwrap(), None);
         assert_eq!(reader.relayed().unwrap(), Cursors::default());
     });

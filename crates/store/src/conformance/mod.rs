@@ -79,7 +79,7 @@ pub(crate) use remembered::{
 };
 pub(crate) use stock::{references_are_known_per_product, replenishments_are_found_and_listed};
 pub(crate) use topics::{
-    a_probe_writes_and_changes_nothing,
+    a_page_goes_on_when_its_last_subscription_is_gone, a_probe_writes_and_changes_nothing,
     a_queue_that_is_named_and_subscribed_comes_with_its_messages,
     subscriptions_are_kept_and_listed_in_their_order, subscriptions_bring_their_queues,
     the_relay_cursors_are_kept, topics_are_kept_and_listed_by_name,
@@ -150,6 +150,7 @@ macro_rules! suite {
             subscriptions_bring_their_queues,
             topics_are_kept_and_listed_by_name,
             subscriptions_are_kept_and_listed_in_their_order,
+            a_page_goes_on_when_its_last_subscription_is_gone,
             a_queue_that_is_named_and_subscribed_comes_with_its_messages,
             the_relay_cursors_are_kept,
             a_probe_writes_and_changes_nothing,

@@ -175,6 +175,9 @@ pub(crate) fn subscriptions_are_kept_and_listed_in_their_order(harness: &dyn Har
     script.changes.subscriptions_removed = vec!["9".to_owned(), "none".to_owned()];
     script.commit(&mut opened);
     let list = |opened: &Opened, topic: Option<&str>, after: Option<&str>, limit| {
+        let all = opened.reader.subscription_page(None, None, 10).unwrap();
+        let place_of = |id| all.iter().find(|(_, one)| one.subscription.id == id);
+        let after = after.map(|id| place_of(id).unwrap().0);
         let found = opened.reader.subscriptions(topic, after, limit).unwrap();
         ids(&found).join(" ")
     };
@@ -220,6 +223,31 @@ pub(crate) fn subscriptions_are_kept_and_listed_in_their_order(harness: &dyn Har
         assert!(loaded.topics["t"].subscriptions.is_empty());
         assert!(loaded.subscriptions.is_empty());
         assert_eq!(loaded.subscription_count, 1);
+    });
+}
+
+pub(crate) fn a_page_goes_on_when_its_last_subscription_is_gone(harness: &dyn Harness) {
+    let mut opened = harness.open();
+    let mut script = Script::new();
+    script.changes.topics = vec![topic(1, "t"), topic(2, "s")];
+    for (id, topic) in [("5", "t"), ("3", "s"), ("9", "t"), ("1", "t")] {
+        let made = subscription(id, topic, "q");
+        script.changes.subscriptions.push(made);
+    }
+    script.commit(&mut opened);
+    let of_topic = opened.reader.subscription_page(Some("t"), None, 2).unwrap();
+    let of_all = opened.reader.subscription_page(None, None, 3).unwrap();
+    let (last, last_of_all) = (of_topic[1].0, of_all[2].0);
+    assert_eq!(last, last_of_all, "both end with the same one");
+    script.changes.subscriptions_removed = vec!["9".to_owned(), "3".to_owned()];
+    script.commit(&mut opened);
+    script.changes.subscriptions = vec![subscription("7", "t", "q")];
+    script.commit(&mut opened);
+    always(harness, opened, |opened| {
+        for topic in [Some("t"), None] {
+            let rest = opened.reader.subscriptions(topic, Some(last), 10).unwrap();
+            assert_eq!(ids(&rest), ["1", "7"], "{topic:?}");
+        }
     });
 }
 

@@ -26,8 +26,8 @@ pub(super) struct Mailbox {
     dropped: BTreeSet<u32>,
     next_number: Option<u32>,
     pub(super) topics: BTreeMap<String, Topic>,
-    /// In the order in which they were made.
-    pub(super) subscriptions: Vec<Subscription>,
+    /// By their places, from 1 on: the order in which they were made.
+    pub(super) subscriptions: BTreeMap<u64, Subscription>,
 }
 
 impl Mailbox {
@@ -70,7 +70,7 @@ impl Mailbox {
         for id in &touch.subscriptions {
             let Some(subscription) = self
                 .subscriptions
-                .iter()
+                .values()
                 .find(|subscription| subscription.subscription.id == *id)
             else {
                 continue;
@@ -256,7 +256,7 @@ impl Mailbox {
         &'a self,
         topic: &'a str,
     ) -> impl Iterator<Item = &'a Subscription> {
-        let all = self.subscriptions.iter();
+        let all = self.subscriptions.values();
         all.filter(move |subscription| subscription.topic == topic)
     }
 
@@ -300,7 +300,7 @@ impl Mailbox {
         for name in &changes.topics_removed {
             self.topics.remove(name);
             self.subscriptions
-                .retain(|subscription| subscription.topic != *name);
+                .retain(|_, subscription| subscription.topic != *name);
         }
         for topic in &changes.topics {
             self.topics
@@ -308,18 +308,21 @@ impl Mailbox {
         }
         for id in &changes.subscriptions_removed {
             self.subscriptions
-                .retain(|subscription| subscription.subscription.id != *id);
+                .retain(|_, subscription| subscription.subscription.id != *id);
         }
         for subscription in &changes.subscriptions {
             let id = &subscription.subscription.id;
             let known = self
                 .subscriptions
-                .iter_mut()
+                .values_mut()
                 .find(|known| known.subscription.id == *id);
-            match known {
-                Some(known) => known.clone_from(subscription),
-                None => self.subscriptions.push(subscription.clone()),
+            if let Some(known) = known {
+                known.clone_from(subscription);
+                continue;
             }
+            let last = self.subscriptions.last_key_value();
+            let place = last.map_or(1, |(last, _)| last + 1);
+            self.subscriptions.insert(place, subscription.clone());
         }
         for (owner, entry) in &changes.duplicates {
             self.duplicates

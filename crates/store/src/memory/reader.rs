@@ -1,5 +1,7 @@
 //! The reading side: everything is looked for from the front.
 
+use std::ops::Bound;
+
 use commerce::auction::AuctionStatus;
 use commerce::{AuctionId, Millis, Product, ProductId, Replenishment, Sku, Waiting};
 use engine::auction::{BidChange, BidRecord, StoredAuction};
@@ -215,27 +217,24 @@ impl Reader for Memory {
 
     fn subscription(&self, id: &str) -> Result<Option<Subscription>, StoreError> {
         let state = self.read();
-        let mut all = state.mailbox.subscriptions.iter();
+        let mut all = state.mailbox.subscriptions.values();
         Ok(all
             .find(|subscription| subscription.subscription.id == id)
             .cloned())
     }
 
-    fn subscriptions(
+    fn subscription_page(
         &self,
         topic: Option<&str>,
-        after: Option<&str>,
+        after: Option<u64>,
         limit: usize,
-    ) -> Result<Vec<Subscription>, StoreError> {
+    ) -> Result<Vec<(u64, Subscription)>, StoreError> {
         let state = self.read();
-        let all = &state.mailbox.subscriptions;
-        let skip = after.and_then(|after| {
-            let mut ids = all.iter().map(|one| one.subscription.id.as_str());
-            ids.position(|id| id == after)
-        });
-        let rest = all.iter().skip(skip.map_or(0, |at| at + 1));
-        let of_topic = rest.filter(|one| topic.is_none_or(|topic| one.topic == topic));
-        Ok(of_topic.take(limit).cloned().collect())
+        let after = (Bound::Excluded(after.unwrap_or(0)), Bound::Unbounded);
+        let rest = state.mailbox.subscriptions.range(after);
+        let of_topic = rest.filter(|(_, one)| topic.is_none_or(|topic| one.topic == topic));
+        let placed = of_topic.map(|(place, one)| (*place, one.clone()));
+        Ok(placed.take(limit).collect())
     }
 
     fn moving_queues(&self) -> Result<Vec<(String, MoveTask)>, StoreError> {

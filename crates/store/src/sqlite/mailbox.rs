@@ -12,7 +12,7 @@ use messaging::{Attempt, Attribute, DeadLetter, GroupHead, Message};
 use rusqlite::{Connection, Row, params};
 use serde::{Deserialize, Serialize};
 
-use super::read::{json_at, many, one, rows, u64_at};
+use super::read::{json_at, many, one, rows, sought, u64_at};
 
 /// Messages that are hidden are counted up to here; a depth says no more.
 pub(super) const DEPTH_COUNT_MAX: u32 = 200_000;
@@ -493,38 +493,29 @@ pub(super) fn subscription(
     )
 }
 
-/// In the order in which they were made.
+/// In the order in which they were made, each with its place.
 pub(super) fn subscriptions(
     connection: &Connection,
     topic: Option<&str>,
-    after: Option<&str>,
+    after: Option<u64>,
     limit: usize,
-) -> Result<Vec<Subscription>, StoreError> {
-    let after: i64 = match after {
-        None => 0,
-        Some(after) => one(
-            connection,
-            "a subscription",
-            "SELECT n FROM subscriptions WHERE id = ?1",
-            params![after],
-            |row| row.get(0),
-        )?
-        .unwrap_or(0),
-    };
+) -> Result<Vec<(u64, Subscription)>, StoreError> {
+    let after = sought(after.unwrap_or(0));
+    let placed = |row: &Row<'_>| Ok((u64_at(row, 0)?, json_at(row, 1)?));
     match topic {
         Some(topic) => many(
             connection,
             "subscriptions",
-            "SELECT state FROM subscriptions WHERE topic = ?1 AND n > ?2 ORDER BY n LIMIT ?3",
+            "SELECT n, state FROM subscriptions WHERE topic = ?1 AND n > ?2 ORDER BY n LIMIT ?3",
             params![topic, after, rows(limit)],
-            |row| json_at(row, 0),
+            placed,
         ),
         None => many(
             connection,
             "subscriptions",
-            "SELECT state FROM subscriptions WHERE n > ?1 ORDER BY n LIMIT ?2",
+            "SELECT n, state FROM subscriptions WHERE n > ?1 ORDER BY n LIMIT ?2",
             params![after, rows(limit)],
-            |row| json_at(row, 0),
+            placed,
         ),
     }
 }

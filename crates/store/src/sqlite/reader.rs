@@ -287,12 +287,12 @@ impl Reader for SqliteReader {
         self.with(|connection| mailbox::subscription(connection, id))
     }
 
-    fn subscriptions(
+    fn subscription_page(
         &self,
         topic: Option<&str>,
-        after: Option<&str>,
+        after: Option<u64>,
         limit: usize,
-    ) -> Result<Vec<Subscription>, StoreError> {
+    ) -> Result<Vec<(u64, Subscription)>, StoreError> {
         self.with(|connection| mailbox::subscriptions(connection, topic, after, limit))
     }
 

@@ -85,7 +85,7 @@ impl Mailbox {
                 .topics
                 .insert(topic.topic.name.as_str().to_owned(), topic);
         }
-        for subscription in mailbox::subscriptions(connection, None, None, usize::MAX >> 1)? {
+        for (_, subscription) in mailbox::subscriptions(connection, None, None, usize::MAX >> 1)? {
             mailbox.put_subscription(subscription);
         }
         for (hash, message, seq, sent_at) in read::duplicates(connection)? {

@@ -5,6 +5,7 @@ use wire::aws::AwsError;
 use wire::aws::sns::{self, ListSubscriptions, ListSubscriptionsByTopic, ListTopics, Response};
 
 use super::call::Call;
+use super::error::invalid;
 use super::names;
 use super::subscription_attributes;
 use crate::aws::sqs::error::from_engine;
@@ -72,44 +73,47 @@ pub(super) async fn subscriptions_by_topic(
     })
 }
 
-/// Of a topic all subscriptions, else those of this account.
+/// Of a topic all subscriptions, else those of this account. The token is the last one's place,
+/// which stays when that one is unsubscribed.
 async fn page(
     call: &Call<'_>,
     topic: Option<&Topic>,
     token: Option<String>,
 ) -> Result<(Vec<sns::Subscription>, Option<String>), AwsError> {
-    let mut after = names::parse_next_token(token.as_deref())?;
+    let token = names::parse_next_token(token.as_deref())?;
+    let place = token.map(|token| token.parse()).transpose();
+    let mut after: Option<u64> = place.map_err(|_| invalid("NextToken"))?;
     let mut found = Vec::new();
     loop {
-        let from = after.clone();
         let of = topic.map(|topic| topic.topic.name.as_str().to_owned());
         let page = call
             .app
             .engine
             .read(move |reader| {
                 let mut page = Vec::new();
-                for found in reader.subscriptions(of.as_deref(), from.as_deref(), PAGE)? {
+                for (place, found) in reader.subscription_page(of.as_deref(), after, PAGE)? {
                     let owner = match &of {
                         Some(_) => None,
                         None => reader.topic(&found.topic)?.and_then(|topic| topic.owner),
                     };
-                    page.push((found, owner));
+                    page.push((place, found, owner));
                 }
                 Ok(page)
             })
             .await
             .map_err(from_engine)?;
         let is_last = page.len() < PAGE;
-        for (subscription, topic_owner) in &page {
+        for (place, subscription, topic_owner) in &page {
             if found.len() == PAGE {
-                return Ok((found, after.as_deref().map(names::next_token)));
+                let last = after.map(|place| place.to_string());
+                return Ok((found, last.as_deref().map(names::next_token)));
             }
             let topic_owner = topic.map_or(topic_owner.as_deref(), |topic| topic.owner.as_deref());
             let is_own = call.context.is_owner(subscription.owner.as_deref());
             if topic.is_some() || is_own {
                 found.push(row(call, subscription, topic_owner));
             }
-            after = Some(subscription.subscription.id.clone());
+            after = Some(*place);
         }
         if is_last {
             return Ok((found, None));

@@ -189,14 +189,14 @@ async fn find(call: &Call<'_>, parameter: &str, arn: &str) -> Result<(Topic, boo
 
 /// Whether anybody wants more than the bare message.
 pub(super) fn wraps(reader: &dyn Reader, topic: &str) -> Result<bool, StoreError> {
-    let mut after: Option<String> = None;
+    let mut after = None;
     loop {
-        let page = reader.subscriptions(Some(topic), after.as_deref(), PAGE)?;
-        if page.iter().any(|found| !found.subscription.raw) {
+        let page = reader.subscription_page(Some(topic), after, PAGE)?;
+        if page.iter().any(|(_, found)| !found.subscription.raw) {
             return Ok(true);
         }
         match page.last() {
-            Some(last) if page.len() == PAGE => after = Some(last.subscription.id.clone()),
+            Some((last, _)) if page.len() == PAGE => after = Some(*last),
             Some(_) | None => return Ok(false),
         }
     }

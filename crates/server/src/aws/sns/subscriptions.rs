@@ -100,21 +100,18 @@ async fn known(
 ) -> Result<Option<Subscription>, AwsError> {
     let name = topic.topic.name.as_str().to_owned();
     let read = call.app.engine.read(move |reader| {
-        let mut after: Option<String> = None;
+        let mut after = None;
         loop {
-            let mut page = reader.subscriptions(Some(&name), after.as_deref(), PAGE)?;
+            let page = reader.subscription_page(Some(&name), after, PAGE)?;
             let is_last = page.len() < PAGE;
-            let of_endpoint = |found: &Subscription| {
+            after = page.last().map(|(last, _)| *last);
+            let found = page.into_iter().map(|(_, found)| found).find(|found| {
                 let rules = &found.subscription;
                 rules.protocol == protocol && rules.endpoint == endpoint
-            };
-            if let Some(at) = page.iter().position(of_endpoint) {
-                return Ok(Some(page.swap_remove(at)));
+            });
+            if found.is_some() || is_last {
+                return Ok(found);
             }
-            if is_last {
-                return Ok(None);
-            }
-            after = page.pop().map(|last| last.subscription.id);
         }
     });
     read.await.map_err(from_engine)

@@ -89,10 +89,10 @@ pub(super) async fn get_attributes(
 
 fn count(reader: &dyn Reader, topic: &str) -> Result<Counts, StoreError> {
     let mut counts = Counts::default();
-    let mut after: Option<String> = None;
+    let mut after = None;
     loop {
-        let page = reader.subscriptions(Some(topic), after.as_deref(), COUNT_PAGE)?;
-        for found in &page {
+        let page = reader.subscription_page(Some(topic), after, COUNT_PAGE)?;
+        for (_, found) in &page {
             if found.subscription.confirmed {
                 counts.confirmed += 1;
             } else {
@@ -100,7 +100,7 @@ fn count(reader: &dyn Reader, topic: &str) -> Result<Counts, StoreError> {
             }
         }
         match page.last() {
-            Some(last) if page.len() == COUNT_PAGE => after = Some(last.subscription.id.clone()),
+            Some((last, _)) if page.len() == COUNT_PAGE => after = Some(*last),
             Some(_) | None => return Ok(counts),
         }
     }

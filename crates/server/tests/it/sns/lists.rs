@@ -85,6 +85,37 @@ async fn topics_and_subscriptions_are_listed_page_by_page() {
 }
 
 #[tokio::test]
+async fn a_list_goes_on_when_its_last_subscription_is_gone() {
+    let (_shop, sns, _) = start(Settings::new()).await;
+    let sns = sns.account("111111111111");
+    let topic = sns.topic("news", &[]).await;
+    for n in 0..MORE_THAN_A_PAGE {
+        let queue = format!("arn:aws:sqs:us-east-1:111111111111:q-{n}");
+        sns.subscribe(&topic, "sqs", &queue, &[]).await;
+    }
+    for ask in [
+        || Ask::new("ListSubscriptions"),
+        || {
+            let topic = "arn:aws:sns:us-east-1:111111111111:news";
+            Ask::new("ListSubscriptionsByTopic").with("TopicArn", topic)
+        },
+    ] {
+        let first = sns.ok(ask()).await;
+        let last = members(&first, "Subscriptions").pop().unwrap();
+        let arn = last.text("SubscriptionArn").unwrap();
+        sns.ok(Ask::new("Unsubscribe").with("SubscriptionArn", arn))
+            .await;
+        let token = first.text("NextToken").unwrap();
+        let second = sns.ok(ask().with("NextToken", token)).await;
+        let rest = members(&second, "Subscriptions");
+        assert!(rest.len() <= 3, "{} on the second page", rest.len());
+        // What is no place, though it is a token.
+        let wrong = ask().with("NextToken", "bmV3cw");
+        sns.refused(wrong, "InvalidParameter").await;
+    }
+}
+
+#[tokio::test]
 async fn a_subscription_is_listed_with_its_endpoint() {
     let (_shop, sns, _) = start(Settings::new()).await;
     let topic = sns.topic("news", &[]).await;

@@ -350,12 +350,12 @@ impl Reader for Forger {
         not_asked()
     }
 
-    fn subscriptions(
+    fn subscription_page(
         &self,
         _: Option<&str>,
-        _: Option<&str>,
+        _: Option<u64>,
         _: usize,
-    ) -> Result<Vec<Subscription>, StoreError> {
+    ) -> Result<Vec<(u64, Subscription)>, StoreError> {
         not_asked()
     }
 
