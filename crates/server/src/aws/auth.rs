@@ -2,7 +2,8 @@
 //!
 //! What always holds: where keys are set, nobody is taken for an account whose secret he has
 //! not shown. Where none are set everybody may say who he is, which helps tests that play
-//! several accounts; the server then listens on loopback only.
+//! several accounts; the server then listens on loopback only. The links in messages are followed
+//! by nobody in particular, with keys and without.
 
 use wire::aws::sigv4::{Authorization, CLOCK_SKEW_S, Expected, HttpRequest, SigningKey};
 use wire::aws::{AwsError, ErrorCode, Form, Service};
@@ -55,6 +56,14 @@ pub(super) fn identify(
         .filter(|region| is_region(region))
         .unwrap_or(&settings.region)
         .to_owned();
+    // Also where nobody's signature is looked at: whoever follows a link is nobody's account.
+    if signed.is_none() && needs_none {
+        return Ok(Caller {
+            account: settings.account.clone(),
+            region,
+            is_anonymous: true,
+        });
+    }
     if settings.keys.is_empty() {
         let named = signed.map(|signed| signed.access_key.as_str());
         let account = named.filter(|key| is_account(key));
@@ -65,13 +74,6 @@ pub(super) fn identify(
         });
     }
     let Some(signed) = signed else {
-        if needs_none {
-            return Ok(Caller {
-                account: settings.account.clone(),
-                region,
-                is_anonymous: true,
-            });
-        }
         return Err(AwsError::new(
             ErrorCode::MissingAuthenticationToken,
             "Request is missing Authentication Token",
@@ -121,6 +123,14 @@ mod tests {
     }
 
     fn identified(settings: &Aws, credential: Option<&str>) -> Result<Caller, AwsError> {
+        asked(settings, credential, false)
+    }
+
+    fn asked(
+        settings: &Aws,
+        credential: Option<&str>,
+        needs_none: bool,
+    ) -> Result<Caller, AwsError> {
         let zeros = "0".repeat(64);
         let value = credential.map(|credential| {
             format!(
@@ -147,7 +157,7 @@ mod tests {
             Service::Sqs,
             &request,
             signed.as_ref(),
-            false,
+            needs_none,
             now_ms,
         )
     }
@@ -181,6 +191,19 @@ mod tests {
                 "{credential:?}"
             );
         }
+    }
+
+    #[test]
+    fn whoever_follows_a_link_is_nobody_with_keys_and_without() {
+        let named = Some("123456789012/20150830/r-1/sns/aws4_request");
+        for keys in [&[][..], &["AKIA"]] {
+            let caller = asked(&settings(keys), None, true).unwrap();
+            assert!(caller.is_anonymous, "{keys:?}");
+        }
+        let caller = asked(&settings(&[]), named, true).unwrap();
+        assert!(!caller.is_anonymous);
+        assert_eq!(caller.account, "123456789012");
+        assert!(!identified(&settings(&[]), None).unwrap().is_anonymous);
     }
 
     #[test]

@@ -25,8 +25,7 @@ pub struct Context {
     pub base_url: String,
     /// Who owns what was made without an account, such as the shop's own queues.
     pub default_account: String,
-    /// Not signed although signatures are asked for. Only what needs none comes so far: a
-    /// confirmation, and the link to unsubscribe.
+    /// Not signed, and no signature is needed: a confirmation, or the link to unsubscribe.
     pub is_anonymous: bool,
 }
 

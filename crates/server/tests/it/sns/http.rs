@@ -217,7 +217,7 @@ async fn a_raw_delivery_is_the_bare_message() {
         assert_eq!(header(&request, name), Some(expected));
     }
     let end = Ask::new("Unsubscribe").with("SubscriptionArn", &arn);
-    sns.ok(end).await;
+    sns.account("000000000000").ok(end).await;
     sns.publish(&topic, "too late").await;
     let ask = Ask::new("ListSubscriptionsByTopic").with("TopicArn", &topic);
     assert!(members(&sns.ok(ask).await, "Subscriptions").is_empty());
@@ -277,6 +277,36 @@ async fn the_link_in_a_message_ends_a_subscription_and_offers_it_again() {
     let answer = sns.visit(text(&told, "UnsubscribeURL")).await;
     assert_eq!(answer.status, 403, "{}", answer.body);
     assert!(answer.body.contains("AuthorizationError"));
+}
+
+#[tokio::test]
+async fn a_link_is_followed_by_nobody_where_there_are_no_keys() {
+    let (_shop, sns, _) = start(Settings::new()).await;
+    for account in ["000000000000", "111111111111"] {
+        let owner = sns.account(account);
+        let server = Factory::start(Manner::Answer(200));
+        let topic = owner.topic(&format!("news-{account}"), &[]).await;
+        owner.subscribe(&topic, "http", &server.url(), &[]).await;
+        let asked = server.request(1).await.json();
+        assert_eq!(sns.visit(text(&asked, "SubscribeURL")).await.status, 200);
+        owner.publish(&topic, "one").await;
+        let told = server.request(2).await.json();
+        assert_eq!(sns.visit(text(&told, "UnsubscribeURL")).await.status, 200);
+        let request = server.request(3).await;
+        assert_eq!(
+            header(&request, "x-amz-sns-message-type"),
+            Some("UnsubscribeConfirmation")
+        );
+        let confirm = Ask::new("ConfirmSubscription")
+            .with("TopicArn", &topic)
+            .with("Token", text(&request.json(), "Token"))
+            .with("AuthenticateOnUnsubscribe", "true");
+        owner.ok(confirm).await;
+        owner.publish(&topic, "two").await;
+        let told = server.request(4).await.json();
+        let answer = sns.visit(text(&told, "UnsubscribeURL")).await;
+        assert_eq!(answer.status, 403, "{}", answer.body);
+    }
 }
 
 #[tokio::test]
