@@ -335,9 +335,13 @@ impl Batch {
         let loaded = self.topic(name)?;
         let rules = loaded.topic.topic.clone();
         topic::validate_publication(&rules, &publish.publication).map_err(Refusal::Topic)?;
+        let is_too_much_for_queues =
+            publish.publication.attributes.len() > messaging::limits::ATTRIBUTES_MAX;
         let lacks_envelope = loaded.subscriptions.iter().any(|subscription| {
             let rules = &subscription.subscription;
-            rules.confirmed && !rules.raw && envelope_of(&publish, rules).is_none()
+            // Its dead-letter queue gets one.
+            let is_wrapped = !rules.raw || is_too_much_for_queues && rules.redrive.is_some();
+            rules.confirmed && is_wrapped && envelope_of(&publish, rules).is_none()
         });
         if lacks_envelope {
             return Err(Refusal::EnvelopeMissing);
@@ -395,8 +399,8 @@ impl Batch {
             let one = std::slice::from_ref(&subscription.subscription);
             for delivery in topic::route(&rules, one, publication) {
                 deliveries += 1;
-                let body = body_of(publish, seq, delivery.subscription, delivery.message);
-                let send = send_of(&rules, delivery.subscription, publish, body);
+                let body = body_of(publish, seq, &delivery);
+                let send = send_of(&rules, &delivery, publish, body);
                 let problem = match delivery.undeliverable {
                     Some(undeliverable) => Some(reason_of(undeliverable)),
                     None => self.deliver(subscription, publish, send.clone()),
@@ -528,15 +532,17 @@ fn envelope_of<'a>(publish: &'a Publish, subscription: &TopicSubscription) -> Op
     found.map(|(_, envelope)| envelope)
 }
 
-fn body_of(
-    publish: &Publish,
-    seq: Option<u64>,
-    subscription: &TopicSubscription,
-    message: &str,
-) -> String {
-    let envelope = envelope_of(publish, subscription).filter(|_| !subscription.raw);
+/// What is raw has its attributes beside it, unless there are more than any queue takes: the
+/// dead-letter queue then gets it with its envelope, which holds them.
+fn is_bare(delivery: &topic::Delivery<'_>) -> bool {
+    delivery.subscription.raw && delivery.undeliverable != Some(Undeliverable::TooManyAttributes)
+}
+
+fn body_of(publish: &Publish, seq: Option<u64>, delivery: &topic::Delivery<'_>) -> String {
+    let subscription = delivery.subscription;
+    let envelope = envelope_of(publish, subscription).filter(|_| !is_bare(delivery));
     let Some(envelope) = envelope else {
-        return message.to_owned();
+        return delivery.message.to_owned();
     };
     let (head, id, tail) = (&*envelope.head, &*subscription.id, &*envelope.tail);
     match (&envelope.middle, seq) {
@@ -551,16 +557,17 @@ fn body_of(
 
 fn send_of(
     rules: &topic::Topic,
-    subscription: &TopicSubscription,
+    delivery: &topic::Delivery<'_>,
     publish: &Publish,
     body: String,
 ) -> Send {
+    let subscription = delivery.subscription;
     // By its name: where the queue is gone, its dead-letter queue needs the id as well.
     let is_fifo =
         subscription.protocol == Protocol::Queue && subscription.endpoint.ends_with(".fifo");
     Send {
         body,
-        attributes: if subscription.raw {
+        attributes: if is_bare(delivery) {
             publish.publication.attributes.clone()
         } else {
             BTreeMap::new()

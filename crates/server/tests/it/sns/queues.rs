@@ -249,6 +249,31 @@ async fn a_batch_succeeds_in_part() {
     assert!(sqs.receive(&url, json!({})).await.is_empty());
 }
 
+#[tokio::test]
+async fn a_raw_message_with_too_much_for_a_queue_keeps_it_as_a_dead_letter() {
+    let (_shop, sns, sqs) = start(Settings::new()).await;
+    let (_, arn) = queue(&sqs, "orders", json!({})).await;
+    let (dead, dead_arn) = queue(&sqs, "dead", json!({})).await;
+    let topic = sns.topic("news", &[]).await;
+    let redrive = json!({"deadLetterTargetArn": dead_arn}).to_string();
+    let attributes = [
+        ("RawMessageDelivery", "true"),
+        ("RedrivePolicy", redrive.as_str()),
+    ];
+    sns.subscribe(&topic, "sqs", &arn, &attributes).await;
+    let names: Vec<String> = (1..=11).map(|number| format!("a{number}")).collect();
+    let attributes: Vec<_> = names.iter().map(|name| (&**name, "String", "v")).collect();
+    let ask = Ask::new("Publish")
+        .with("TopicArn", &topic)
+        .with("Message", "much")
+        .message_attributes("", &attributes);
+    sns.ok(ask).await;
+    let letter = &messages(&sqs, &dead, 1).await[0];
+    let body: Value = serde_json::from_str(letter["Body"].as_str().unwrap()).unwrap();
+    assert_eq!(body["Message"], "much");
+    assert_eq!(body["MessageAttributes"].as_object().unwrap().len(), 11);
+}
+
 async fn depth(sns: &Sns, topic: &str) -> String {
     sns.topic_attributes(topic).await["SubscriptionsConfirmed"].clone()
 }
