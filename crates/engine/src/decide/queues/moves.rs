@@ -200,6 +200,11 @@ impl Batch {
             );
         }
         if chosen.is_empty() {
+            // What another command of this batch took stood where others could have been loaded:
+            // whether those are there, the next step sees.
+            if self.has_touched(name)? {
+                return Ok(Reply::Move(Box::new(task)));
+            }
             let task = self.change_move(name, |task| task.status = MoveStatus::Completed);
             return Ok(Reply::Move(Box::new(task)));
         }
@@ -222,12 +227,20 @@ impl Batch {
             task.moved += moved;
             if let Some(id) = stuck {
                 task.status = MoveStatus::Failed;
-                task.failure = Some(format!(
-                    "The queue that message {id} came from does not exist."
-                ));
+                task.failure = Some(match &task.destination {
+                    Some(gone) => format!("The destination {gone} does not exist."),
+                    None => format!("The queue that message {id} came from does not exist."),
+                });
             }
         });
         Ok(Reply::Move(Box::new(task)))
+    }
+
+    /// Whether this batch has changed or removed messages of the queue.
+    fn has_touched(&mut self, name: &str) -> Result<bool, Refusal> {
+        let partition = self.queue(name)?.queue.partition;
+        let mut touched = self.messages.range((partition, 0)..=(partition, u64::MAX));
+        Ok(touched.next().is_some())
     }
 
     fn change_move(&mut self, name: &str, change: impl FnOnce(&mut MoveTask)) -> MoveTask {

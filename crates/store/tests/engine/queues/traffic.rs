@@ -141,6 +141,95 @@ fn what_has_expired_is_not_moved() {
 }
 
 #[test]
+fn a_move_goes_on_when_others_take_what_it_looked_at() {
+    const COUNT: u64 = 300;
+    on_both(async |rig| {
+        for (queue, dead, kind) in [("q", "dead", none()), ("q.fifo", "dead.fifo", fifo())] {
+            rig.done(create(dead, kind.clone())).await;
+            let settings = QueueSettings {
+                redrive: letters_to(dead).redrive,
+                ..kind
+            };
+            rig.done(create(queue, settings)).await;
+            let sends = (0..COUNT).map(|number| Command::SendMessage {
+                queue: queue.to_owned(),
+                send: Box::new(in_group(&number.to_string(), "g")),
+            });
+            rig.batch(sends.collect()).await;
+            // Received and let go, then found to be dead.
+            for _ in 0..2 * COUNT / 10 {
+                received(rig, queue, 10).await;
+                rig.clock.advance(30_000);
+            }
+            let buried = rig.reader().messages(dead, 0, 1_000).unwrap();
+            assert_eq!(buried.len() as u64, COUNT);
+            rig.done(Command::StartMove {
+                queue: dead.to_owned(),
+                destination: Some(queue.to_owned()),
+                rate: None,
+            })
+            .await;
+            let step = || Command::MoveStep {
+                queue: dead.to_owned(),
+                destination: Some(queue.to_owned()),
+                max: 100,
+            };
+            let redrive = Command::Redrive {
+                queue: dead.to_owned(),
+                message: None,
+                max: 100,
+            };
+            let answers = rig.batch(vec![redrive, step()]).await;
+            let Ok(Ok(Reply::Move(task))) = &answers[1] else {
+                panic!("{answers:?}");
+            };
+            assert_eq!(task.status, MoveStatus::Running, "{queue}");
+            let mut task = task.clone();
+            while task.status == MoveStatus::Running {
+                let Reply::Move(next) = rig.done(step()).await else {
+                    panic!("a move was asked for");
+                };
+                task = next;
+            }
+            assert_eq!(task.status, MoveStatus::Completed);
+            assert_eq!(rig.reader().messages(dead, 0, 10).unwrap(), []);
+            let back = rig.reader().messages(queue, 0, 1_000).unwrap();
+            assert_eq!(back.len() as u64, COUNT);
+        }
+    });
+}
+
+#[test]
+fn a_move_to_a_queue_that_is_gone_says_so() {
+    on_both(async |rig| {
+        for name in ["dead", "other"] {
+            rig.done(create(name, none())).await;
+        }
+        rig.done(create("q", letters_to("dead"))).await;
+        rig.done(send("dead", "a")).await;
+        rig.done(Command::StartMove {
+            queue: "dead".to_owned(),
+            destination: Some("other".to_owned()),
+            rate: None,
+        })
+        .await;
+        rig.done(delete("other")).await;
+        let step = Command::MoveStep {
+            queue: "dead".to_owned(),
+            destination: Some("other".to_owned()),
+            max: 10,
+        };
+        let Reply::Move(task) = rig.done(step).await else {
+            panic!("a move was asked for");
+        };
+        assert_eq!(task.status, MoveStatus::Failed);
+        let failure = task.failure.unwrap();
+        assert_eq!(failure, "The destination other does not exist.");
+        assert_eq!(rig.reader().messages("dead", 0, 10).unwrap().len(), 1);
+    });
+}
+
+#[test]
 fn a_noisy_tenant_does_not_keep_a_quiet_one_waiting() {
     on_both(async |rig| {
         rig.done(create("q", none())).await;
