@@ -264,6 +264,20 @@ impl Waiter {
     }
 }
 
+impl Waiter {
+    /// After a look that failed: whoever waits behind it looks instead. It stands in line again by
+    /// then, and what woke it would be forgotten if it only left.
+    pub fn failed(self) {
+        let mut state = self.waits.lock();
+        if let Some(line) = state.lines.get_mut(&self.queue) {
+            line.waiting.remove(&self.ticket);
+        }
+        drop(state);
+        // Not standing any more, it hands the wake on as it goes.
+        drop(self);
+    }
+}
+
 impl Drop for Waiter {
     fn drop(&mut self) {
         let mut state = self.waits.lock();

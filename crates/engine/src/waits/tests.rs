@@ -72,6 +72,25 @@ fn whoever_leaves_hands_the_wake_on() {
 }
 
 #[test]
+fn a_look_that_failed_is_another_ones() {
+    let waits = Waits::default();
+    let [mut a, mut b, mut c] = std::array::from_fn(|_| waits.enter(QUEUE));
+    messages(&waits, 1);
+    assert_eq!(woken([&mut a, &mut b]), [true, false]);
+    a.used();
+    a.failed();
+    assert_eq!(woken([&mut c, &mut b]), [false, true]);
+    // Also when it was woken once more while it looked.
+    b.used();
+    messages(&waits, 1);
+    b.failed();
+    assert!(is_woken(&mut c));
+    c.used();
+    c.failed();
+    assert!(waits.lock().lines.is_empty(), "nothing is left behind");
+}
+
+#[test]
 fn a_place_is_kept_when_there_was_nothing() {
     let waits = Waits::default();
     let [mut a, mut b] = std::array::from_fn(|_| waits.enter(QUEUE));
@@ -228,6 +247,8 @@ enum Step {
         who: usize,
         full: bool,
     },
+    /// A look that fails: another one looks.
+    Fail(usize),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -237,6 +258,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => (0usize..8).prop_map(Step::Leave),
         4 => (0usize..8, prop::bool::weighted(0.3))
             .prop_map(|(who, full)| Step::Look { who, full }),
+        1 => (0usize..8).prop_map(Step::Fail),
     ];
     prop::collection::vec(step, 1..80)
 }
@@ -278,7 +300,16 @@ proptest! {
                         choose(&mut list, 1);
                     }
                 }
-                Step::Leave(_) | Step::Look { .. } => {}
+                Step::Fail(who) if who < list.len() => {
+                    let (mut waiter, chosen) = list.remove(who);
+                    if chosen {
+                        prop_assert!(is_woken(&mut waiter));
+                        waiter.used();
+                    }
+                    waiter.failed();
+                    choose(&mut list, 1);
+                }
+                Step::Leave(_) | Step::Look { .. } | Step::Fail(_) => {}
             }
             let standing = list.iter().filter(|(_, chosen)| !chosen).count();
             prop_assert_eq!(waits.waiting(), standing);

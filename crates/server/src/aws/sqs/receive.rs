@@ -127,7 +127,13 @@ async fn wait(call: &Call<'_>, ask: &Ask) -> Result<(u32, Vec<Message>), AwsErro
     tokio::pin!(deadline);
     let mut waiter = engine.waits().enter(&ask.queue);
     loop {
-        let received = once(call, ask).await?;
+        let received = match once(call, ask).await {
+            Ok(received) => received,
+            Err(error) => {
+                waiter.failed();
+                return Err(error);
+            }
+        };
         if !received.1.is_empty() {
             waiter.used();
             return Ok(received);
