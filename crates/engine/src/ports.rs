@@ -200,6 +200,9 @@ impl LoadedQueue {
     }
 }
 
+/// Queues, topics and purges that will ever be: stores have no room for more partitions.
+pub const NUMBERS_MAX: u32 = 1 << 23;
+
 /// A topic as stored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Topic {
@@ -264,7 +267,7 @@ pub struct Loaded {
     /// The newest entry that concerns no product, and its hash.
     pub system: (u64, Option<Hash>),
     pub next_product: u32,
-    /// The number that the next queue, topic or partition gets.
+    /// The number that the next queue, topic or partition gets, below [`NUMBERS_MAX`].
     pub next_queue: u32,
     /// How many queues, topics and subscriptions there are.
     pub queue_count: usize,

@@ -85,7 +85,7 @@ impl Batch {
                 limit: self.limits.topics_max,
             });
         }
-        topic.id = self.draw_number();
+        topic.id = self.draw_number()?;
         self.loaded.topic_count += 1;
         self.loaded.topics.insert(
             name.as_str().to_owned(),

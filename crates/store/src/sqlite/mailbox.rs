@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use commerce::Millis;
-use engine::ports::{MoveStatus, MoveTask, Queue, QueueDepth, StoreError, Subscription, Topic};
+use engine::ports::{
+    MoveStatus, MoveTask, NUMBERS_MAX, Queue, QueueDepth, StoreError, Subscription, Topic,
+};
 use messaging::{Attempt, Attribute, DeadLetter, GroupHead, Message};
 use rusqlite::{Connection, Row, params};
 use serde::{Deserialize, Serialize};
@@ -45,7 +47,8 @@ pub(super) fn key(partition: u32, seq: u64) -> i64 {
 
 /// Whether there is room for this partition and sequence.
 pub(super) fn fits(partition: u32, seq: u64) -> bool {
-    partition < 1 << (63 - SEQ_BITS) && seq < SEQ_MAX
+    const { assert!(NUMBERS_MAX == 1 << (63 - SEQ_BITS)) };
+    partition < NUMBERS_MAX && seq < SEQ_MAX
 }
 
 pub(super) fn extra(message: &Message) -> Option<String> {

@@ -5,10 +5,11 @@ mod traffic;
 
 use std::collections::BTreeMap;
 
-use engine::ports::{MoveStatus, Queue};
-use engine::{Command, Limits, Refusal, Reply};
+use engine::ports::{MoveStatus, NUMBERS_MAX, Queue};
+use engine::{Command, Limits, QueueSpec, Refusal, Reply};
 use messaging::{
-    Message, QueueSettings, ReceiptHandle, RedriveAllow, RedrivePolicy, Send, ThroughputLimit,
+    Message, QueueConfig, QueueSettings, ReceiptHandle, RedriveAllow, RedrivePolicy, Send,
+    ThroughputLimit,
 };
 
 use crate::rig::{Answer, Place, Rig, receive_for, runtime, send};

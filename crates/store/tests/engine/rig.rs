@@ -272,6 +272,15 @@ impl Place {
         rename("hidden", "log");
     }
 
+    /// The next queue, topic or purge has this number.
+    pub(crate) fn number_from(&self, next: u32) {
+        let changes = Changes {
+            next_queue: Some(next),
+            ..Changes::default()
+        };
+        self.open().store.commit(&changes).unwrap();
+    }
+
     fn open(&self) -> Opened {
         match self {
             Self::Memory(memory) => memory.open(),

@@ -12,7 +12,7 @@ use messaging::{QueueConfig, QueueMore, QueueName, QueueSettings};
 use super::super::Batch;
 use super::uuid;
 use crate::command::{OwnSubscription, QueueSpec, Refusal, Reply};
-use crate::ports::{LoadedQueue, Queue, Subscription, Sweep};
+use crate::ports::{LoadedQueue, NUMBERS_MAX, Queue, Subscription, Sweep};
 
 /// Between two purges of one queue (API reference, `PurgeQueue`).
 const PURGE_INTERVAL_MS: i64 = 60_000;
@@ -60,6 +60,13 @@ impl Batch {
             .collect::<BTreeSet<&str>>()
             .len();
         self.check_queue_room(new)?;
+        let topics = subscriptions
+            .iter()
+            .map(|subscription| subscription.topic.as_str())
+            .filter(|name| !self.loaded.topics.contains_key(*name))
+            .collect::<BTreeSet<&str>>()
+            .len();
+        self.check_numbers(new + topics)?;
         for spec in queues {
             match self.loaded.queues.get_mut(&spec.name) {
                 Some(loaded) if loaded.queue.config == spec.config => {}
@@ -69,7 +76,7 @@ impl Batch {
                     self.dirty_queues.insert(spec.name);
                 }
                 None => {
-                    self.insert_queue(&spec.name, spec.config, QueueMore::default());
+                    self.insert_queue(&spec.name, spec.config, QueueMore::default())?;
                 }
             }
         }
@@ -127,16 +134,33 @@ impl Batch {
         Ok(())
     }
 
+    fn check_numbers(&self, new: usize) -> Result<(), Refusal> {
+        let left = NUMBERS_MAX.saturating_sub(self.loaded.next_queue) as usize;
+        if new > left {
+            return Err(Refusal::TooMany {
+                what: "queues, topics and purges, counting those that are gone",
+                limit: NUMBERS_MAX as usize,
+            });
+        }
+        Ok(())
+    }
+
     /// The next number for a queue, a topic or a partition.
-    pub(in crate::decide) fn draw_number(&mut self) -> u32 {
+    pub(in crate::decide) fn draw_number(&mut self) -> Result<u32, Refusal> {
+        self.check_numbers(1)?;
         let number = self.loaded.next_queue;
         self.loaded.next_queue += 1;
         self.changes.next_queue = Some(self.loaded.next_queue);
-        number
+        Ok(number)
     }
 
-    fn insert_queue(&mut self, name: &str, config: QueueConfig, more: QueueMore) -> &Queue {
-        let id = self.draw_number();
+    fn insert_queue(
+        &mut self,
+        name: &str,
+        config: QueueConfig,
+        more: QueueMore,
+    ) -> Result<&Queue, Refusal> {
+        let id = self.draw_number()?;
         let queue = Queue {
             id,
             name: name.to_owned(),
@@ -156,7 +180,7 @@ impl Batch {
             .queues
             .entry(name.to_owned())
             .or_insert_with(|| LoadedQueue::bare(queue));
-        &loaded.queue
+        Ok(&loaded.queue)
     }
 
     pub(in crate::decide) fn create_queue(
@@ -182,7 +206,7 @@ impl Batch {
         more.tag(tags).map_err(Refusal::Queue)?;
         self.check_dead_letter_queue(name, &config)?;
         self.check_queue_room(1)?;
-        let queue = self.insert_queue(name, config, more).clone();
+        let queue = self.insert_queue(name, config, more)?.clone();
         Ok(Reply::Queue(Box::new(queue)))
     }
 
@@ -273,7 +297,7 @@ impl Batch {
             return Err(Refusal::PurgeInProgress);
         }
         let old = queue.partition;
-        let partition = self.draw_number();
+        let partition = self.draw_number()?;
         self.drop_partition(old);
         let loaded = self.loaded_queue(name);
         loaded.queue.partition = partition;

@@ -132,6 +132,49 @@ fn a_dead_letter_queue_is_there_of_the_same_kind_and_allows_it() {
 }
 
 #[test]
+fn when_the_numbers_are_used_up_nothing_is_made_or_purged() {
+    runtime().block_on(async {
+        for place in Place::both() {
+            place.number_from(NUMBERS_MAX - 2);
+            let mut rig = Rig::new(place);
+            rig.done(create("a", none())).await;
+            let spec = |name: &str| QueueSpec {
+                name: name.to_owned(),
+                config: QueueConfig::default(),
+            };
+            // All of them or none.
+            let both = Command::EnsureQueues {
+                queues: vec![spec("b"), spec("c")],
+                subscriptions: Vec::new(),
+            };
+            assert_eq!(rig.refused(both).await.code(), "too_many");
+            rig.done(create("b", none())).await;
+            let topic = Command::CreateTopic {
+                name: "t".to_owned(),
+                owner: None,
+                settings: Box::default(),
+                tags: BTreeMap::new(),
+            };
+            for command in [create("c", none()), purge("b"), topic] {
+                assert_eq!(rig.refused(command).await.code(), "too_many");
+            }
+            // What is there goes on, also after a start.
+            rig.restart().await;
+            rig.done(Command::EnsureQueues {
+                queues: vec![spec("a"), spec("b")],
+                subscriptions: Vec::new(),
+            })
+            .await;
+            rig.done(send("b", "m")).await;
+            assert_eq!(bodies(&received(&rig, "b", 1).await.0), ["m"]);
+            rig.done(delete("b")).await;
+            assert_eq!(rig.refused(create("b", none())).await.code(), "too_many");
+            rig.audit_clean();
+        }
+    });
+}
+
+#[test]
 fn there_are_so_many_queues_and_no_more() {
     runtime().block_on(async {
         for place in Place::both() {
