@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::number::Number;
 use super::rule::{Condition, Rule, Scalar};
 use crate::queue::{Attribute, AttributeValue};
 
@@ -56,10 +57,8 @@ fn attribute_values(attribute: &Attribute) -> Option<Vec<Scalar>> {
             Ok(_) | Err(_) => Vec::new(),
         }
     } else if attribute.base_type() == "Number" {
-        match text.parse::<f64>() {
-            Ok(number) if number.is_finite() => vec![Scalar::Number(number)],
-            Ok(_) | Err(_) => Vec::new(),
-        }
+        let number = Number::of_text(text);
+        number.map(Scalar::Number).into_iter().collect()
     } else {
         vec![Scalar::Text(text.clone())]
     })
@@ -110,7 +109,7 @@ pub(super) fn scalar(value: &Value) -> Option<Scalar> {
     match value {
         Value::Null => Some(Scalar::Null),
         Value::Bool(truth) => Some(Scalar::Bool(*truth)),
-        Value::Number(number) => number.as_f64().map(Scalar::Number),
+        Value::Number(number) => Number::of_json(number).map(Scalar::Number),
         Value::String(text) => Some(Scalar::Text(text.clone())),
         Value::Array(_) | Value::Object(_) => None,
     }

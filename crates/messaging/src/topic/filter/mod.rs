@@ -9,6 +9,7 @@
 //! nesting does, arrays are looked into at every level, and one matching element is enough.
 
 mod matching;
+mod number;
 mod parse;
 mod rule;
 

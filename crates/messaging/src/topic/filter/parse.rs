@@ -6,7 +6,8 @@ use serde_json::{Map, Value};
 
 use super::FilterScope;
 use super::matching::scalar;
-use super::rule::{Cidr, Comparison, Condition, Rule, Scalar};
+use super::number::{Comparison, Number, is_range};
+use super::rule::{Cidr, Condition, Rule, Scalar};
 use crate::topic::limits;
 use crate::topic::refusal::TopicRefusal;
 
@@ -258,7 +259,7 @@ fn numeric(operand: &Value) -> Result<Rule, TopicRefusal> {
     if !matches!(second.0, Comparison::Less | Comparison::LessOrEqual) {
         return refuse("Bad numeric range operator");
     }
-    if second.1 <= first.1 {
+    if !is_range(first.1, second.1) {
         return refuse("Bottom must be less than top");
     }
     if !rest.is_empty() {
@@ -267,7 +268,7 @@ fn numeric(operand: &Value) -> Result<Rule, TopicRefusal> {
     Ok(Rule::Numeric(vec![first, second]))
 }
 
-fn comparison(members: &[Value]) -> Result<((Comparison, f64), &[Value]), TopicRefusal> {
+fn comparison(members: &[Value]) -> Result<((Comparison, Number), &[Value]), TopicRefusal> {
     let Some((operator, rest)) = members.split_first() else {
         return refuse("Invalid member in numeric match: ]");
     };
@@ -288,7 +289,7 @@ fn comparison(members: &[Value]) -> Result<((Comparison, f64), &[Value]), TopicR
         }
     };
     match rest.split_first() {
-        Some((Value::Number(number), rest)) => match number.as_f64() {
+        Some((Value::Number(number), rest)) => match Number::of_json(number) {
             Some(number) => Ok(((comparison, number), rest)),
             None => refuse(format!("Value of {operator} must be numeric")),
         },

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use super::number::{Comparison, Number};
+
 /// One line of a policy.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Condition {
@@ -22,7 +24,7 @@ pub(super) enum Rule {
     /// In lower case.
     EqualsIgnoreCase(String),
     /// All of one or two comparisons.
-    Numeric(Vec<(Comparison, f64)>),
+    Numeric(Vec<(Comparison, Number)>),
     Cidr(Cidr),
     Exists(bool),
 }
@@ -31,17 +33,8 @@ pub(super) enum Rule {
 pub(super) enum Scalar {
     Null,
     Bool(bool),
-    Number(f64),
+    Number(Number),
     Text(String),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Comparison {
-    Equal,
-    Less,
-    LessOrEqual,
-    Greater,
-    GreaterOrEqual,
 }
 
 impl Rule {
@@ -84,25 +77,6 @@ impl Scalar {
             (left, right) => left == right,
         }
     }
-}
-
-impl Comparison {
-    fn holds(self, value: f64, bound: f64) -> bool {
-        // Whole numbers both, so that equality is exact.
-        let (value, bound) = (hundred_thousandths(value), hundred_thousandths(bound));
-        match self {
-            Self::Equal => value == bound,
-            Self::Less => value < bound,
-            Self::LessOrEqual => value <= bound,
-            Self::Greater => value > bound,
-            Self::GreaterOrEqual => value >= bound,
-        }
-    }
-}
-
-/// Five digits count after the decimal point.
-fn hundred_thousandths(number: f64) -> f64 {
-    (number * 100_000.0).round()
 }
 
 /// A network: the address with the host's bits cleared, and how many bits are the network's.

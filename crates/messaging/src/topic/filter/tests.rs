@@ -284,6 +284,39 @@ fn bodies() {
 }
 
 #[test]
+fn whole_numbers_are_not_their_neighbours() {
+    const ID: &str = "1790000000000000001";
+    const NEXT: &str = "1790000000000000002";
+    for (rule, value, expected) in [
+        (ID.to_owned(), ID, true),
+        (ID.to_owned(), NEXT, false),
+        (format!(r#"{{"anything-but": {ID}}}"#), NEXT, true),
+        (format!(r#"{{"anything-but": {ID}}}"#), ID, false),
+        (format!(r#"{{"numeric": ["=", {ID}]}}"#), NEXT, false),
+        (format!(r#"{{"numeric": [">", {ID}]}}"#), NEXT, true),
+        (
+            format!(r#"{{"numeric": [">", {ID}, "<=", {NEXT}]}}"#),
+            NEXT,
+            true,
+        ),
+        (
+            format!(r#"{{"numeric": [">", {ID}, "<=", {NEXT}]}}"#),
+            ID,
+            false,
+        ),
+        (u64::MAX.to_string(), "18446744073709551615", true),
+        (u64::MAX.to_string(), "18446744073709551614", false),
+        (i64::MIN.to_string(), "-9223372036854775807", false),
+        // Written otherwise it is a fraction, as near as fractions go.
+        ("1.79e18".to_owned(), "1790000000000000000", true),
+    ] {
+        check_attribute(&rule, "Number", value, expected);
+        let policy = format!(r#"{{"k": [{rule}]}}"#);
+        check_body(&policy, &format!(r#"{{"k": {value}}}"#), expected);
+    }
+}
+
+#[test]
 fn what_is_not_a_policy_is_refused_with_its_reason() {
     let nested = "Filter policy scope MessageAttributes does not support nested filter policy";
     for (policy, reason) in [
@@ -492,7 +525,6 @@ fn policies_are_stored_as_they_were_given() {
 }
 
 proptest! {
-    /// Whatever is sent: an answer, never a panic.
     #[test]
     fn any_text_is_a_policy_or_is_refused(text in r#"[\[\]{}",:0-9a-z$.<>=/ -]{0,60}"#) {
         for scope in [FilterScope::MessageAttributes, FilterScope::MessageBody] {
