@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::lenient;
 use super::number::Number;
 use super::rule::{Condition, Rule, Scalar};
 use crate::queue::{Attribute, AttributeValue};
@@ -17,7 +18,7 @@ pub(super) fn match_attributes(
 
 /// The body must be a JSON object.
 pub(super) fn match_body(conditions: &[Condition], body: &str) -> bool {
-    let Ok(body @ Value::Object(_)) = serde_json::from_str::<Value>(body) else {
+    let Some(body @ Value::Object(_)) = lenient::parse(body) else {
         return false;
     };
     all_hold(conditions, &|path| {
@@ -52,9 +53,9 @@ fn attribute_values(attribute: &Attribute) -> Option<Vec<Scalar>> {
         AttributeValue::Binary(_) => return None,
     };
     Some(if attribute.data_type == "String.Array" {
-        match serde_json::from_str(text) {
-            Ok(Value::Array(elements)) => elements.iter().filter_map(scalar).collect(),
-            Ok(_) | Err(_) => Vec::new(),
+        match lenient::parse(text) {
+            Some(Value::Array(elements)) => elements.iter().filter_map(scalar).collect(),
+            Some(_) | None => Vec::new(),
         }
     } else if attribute.base_type() == "Number" {
         let number = Number::of_text(text);

@@ -8,6 +8,7 @@
 //! follow what Amazon was seen to do: a dot in a key reaches into nested objects just as
 //! nesting does, arrays are looked into at every level, and one matching element is enough.
 
+mod lenient;
 mod matching;
 mod number;
 mod parse;
@@ -60,7 +61,8 @@ impl FilterPolicy {
         &self.text
     }
 
-    /// With the body's scope, a body that is not a JSON object passes only `{}`.
+    /// With the body's scope, a body that is not a JSON object passes only `{}`, and so does one
+    /// that is nested more than 127 deep.
     pub fn matches(&self, attributes: &BTreeMap<String, Attribute>, body: &str) -> bool {
         if self.conditions.is_empty() {
             return true;

@@ -284,6 +284,57 @@ fn bodies() {
 }
 
 #[test]
+fn values_that_are_none_here_do_not_cost_the_message() {
+    let policy = r#"{"k": ["v"]}"#;
+    for value in [
+        r#""cut \ud83d""#,
+        r#""\udc00 cut""#,
+        r#""\ud83d\u0041""#,
+        r#""\\\" \ud83d""#,
+        r#""\ud83d\ud83d\ude00""#,
+        "1e400",
+        "-1e400",
+        &"7".repeat(400),
+        &format!("[1, {{\"a\": {}.5}}]", "7".repeat(400)),
+    ] {
+        check_body(policy, &format!(r#"{{"other": {value}, "k": "v"}}"#), true);
+        check_body(policy, &format!(r#"{{"other": {value}, "k": "w"}}"#), false);
+        check_body(policy, &format!(r#"{{"k": "v", "other": {value}"#), false);
+    }
+    for (policy, body, expected) in [
+        (
+            "{\"k\": [\"cut \u{fffd}\"]}",
+            r#"{"k": "cut \ud83d"}"#,
+            true,
+        ),
+        (
+            r#"{"k": [{"prefix": "cut"}]}"#,
+            r#"{"k": "cut \ud83d"}"#,
+            true,
+        ),
+        (
+            "{\"k\": [\"\u{1f600}\"]}",
+            r#"{"k": "\ud83d\ude00", "o": 1e400}"#,
+            true,
+        ),
+        (r#"{"k": [{"numeric": [">", 5]}]}"#, r#"{"k": 1e400}"#, true),
+        (
+            r#"{"k": [{"numeric": [">", 5]}]}"#,
+            r#"{"k": -1e400}"#,
+            false,
+        ),
+        (r#"{"k": ["1e400"]}"#, r#"{"k": "1e400", "o": 1e400}"#, true),
+        // What is no JSON, besides.
+        (r#"{"k": ["v"]}"#, r#"{"k": "v", "o": 01e400}"#, false),
+        (r#"{"k": ["v"]}"#, r#"{"k": "v", "o": "\ud83"}"#, false),
+        (r#"{"k": ["v"]}"#, r#"{"k": "v", "o": "\x \ud83d"}"#, false),
+    ] {
+        check_body(policy, body, expected);
+    }
+    check_attribute(r#""v""#, "String.Array", r#"["\ud83d", "v"]"#, true);
+}
+
+#[test]
 fn whole_numbers_are_not_their_neighbours() {
     const ID: &str = "1790000000000000001";
     const NEXT: &str = "1790000000000000002";
@@ -524,7 +575,47 @@ fn policies_are_stored_as_they_were_given() {
     assert!(serde_json::from_str::<FilterPolicy>(broken).is_err());
 }
 
+/// As it is compared: text that holds nothing that must be mended.
+fn json() -> impl Strategy<Value = serde_json::Value> {
+    let leaf = prop_oneof![
+        any::<String>().prop_map(serde_json::Value::from),
+        any::<i64>().prop_map(serde_json::Value::from),
+        any::<f64>().prop_map(serde_json::Value::from),
+    ];
+    leaf.prop_recursive(4, 20, 5, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..5).prop_map(serde_json::Value::from),
+            prop::collection::btree_map(any::<String>(), inner, 0..5)
+                .prop_map(|object| object.into_iter().collect()),
+        ]
+    })
+}
+
 proptest! {
+    #[test]
+    fn nothing_else_is_mended(body in json()) {
+        // With something to mend behind it, so that all of it is gone through.
+        let text = body.to_string();
+        let both = format!(r#"[{text}, "\ud83d"]"#);
+        let expected = serde_json::from_str::<serde_json::Value>(&text).unwrap();
+        let found = lenient::parse(&both).unwrap();
+        prop_assert_eq!(&found[0], &expected);
+        prop_assert_eq!(found[1].as_str(), Some("\u{fffd}"));
+    }
+
+    #[test]
+    fn any_text_is_json_or_none(text in r#"[\[\]{}",:0-9a-fA-Fu\\.eE+ -]{0,60}"#) {
+        let strict = serde_json::from_str::<serde_json::Value>(&text).ok();
+        if strict.is_some() {
+            prop_assert_eq!(lenient::parse(&text), strict);
+        } else if let Some(mended) = lenient::parse(&text) {
+            // Only what JSON allows.
+            let raw: Result<&serde_json::value::RawValue, _> = serde_json::from_str(&text);
+            prop_assert!(raw.is_ok(), "{} {:?}", text, mended);
+        }
+    }
+
+    /// Whatever is sent: an answer, never a panic.
     #[test]
     fn any_text_is_a_policy_or_is_refused(text in r#"[\[\]{}",:0-9a-z$.<>=/ -]{0,60}"#) {
         for scope in [FilterScope::MessageAttributes, FilterScope::MessageBody] {
