@@ -15,6 +15,7 @@ use serde::{Deserialize, Deserializer, Serializer};
 
 use super::form::quoted;
 use super::limits;
+use super::object::Object;
 
 /// At most [`limits::ITEMS_MAX`], or the request is refused.
 pub(crate) fn list<'de, D, T>(from: D) -> Result<Vec<T>, D::Error>
@@ -69,7 +70,7 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for ListVisitor<T> {
         let mut items = Vec::new();
         while items.len() < limits::ITEMS_MAX {
             match sequence.next_element()? {
-                Some(item) => items.push(item),
+                Some(Object(item)) => items.push(item),
                 None => return Ok(items),
             }
         }
@@ -131,7 +132,8 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for NamesVisitor<T> {
                     quoted(&name)
                 )));
             }
-            map.insert(name, access.next_value()?);
+            let Object(value) = access.next_value()?;
+            map.insert(name, value);
         }
         Ok(map)
     }

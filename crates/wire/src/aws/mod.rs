@@ -18,6 +18,7 @@ mod attribute;
 mod collect;
 mod error;
 mod form;
+mod object;
 mod query;
 mod resource;
 mod xml;

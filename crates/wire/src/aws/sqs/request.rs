@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::aws::attribute::MessageAttribute;
 use crate::aws::error::{AwsError, ErrorCode};
 use crate::aws::form::{Form, quoted};
+use crate::aws::object::Object;
 use crate::aws::query::{self, QueryError};
 use crate::aws::{collect, limits};
 
@@ -158,7 +159,9 @@ impl Source<'_> {
     fn decode<T: DeserializeOwned + Required>(&self) -> Result<T, AwsError> {
         let request: T = match self {
             Self::Json(body) => {
-                serde_json::from_slice(body).map_err(|error| describe::<T>(body, &error))?
+                let Object(request) =
+                    serde_json::from_slice(body).map_err(|error| describe::<T>(body, &error))?;
+                request
             }
             Self::Form(form) => query::decode(form).map_err(from_query_error)?,
         };
@@ -172,7 +175,7 @@ impl Source<'_> {
 /// Reads it once more, slowly, to find which member is at fault.
 fn describe<T: DeserializeOwned>(body: &[u8], error: &serde_json::Error) -> AwsError {
     let mut json = serde_json::Deserializer::from_slice(body);
-    let message = match serde_path_to_error::deserialize::<_, T>(&mut json) {
+    let message = match serde_path_to_error::deserialize::<_, Object<T>>(&mut json) {
         Err(error) => match error.path().to_string().as_str() {
             // The body as a whole.
             "." | "?" => error.into_inner().to_string(),

@@ -88,7 +88,11 @@ fn what_json_cannot_be_read_as_is_named() {
     let many = format!(r#"{{"QueueUrl":"q","Tags":{{{}}}}}"#, many.join(","));
     for (action, body, message) in [
         ("ListQueues", "{", "EOF while parsing an object"),
-        ("ListQueues", "[", "EOF while parsing a list"),
+        (
+            "ListQueues",
+            "[",
+            "invalid type: sequence, expected struct ListQueues",
+        ),
         (
             "ListQueues",
             "7",
@@ -120,6 +124,22 @@ fn what_json_cannot_be_read_as_is_named() {
             "duplicate field `QueueUrl`",
         ),
         ("TagQueue", &many, "Tags: it has more than 100 entries"),
+        // A list of values is no object, though they stand in the order of its members.
+        (
+            "SendMessage",
+            r#"["http://h/0/q","body"]"#,
+            "invalid type: sequence, expected struct SendMessage",
+        ),
+        (
+            "SendMessageBatch",
+            r#"{"Entries":[["a","body"]]}"#,
+            "Entries[0]: invalid type: sequence, expected struct SendMessageEntry",
+        ),
+        (
+            "SendMessage",
+            r#"{"MessageAttributes":{"a":["String","v"]}}"#,
+            "MessageAttributes.a: invalid type: sequence, expected struct MessageAttribute",
+        ),
     ] {
         let refused = json(action, body).unwrap_err();
         assert_eq!(refused.code, ErrorCode::MalformedInput, "{body}");
