@@ -4,7 +4,7 @@
 //! would, and by a forger, who rewrites the log and computes every hash again, so that only
 //! the rules of selling can tell.
 
-mod forger;
+pub(crate) mod forger;
 mod keys;
 
 use commerce::{Reorder, WhenSoldOut};

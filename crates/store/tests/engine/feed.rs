@@ -2,6 +2,8 @@
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -9,6 +11,7 @@ use commerce::WhenSoldOut;
 use engine::feed::{FEED_BATCHES, Tail};
 use engine::{Command, Entry};
 
+use crate::damage::forger::Forger;
 use crate::rig::{Place, Rig, create, order_of, receive, runtime, within};
 
 /// Asks one time.
@@ -155,25 +158,26 @@ fn a_tail_from_the_future_waits_for_it() {
 #[test]
 fn whoever_stops_waiting_goes_on_with_what_was_being_read() {
     runtime().block_on(async {
-        for place in Place::both() {
-            let mut rig = Rig::new(place);
-            rig.done(create("A", 5, WhenSoldOut::Reject)).await;
-            rig.order(order_of("A")).await;
-            rig.restart().await;
-            let mut tail = rig.engine().feed().tail(0, rig.reader());
-            let waited_for_again_and_again = async {
-                loop {
-                    let asked = pin!(tail.next());
-                    if let Poll::Ready(batch) = once(asked).await {
-                        return batch.unwrap().expect("the engine is there");
-                    }
-                    tokio::time::sleep(Duration::from_millis(1)).await;
+        let rig = Rig::new(Place::memory());
+        rig.done(create("A", 5, WhenSoldOut::Reject)).await;
+        rig.order(order_of("A")).await;
+        let mut slow = Forger::of(&*rig.reader());
+        slow.takes = Duration::from_millis(50);
+        let slow = Arc::new(slow);
+        let mut tail = rig.engine().feed().tail(0, Arc::<Forger>::clone(&slow));
+        let waited_for_again_and_again = async {
+            loop {
+                let asked = pin!(tail.next());
+                if let Poll::Ready(batch) = once(asked).await {
+                    return batch.unwrap().expect("the engine is there");
                 }
-            };
-            assert_eq!(within(waited_for_again_and_again).await.len(), 2);
-            rig.order(order_of("A")).await;
-            assert_eq!(read_to(&mut tail, 3).await.len(), 1);
-        }
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        assert_eq!(within(waited_for_again_and_again).await.len(), 2);
+        assert_eq!(slow.asked.load(Ordering::Relaxed), 1);
+        rig.order(order_of("A")).await;
+        assert_eq!(read_to(&mut tail, 3).await.len(), 1);
     });
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use commerce::auction::AuctionStatus;
 use commerce::{
@@ -16,17 +17,20 @@ use engine::ports::{
 use engine::{Data, Entry, OrderRecord};
 use messaging::Message;
 
-pub(super) struct Forger {
+pub(crate) struct Forger {
     log: Vec<Entry>,
     products: BTreeMap<Sku, Product>,
     waiting: Vec<(ProductId, Waiting)>,
     changes: HashMap<u64, OrderChange>,
     /// What it turns into, and after how many looks at a product.
     later: Option<(Box<Self>, AtomicU32)>,
+    /// How long it takes to read some of the log, and how often that was asked for.
+    pub(crate) takes: Duration,
+    pub(crate) asked: AtomicU32,
 }
 
 impl Forger {
-    pub(super) fn of(reader: &dyn Reader) -> Self {
+    pub(crate) fn of(reader: &dyn Reader) -> Self {
         let log = reader.entries(0, usize::MAX >> 1).unwrap();
         let products = reader.products(None, 1_000).unwrap();
         let mut waiting = Vec::new();
@@ -45,6 +49,8 @@ impl Forger {
             waiting,
             changes,
             later: None,
+            takes: Duration::ZERO,
+            asked: AtomicU32::new(0),
         }
     }
 
@@ -231,6 +237,8 @@ impl Reader for Forger {
     }
 
     fn entries(&self, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        std::thread::sleep(self.takes);
         let after = usize::try_from(after).unwrap();
         Ok(self
             .now()
