@@ -247,22 +247,50 @@ mod tests {
         assert!(note(&two, "2").await.unwrap());
     }
 
-    /// Whether this process has the file locked, as the kernel sees it: not what `SQLite` believes.
-    #[cfg(target_os = "linux")]
+    const OTHER: &str = "database::tests::another_process_that_asks_for_the_lock";
+
+    /// Not a test of its own: the process that the test below starts. A process is never in its own
+    /// way, and gives up all its locks on a file with the first handle on it that it closes.
+    #[cfg(unix)]
+    #[test]
+    #[ignore = "started by the test that asks"]
+    fn another_process_that_asks_for_the_lock() {
+        use rustix::fs::{FlockOperation, fcntl_lock};
+        use std::io::Read as _;
+        let mut path = String::new();
+        std::io::stdin().read_to_string(&mut path).unwrap();
+        let file = std::fs::OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(path)
+            .unwrap();
+        let locked = fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive);
+        println!("\nthe lock: {}", locked.is_ok());
+    }
+
+    /// Whether another process finds the file locked: asked of the system, not of `SQLite`.
+    #[cfg(unix)]
     fn is_locked(path: &Path) -> bool {
-        use std::os::unix::fs::MetadataExt as _;
-        let file = format!(":{}", std::fs::metadata(path).unwrap().ino());
-        let process = std::process::id().to_string();
-        let locks = std::fs::read_to_string("/proc/locks").unwrap();
-        locks.lines().any(|lock| {
-            let words: Vec<&str> = lock.split_whitespace().collect();
-            words.contains(&&*process) && words.iter().any(|word| word.ends_with(&file))
-        })
+        use std::io::Write as _;
+        use std::process::{Command, Stdio};
+        let mut other = Command::new(std::env::current_exe().unwrap())
+            .args([OTHER, "--exact", "--ignored", "--nocapture"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = other.stdin.take().unwrap();
+        stdin.write_all(path.to_str().unwrap().as_bytes()).unwrap();
+        drop(stdin);
+        let said = other.wait_with_output().unwrap().stdout;
+        let said = String::from_utf8(said).unwrap();
+        let got = said.lines().find_map(|line| line.strip_prefix("the lock: "));
+        got.expect("the other process says what it got") == "false"
     }
 
     /// The last one who closes a file removes its log. Another process that only comes by, a backup
     /// with the `sqlite3` shell, must not take itself for that.
-    #[cfg(target_os = "linux")]
+    #[cfg(unix)]
     #[tokio::test]
     async fn whoever_is_connected_has_the_file_locked() {
         let directory = tempfile::tempdir().unwrap();
@@ -280,6 +308,8 @@ mod tests {
             assert!(failed.is_err());
             assert!(is_locked(&path), "the reader, {round}");
         }
+        drop(database);
+        assert!(!is_locked(&path), "nobody");
     }
 
     #[tokio::test]

@@ -26,6 +26,7 @@ mod mailer;
 mod queues_cli;
 pub mod realtime;
 pub mod serve;
+mod socket;
 mod sqs;
 mod state;
 mod telemetry;

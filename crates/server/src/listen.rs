@@ -1,14 +1,10 @@
 //! The connection loop: HTTP/1.1 over TCP, bounded, with an orderly end.
 //!
 //! What always holds here: a client that sends half a header, or none, is gone after
-//! [`HEADER_TIMEOUT`]; a connection past the bound waits in the system's backlog, and one that has
-//! become a WebSocket counts as long as it is open; when the server stops, a request that was begun is
-//! answered and the connection then ends.
+//! [`HEADER_TIMEOUT`]; a connection past the bound waits in the system's backlog; when the server
+//! stops, a request that was begun is answered and the connection then ends.
 
-use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
@@ -20,15 +16,15 @@ use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use wire::Code;
 
 use crate::foreign::{Doors, Foreign};
 use crate::http::error::HttpError;
+use crate::socket::{Socket, Unread, Watched};
 
 /// How long a client may take for a request's header, and how long a connection may be idle.
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(75);
@@ -69,17 +65,17 @@ pub async fn serve(
         let _ = stream.set_nodelay(true);
         let routes = TowerToHyperService::new(router.clone());
         let doors = doors.clone();
+        let unread = Unread::new();
+        let watching = unread.clone();
         let service = service_fn(move |request: Request<Incoming>| {
+            let request = watching.watch(request);
             match doors.as_deref().and_then(|doors| refusal(doors, &request)) {
                 Some(refusal) => Either::Left(ready(Ok(refusal))),
                 None => Either::Right(routes.call(request)),
             }
         });
         let cancel = cancel.clone();
-        let stream = Counted {
-            stream,
-            _permit: permit,
-        };
+        let stream = Socket::new(stream, permit, unread);
         connections.spawn(async move {
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
@@ -111,7 +107,7 @@ pub async fn serve(
 const SOCKETS: &str = "/socket.io";
 
 /// HTTP/1.1 has one `Host`, also where the target names a host itself (RFC 9112, 3.2).
-fn check_host(request: &Request<Incoming>) -> Result<(), HttpError> {
+fn check_host(request: &Request<Watched>) -> Result<(), HttpError> {
     let wrong = match request.headers().get_all(header::HOST).iter().count() {
         1 => return Ok(()),
         0 if request.version() < Version::HTTP_11 => return Ok(()),
@@ -122,7 +118,7 @@ fn check_host(request: &Request<Incoming>) -> Result<(), HttpError> {
 }
 
 /// Why nothing more of a request is looked at, if so.
-fn refusal(doors: &Doors, request: &Request<Incoming>) -> Option<Response> {
+fn refusal(doors: &Doors, request: &Request<Watched>) -> Option<Response> {
     if let Err(wrong) = check_host(request) {
         return Some(wrong.into_response());
     }
@@ -145,56 +141,4 @@ fn refusal(doors: &Doors, request: &Request<Incoming>) -> Option<Response> {
         )
         .into_response(),
     })
-}
-
-/// A connection that counts until it is closed, whoever has it by then.
-struct Counted {
-    stream: TcpStream,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl Counted {
-    fn stream(self: Pin<&mut Self>) -> Pin<&mut TcpStream> {
-        Pin::new(&mut self.get_mut().stream)
-    }
-}
-
-impl AsyncRead for Counted {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        self.stream().poll_read(context, buffer)
-    }
-}
-
-impl AsyncWrite for Counted {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.stream().poll_write(context, bytes)
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        parts: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.stream().poll_write_vectored(context, parts)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream().poll_flush(context)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream().poll_shutdown(context)
-    }
 }

@@ -313,6 +313,49 @@ async fn a_body_that_says_it_is_too_large_is_refused_before_it_is_sent() {
     }
 }
 
+/// A program that writes its whole request before it looks for the answer, as most do.
+#[tokio::test]
+async fn who_is_refused_early_may_send_the_rest_and_reads_the_answer() {
+    let shop = Shop::start(Settings::new()).await;
+    let (here, foreign) = ("localhost", "evil.example");
+    for (address, host, bytes, status) in [
+        (shop.address, here, 1_000_000, 413),
+        (shop.aws_address, here, 4_000_000, 413),
+        (shop.address, foreign, 60_000, 403),
+        (shop.aws_address, foreign, 3_000_000, 403),
+    ] {
+        let mut connection = Connection::open(address).await.unwrap();
+        let head = format!(
+            "POST /orders HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\n\
+             content-length: {bytes}\r\n\r\n"
+        );
+        connection.write(head.as_bytes()).await.unwrap();
+        let part = vec![b' '; bytes / 10];
+        for n in 0..10 {
+            // By now the server has answered.
+            tokio::time::sleep(Duration::from_millis(30)).await;
+            let written = connection.write(&part).await;
+            assert!(written.is_ok(), "{address}, {host}, part {n}: {written:?}");
+        }
+        assert_eq!(connection.answer().await.unwrap().status, status);
+    }
+}
+
+#[tokio::test]
+async fn who_is_refused_early_and_stays_is_not_waited_for() {
+    let shop = Shop::start(Settings::new().set("LIMITS__CONNECTIONS_MAX", 1)).await;
+    let mut first = Connection::open(shop.address).await.unwrap();
+    let head = "POST /orders HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
+                content-length: 1000000\r\n\r\n";
+    first.write(head.as_bytes()).await.unwrap();
+    assert_eq!(first.answer().await.unwrap().status, 413);
+    let mut second = Connection::open(shop.address).await.unwrap();
+    let answer = second.send("GET", "/healthz", &[], None).await.unwrap();
+    assert_eq!(answer.status, 200);
+    // It is told that nothing more comes, and is free to go.
+    assert!(first.answer().await.is_err());
+}
+
 #[tokio::test]
 async fn a_header_that_stands_there_once_is_refused_when_it_comes_twice() {
     let shop = Shop::start(Settings::new()).await;

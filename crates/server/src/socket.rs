@@ -1,0 +1,190 @@
+//! One connection's socket, from its first byte to its last.
+//!
+//! What always holds here: it counts among the open ones until it is closed, whoever has it by then;
+//! and an answer that was given before its request was read to the end (too large, no credentials)
+//! reaches a client that goes on sending.
+
+use std::future::Future as _;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::body::{Bytes, HttpBody};
+use axum::http::Request;
+use hyper::body::{Frame, Incoming, SizeHint};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// How long the rest of a request that was already answered is waited for, from one part to the next.
+const LINGER_IDLE: Duration = Duration::from_secs(2);
+/// And in all: as long as a body may take that is read.
+const LINGER_MAX: Duration = Duration::from_secs(30);
+/// How much of it is thrown away at a time, in bytes.
+const LINGER_BYTES: usize = 16 * 1024;
+
+/// Whether there may be bytes of a request that nobody has read.
+///
+/// A system that closes a socket with such bytes resets the connection, and the reset can overtake the
+/// answer: a client that writes its whole request first would see a broken pipe.
+#[derive(Clone)]
+pub(crate) struct Unread(Arc<AtomicBool>);
+
+impl Unread {
+    /// Nothing was read yet.
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(AtomicBool::new(true)))
+    }
+
+    /// The next request, which says when it was read to its end.
+    pub(crate) fn watch(&self, request: Request<Incoming>) -> Request<Watched> {
+        let ends = request.body().is_end_stream();
+        self.0.store(!ends, Ordering::Relaxed);
+        request.map(|body| Watched {
+            body,
+            unread: (!ends).then(|| self.clone()),
+        })
+    }
+
+    fn is_possible(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A request's body.
+pub(crate) struct Watched {
+    body: Incoming,
+    /// Until it was read to its end.
+    unread: Option<Unread>,
+}
+
+impl HttpBody for Watched {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let watched = self.get_mut();
+        let frame = ready!(Pin::new(&mut watched.body).poll_frame(context));
+        if (frame.is_none() || watched.body.is_end_stream())
+            && let Some(unread) = watched.unread.take()
+        {
+            unread.0.store(false, Ordering::Relaxed);
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// The socket.
+pub(crate) struct Socket {
+    stream: TcpStream,
+    _permit: OwnedSemaphorePermit,
+    unread: Unread,
+    closing: Option<Closing>,
+}
+
+/// The answer and the end were sent; the client's own end is waited for.
+struct Closing {
+    began: Instant,
+    until: Pin<Box<Sleep>>,
+}
+
+impl Socket {
+    pub(crate) fn new(stream: TcpStream, permit: OwnedSemaphorePermit, unread: Unread) -> Self {
+        Self {
+            stream,
+            _permit: permit,
+            unread,
+            closing: None,
+        }
+    }
+
+    fn stream(self: Pin<&mut Self>) -> Pin<&mut TcpStream> {
+        Pin::new(&mut self.get_mut().stream)
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.stream().poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.stream().poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.stream().poll_write_vectored(context, parts)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream().poll_flush(context)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let socket = self.get_mut();
+        let closing = if let Some(closing) = &mut socket.closing {
+            closing
+        } else {
+            ready!(Pin::new(&mut socket.stream).poll_shutdown(context))?;
+            if !socket.unread.is_possible() {
+                return Poll::Ready(Ok(()));
+            }
+            let began = Instant::now();
+            socket.closing.insert(Closing {
+                began,
+                until: Box::pin(sleep_until(began + LINGER_IDLE)),
+            })
+        };
+        let mut bytes = [0; LINGER_BYTES];
+        loop {
+            let mut buffer = ReadBuf::new(&mut bytes);
+            match Pin::new(&mut socket.stream).poll_read(context, &mut buffer) {
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
+                    let until = Instant::now() + LINGER_IDLE;
+                    let last = closing.began + LINGER_MAX;
+                    closing.until.as_mut().reset(until.min(last));
+                }
+                // The client has ended it, one way or the other.
+                Poll::Ready(_) => return Poll::Ready(Ok(())),
+                Poll::Pending => return closing.until.as_mut().poll(context).map(Ok),
+            }
+            // Who never pauses is not read for ever.
+            if closing.until.is_elapsed() || Instant::now() >= closing.began + LINGER_MAX {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+}
