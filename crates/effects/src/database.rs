@@ -284,7 +284,9 @@ mod tests {
         drop(stdin);
         let said = other.wait_with_output().unwrap().stdout;
         let said = String::from_utf8(said).unwrap();
-        let got = said.lines().find_map(|line| line.strip_prefix("the lock: "));
+        let got = said
+            .lines()
+            .find_map(|line| line.strip_prefix("the lock: "));
         got.expect("the other process says what it got") == "false"
     }
 

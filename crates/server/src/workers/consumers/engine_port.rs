@@ -74,7 +74,13 @@ impl EnginePort {
             if halt.is_asked_for() {
                 return Ok(Vec::new());
             }
-            let received = self.up_to(ask).await?;
+            let received = match self.up_to(ask).await {
+                Ok(received) => received,
+                Err(error) => {
+                    waiter.failed();
+                    return Err(error);
+                }
+            };
             if !received.is_empty() {
                 waiter.used();
                 return Ok(received);
