@@ -46,6 +46,8 @@ struct Outage {
     /// Attempts that found it so, one after the other.
     found: u32,
     until: Millis,
+    /// What the first of them ran into.
+    reason: String,
 }
 
 impl Sender {
@@ -91,8 +93,7 @@ impl Sender {
 
     async fn send(&self, id: String) -> Result<Outcome, DatabaseError> {
         let now = self.engine.now();
-        if let Some(after) = self.is_away(now) {
-            let reason = "the mail server was away just now".to_owned();
+        if let Some((after, reason)) = self.is_away(now) {
             return Ok(Outcome::Wait { after, reason });
         }
         let claimed = id.clone();
@@ -177,7 +178,7 @@ impl Sender {
             | FailureCause::Authentication
             | FailureCause::Interrupted
             | FailureCause::Full
-            | FailureCause::Storage => waited_for(failure, self.found_away(), reason),
+            | FailureCause::Storage => waited_for(failure, self.found_away(&reason), reason),
             // No outage: they are given back.
             FailureCause::Busy => waited_for(failure, PAUSE, reason),
         }
@@ -187,18 +188,20 @@ impl Sender {
         self.outage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn is_away(&self, now: Millis) -> Option<Duration> {
-        let until = self.outage().until;
-        (now < until).then(|| duration(until - now))
+    /// For how long, and why.
+    fn is_away(&self, now: Millis) -> Option<(Duration, String)> {
+        let outage = self.outage();
+        (now < outage.until).then(|| (duration(outage.until - now), outage.reason.clone()))
     }
 
-    fn found_away(&self) -> Duration {
+    fn found_away(&self, reason: &str) -> Duration {
         let now = self.engine.now();
         let mut outage = self.outage();
         // Those that were on their way together are one look.
         if now >= outage.until {
             let after = doubled(PAUSE, outage.found, DOWN_MAX);
             outage.found = outage.found.saturating_add(1);
+            reason.clone_into(&mut outage.reason);
             outage.until = now + Millis::try_from(after.as_millis()).unwrap_or(0);
         }
         duration(outage.until - now)
