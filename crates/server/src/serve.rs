@@ -31,7 +31,7 @@ use self::signals::{Signals, cancel_on_signal};
 use self::workers_alone::serve_workers;
 use crate::adapters::{OsIds, SystemClock};
 use crate::cli::say;
-use crate::config::{self, Config, ConfigError, Role, Shape};
+use crate::config::{self, Config, ConfigError, Shape};
 use crate::foreign::Doors;
 use crate::realtime::{Hub, socketio};
 use crate::state::{App, Inner};
@@ -117,7 +117,7 @@ async fn serve_shop(mut config: Config) -> Result<(), ServeError> {
     let parts = ConsumerParts::new(&config, &clock, Some(engine.clone()), &public_url)?;
     let allowed = parts.allowed.clone();
     let mailer = parts.mailer.clone();
-    let consumers = workers::consumers(&parts)?;
+    let mut consumers = workers::consumers(&parts)?;
     workers::ensure_queues(&engine, &config.factory, &consumers).await?;
     declared::apply(&engine, &config).await?;
     if config.demo {
@@ -154,9 +154,9 @@ async fn serve_shop(mut config: Config) -> Result<(), ServeError> {
     });
     let ended = Ended::default();
     start_tasks(&app, &tasks, &allowed, &ended)?;
-    if app.config.roles.has(Role::Workers) {
-        workers::start_consumers(&app, &tasks, consumers, &clock, &(Arc::new(ids()?) as _));
-    }
+    workers::watch(&app, &tasks, &consumers);
+    workers::retain_here(&parts, &mut consumers);
+    workers::start_consumers(&app, &tasks, consumers, &clock, &(Arc::new(ids()?) as _));
     let more = reference_factory.as_ref().map(factory::Factory::router);
     if let Some(factory) = &reference_factory {
         tasks.spawn(factory.run(cancel.clone()));

@@ -50,7 +50,7 @@ pub use self::consumers::{
     sample_consumers,
 };
 use self::consumers::{EnginePort, QueuePort, SqsPort};
-pub use self::parts::{ConsumerParts, consumers, is_off};
+pub use self::parts::{ConsumerParts, consumers, is_off, retain_here};
 use crate::config::Factory;
 use crate::sqs;
 use crate::state::App;
@@ -221,6 +221,20 @@ pub async fn ensure_queues(
     }
 }
 
+/// Looks after the shop's own queues, whoever works on them: alerts, and the consumers' last hour.
+pub fn watch(app: &App, tracker: &TaskTracker, consumers: &[Arc<dyn Consumer>]) {
+    let mut worked_on: BTreeSet<String> = [REPLENISHMENT_QUEUE, BIDS_QUEUE, DELIVERIES_QUEUE]
+        .map(str::to_owned)
+        .into();
+    let on = consumers
+        .iter()
+        .filter(|one| !parts::is_off(&app.config, &***one));
+    worked_on.extend(on.map(|one| one.queue().to_owned()));
+    tracker.spawn(alerter::run(app.clone(), worked_on));
+    let looked_at = app.consumers.clone();
+    tracker.spawn(sample_consumers(looked_at, app.cancel.clone()));
+}
+
 /// Starts these consumers over the queues of this process; they end with the server's token.
 pub fn start_consumers(
     app: &App,
@@ -229,17 +243,6 @@ pub fn start_consumers(
     clock: &Arc<dyn Clock>,
     ids: &Arc<dyn Ids>,
 ) {
-    let consumers: Vec<_> = consumers
-        .into_iter()
-        .filter(|one| !parts::is_off(&app.config, &**one))
-        .collect();
-    let mut worked_on: BTreeSet<String> = [REPLENISHMENT_QUEUE, BIDS_QUEUE, DELIVERIES_QUEUE]
-        .map(str::to_owned)
-        .into();
-    worked_on.extend(consumers.iter().map(|one| one.queue().to_owned()));
-    tracker.spawn(alerter::run(app.clone(), worked_on));
-    let looked_at = app.consumers.clone();
-    tracker.spawn(sample_consumers(looked_at, app.cancel.clone()));
     for consumer in consumers {
         tracker.spawn(run_consumer(RunParts {
             monitor: app.consumers.of(&*consumer),

@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use super::consumer::Consumer;
 use super::drill::Drill;
 use super::{emails, marketing, mileage, tracking, vip, webhooks};
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Role};
 use crate::mailer::Mailer;
 use crate::serve::{ServeError, allowed_hosts};
 
@@ -66,12 +66,22 @@ impl ConsumerParts {
     }
 }
 
-/// Those who follow what the shop does, each with a queue of its own, but for those that are
-/// off. One that needs the engine is there where the engine is.
+/// Those who follow what the shop does, each with a queue of its own. One that needs the engine is
+/// there where the engine is.
 ///
 /// # Errors
 /// When a client for calls to others cannot be made, or one is off that there is not.
 pub fn consumers(parts: &ConsumerParts) -> Result<Vec<Arc<dyn Consumer>>, ServeError> {
+    let mut all = anywhere(parts);
+    if let Some(engine) = &parts.engine {
+        all.extend(with_the_shop(parts, engine)?);
+    }
+    check_off(parts, &all)?;
+    Ok(all)
+}
+
+/// Those that need a queue and their databases, and may be a process of their own.
+fn anywhere(parts: &ConsumerParts) -> Vec<Arc<dyn Consumer>> {
     let customers = || parts.customers.clone();
     let mut all: Vec<Arc<dyn Consumer>> = vec![
         Arc::new(mileage::Mileage::new(
@@ -81,26 +91,42 @@ pub fn consumers(parts: &ConsumerParts) -> Result<Vec<Arc<dyn Consumer>>, ServeE
         Arc::new(vip::Vip::new(customers(), parts.config.vip.units)),
         Arc::new(marketing::Marketing::new(parts)),
     ];
-    if let Some(engine) = &parts.engine {
-        all.push(Arc::new(tracking::Tracking::new(
-            engine.clone(),
-            parts.effects.clone(),
-            Arc::clone(&parts.parcel_news),
-        )));
-        all.push(Arc::new(emails::Emails::new(parts, engine.clone())));
-        all.push(Arc::new(webhooks::Teller {
-            engine: engine.clone(),
-            webhooks: Webhooks::new(&parts.effects),
-        }));
-        let caller =
-            webhook_caller(parts, engine).map_err(|error| ServeError::Start(error.to_string()))?;
-        all.push(Arc::new(caller));
-    }
     if let Some(settings) = &parts.config.drill {
         all.push(Arc::new(Drill::new(settings.clone())));
     }
-    check_off(parts, &all)?;
-    Ok(all)
+    all
+}
+
+/// Those that also read the store, or write to it in the commit of something else.
+fn with_the_shop(
+    parts: &ConsumerParts,
+    engine: &Engine,
+) -> Result<Vec<Arc<dyn Consumer>>, ServeError> {
+    let caller =
+        webhook_caller(parts, engine).map_err(|error| ServeError::Start(error.to_string()))?;
+    Ok(vec![
+        Arc::new(tracking::Tracking::new(
+            engine.clone(),
+            parts.effects.clone(),
+            Arc::clone(&parts.parcel_news),
+        )),
+        Arc::new(emails::Emails::new(parts, engine.clone())),
+        Arc::new(webhooks::Teller {
+            engine: engine.clone(),
+            webhooks: Webhooks::new(&parts.effects),
+        }),
+        Arc::new(caller),
+    ])
+}
+
+/// Those of them that work in this process: without the role `workers` the others have a process of
+/// their own, and nobody else has these.
+pub fn retain_here(parts: &ConsumerParts, consumers: &mut Vec<Arc<dyn Consumer>>) {
+    if !parts.config.roles.has(Role::Workers) {
+        let away = anywhere(parts);
+        consumers.retain(|one| away.iter().all(|other| other.name() != one.name()));
+    }
+    consumers.retain(|one| !is_off(&parts.config, &**one));
 }
 
 fn webhook_caller(parts: &ConsumerParts, engine: &Engine) -> Result<webhooks::Caller, BuildError> {
