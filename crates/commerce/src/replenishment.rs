@@ -92,6 +92,9 @@ pub struct Replenishment {
     pub detail: Option<String>,
     pub token: Token,
     pub requested_at: Millis,
+    /// When an operator sent it again: it is as new as that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reopened_at: Option<Millis>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Millis>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -139,6 +142,7 @@ impl Replenishment {
             detail: None,
             token,
             requested_at: now,
+            reopened_at: None,
             started_at: None,
             closed_at: None,
         }
@@ -149,6 +153,12 @@ impl Replenishment {
             seq: self.seq,
             secret: Secret(self.secret),
         }
+    }
+
+    /// Since when the factory has had time to do what comes next.
+    pub fn since(&self) -> Millis {
+        let asked_at = self.reopened_at.unwrap_or(self.requested_at);
+        self.started_at.unwrap_or(asked_at)
     }
 
     pub fn is_open(&self) -> bool {
@@ -238,7 +248,7 @@ impl Replenishment {
     }
 
     /// An operator sent the request again. `another_open` is the product's open replenishment.
-    pub fn reopen(&mut self, another_open: bool) -> Result<(), ReplenishmentRefusal> {
+    pub fn reopen(&mut self, another_open: bool, now: Millis) -> Result<(), ReplenishmentRefusal> {
         match self.status {
             ReplenishmentStatus::Received => Err(ReplenishmentRefusal::AlreadyReceived),
             ReplenishmentStatus::Requested | ReplenishmentStatus::InProduction => Ok(()),
@@ -246,6 +256,7 @@ impl Replenishment {
             ReplenishmentStatus::Failed => {
                 self.status = ReplenishmentStatus::Requested;
                 self.closed_at = None;
+                self.reopened_at = Some(now);
                 self.started_at = None;
                 self.reason = None;
                 self.detail = None;

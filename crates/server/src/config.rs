@@ -16,6 +16,7 @@ mod traces;
 mod urls;
 mod webhooks;
 mod workers;
+mod wrong;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -346,6 +347,7 @@ pub fn load(file: Option<&PathBuf>, flags: &Flags) -> Result<Config, ConfigError
             .metadata
             .as_ref()
             .map(|metadata| match &metadata.source {
+                Some(figment::Source::Code(_)) => " (from the command line)".to_owned(),
                 Some(source) => format!(" (from {} {source})", metadata.name),
                 None => format!(" (from {})", metadata.name),
             })
@@ -382,7 +384,7 @@ pub fn load(file: Option<&PathBuf>, flags: &Flags) -> Result<Config, ConfigError
         } else if name == "mail.smtp" {
             format!("must be a table: {{host, port, tls, user, password, ca_file}}{from}")
         } else {
-            format!("{}{from}", error.kind)
+            format!("{}{from}", wrong::without_values(&error.kind))
         };
         ConfigError { name, what }
     })?;

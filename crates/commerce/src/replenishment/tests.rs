@@ -33,8 +33,8 @@ fn every_change_in_every_state() {
     let attempt: Change = |r| r.note_attempt(FailReason::FactoryTimeout, "slow");
     let fail: Change = |r| r.fail(FailReason::Overdue, "late", 3);
     let receive: Change = |r| r.receive(4, 4);
-    let reopen: Change = |r| r.reopen(false);
-    let reopen_beside: Change = |r| r.reopen(true);
+    let reopen: Change = |r| r.reopen(false, 5);
+    let reopen_beside: Change = |r| r.reopen(true, 5);
     let table: [(
         ReplenishmentStatus,
         &str,
@@ -106,4 +106,18 @@ fn what_really_arrived_is_what_counts() {
         assert_eq!(replenishment.receive(units, 10), Err(refusal), "{units}");
         assert_eq!(replenishment, closed, "{units}");
     }
+}
+
+#[test]
+fn time_begins_anew_with_each_step() {
+    let mut request = replenishment(ReplenishmentStatus::Requested);
+    request.requested_at = 1;
+    assert_eq!(request.since(), 1);
+    request.start(2).unwrap();
+    assert_eq!(request.since(), 2);
+    request.fail(FailReason::Overdue, "late", 3).unwrap();
+    request.reopen(false, 9).unwrap();
+    assert_eq!(request.since(), 9);
+    request.start(10).unwrap();
+    assert_eq!(request.since(), 10);
 }

@@ -289,7 +289,8 @@ impl Batch {
         let open = self.loaded.products[sku].product.open_replenishment;
         let was_open = self.replenishment(id).is_open();
         let another = open.is_some_and(|open| open != id.seq);
-        self.replenishment(id).reopen(another)?;
+        let now = self.now;
+        self.replenishment(id).reopen(another, now)?;
         if was_open {
             return Ok(false);
         }

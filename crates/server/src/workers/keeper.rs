@@ -52,10 +52,7 @@ async fn round(app: &App, seen: &mut Option<Sku>) -> Result<(), EngineError> {
     let overdue_ms = i64::try_from(settings.overdue_s).expect("a bounded setting") * 1_000;
     let ask_again_ms = i64::try_from(settings.ask_again_s).expect("a bounded setting") * 1_000;
     for replenishment in open {
-        let since = replenishment
-            .started_at
-            .unwrap_or(replenishment.requested_at);
-        if now - since < overdue_ms {
+        if now - replenishment.since() < overdue_ms {
             continue;
         }
         let detail = match replenishment.status {
