@@ -1,8 +1,9 @@
 //! One connection's socket, from its first byte to its last.
 //!
 //! What always holds here: it counts among the open ones until it is closed, whoever has it by then;
-//! and an answer that was given before its request was read to the end (too large, no credentials)
-//! reaches a client that goes on sending.
+//! an answer that was given before its request was read to the end (too large, no credentials)
+//! reaches a client that goes on sending; and who does not take what is sent to it, not a byte in
+//! [`STUCK_MAX`], is gone.
 
 use std::future::Future as _;
 use std::io;
@@ -24,6 +25,9 @@ use tokio::time::{Instant, Sleep, sleep_until};
 const LINGER_IDLE: Duration = Duration::from_secs(2);
 /// And in all: as long as a body may take that is read.
 const LINGER_MAX: Duration = Duration::from_secs(30);
+/// How long nothing that is sent may be taken: as long as a connection may be idle. Without it who
+/// never reads would hold a connection for ever.
+const STUCK_MAX: Duration = Duration::from_secs(75);
 /// How much of it is thrown away at a time, in bytes.
 const LINGER_BYTES: usize = 16 * 1024;
 
@@ -95,6 +99,8 @@ pub(crate) struct Socket {
     _permit: OwnedSemaphorePermit,
     unread: Unread,
     closing: Option<Closing>,
+    /// While nothing more can be written: when that is too long.
+    stuck: Option<Pin<Box<Sleep>>>,
 }
 
 /// The answer and the end were sent; the client's own end is waited for.
@@ -110,7 +116,26 @@ impl Socket {
             _permit: permit,
             unread,
             closing: None,
+            stuck: None,
         }
+    }
+
+    /// What became of writing, unless it has waited for too long.
+    fn bounded<T>(
+        &mut self,
+        context: &mut Context<'_>,
+        written: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.stuck = None;
+            return written;
+        }
+        let stuck = self
+            .stuck
+            .get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + STUCK_MAX)));
+        ready!(stuck.as_mut().poll(context));
+        let late = "the client takes nothing of what is sent to it";
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, late)))
     }
 
     fn stream(self: Pin<&mut Self>) -> Pin<&mut TcpStream> {
@@ -134,7 +159,9 @@ impl AsyncWrite for Socket {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.stream().poll_write(context, bytes)
+        let socket = self.get_mut();
+        let written = Pin::new(&mut socket.stream).poll_write(context, bytes);
+        socket.bounded(context, written)
     }
 
     fn poll_write_vectored(
@@ -142,7 +169,9 @@ impl AsyncWrite for Socket {
         context: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.stream().poll_write_vectored(context, parts)
+        let socket = self.get_mut();
+        let written = Pin::new(&mut socket.stream).poll_write_vectored(context, parts);
+        socket.bounded(context, written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -186,5 +215,36 @@ impl AsyncWrite for Socket {
                 return Poll::Ready(Ok(()));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt as _;
+    use tokio::net::TcpListener;
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_takes_nothing_that_is_sent_is_gone() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await;
+        let (stream, _) = listener.accept().await.unwrap();
+        let places = Arc::new(Semaphore::new(1));
+        let permit = Arc::clone(&places).acquire_owned().await.unwrap();
+        let mut socket = Socket::new(stream, permit, Unread::new());
+        let part = vec![0; 1024 * 1024];
+        let began = Instant::now();
+        let ended = loop {
+            if let Err(error) = socket.write_all(&part).await {
+                break error;
+            }
+        };
+        assert_eq!(ended.kind(), io::ErrorKind::TimedOut);
+        assert!(began.elapsed() >= STUCK_MAX);
+        drop(socket);
+        assert_eq!(places.available_permits(), 1);
+        drop(client);
     }
 }
