@@ -18,6 +18,7 @@ pub mod customers;
 mod database;
 mod inbox;
 pub mod mails;
+mod newest;
 pub mod parcels;
 pub mod pauses;
 pub mod webhooks;

@@ -115,6 +115,7 @@ async fn serve_shop(mut config: Config) -> Result<(), ServeError> {
     let (engine_clock, limits) = (Arc::clone(&clock), config.engine_limits());
     let engine = Engine::start(opened, engine_clock, Arc::new(ids()?), limits)?;
     let parts = ConsumerParts::new(&config, &clock, Some(engine.clone()), &public_url)?;
+    tell_what_is_older(&engine, &parts).await;
     let allowed = parts.allowed.clone();
     let mailer = parts.mailer.clone();
     let mut consumers = workers::consumers(&parts)?;
@@ -217,6 +218,34 @@ fn random_secret() -> Result<config::Secret, ServeError> {
     let bits = ids()?.entropy();
     let secret = wire::webhooks::Secret::from_random(&bits).expect("32 bytes are enough");
     Ok(config::Secret(secret.reveal()))
+}
+
+/// A store that ends before what the consumers' databases know was restored without them, or has lost
+/// its end. It is said and not refused: anybody who may send to a consumer's queue can name a sequence.
+async fn tell_what_is_older(engine: &Engine, parts: &ConsumerParts) {
+    let ends_at = engine.feed().last_seq();
+    let customers = parts.config.customers_file();
+    let effects = parts.config.data.join("effects.db");
+    let mut known = Vec::new();
+    if customers.exists() {
+        known.push((customers, parts.customers.newest_known().await));
+    }
+    if effects.exists() {
+        known.push((effects, parts.effects.newest_known().await));
+    }
+    for (file, newest) in known {
+        if let Ok(knows) = newest
+            && knows > ends_at
+        {
+            let file = file.display();
+            say(&format!(
+                "WARNING: {file} knows orders up to sequence {knows}, the store ends at {ends_at}: it is older. \
+                 New orders with those sequences get no points, parcels and e-mails; restore the files of \
+                 one backup together"
+            ));
+            tracing::error!(%file, knows, ends_at, "the store is older than what follows it");
+        }
+    }
 }
 
 /// The consumers of this process, paused where an operator has paused them.

@@ -111,6 +111,10 @@ impl Customers {
         }
     }
 
+    pub(crate) fn database(&self) -> &Database {
+        &self.database
+    }
+
     /// Told when this process has written a notice: whoever sends them looks sooner.
     pub fn notices(&self) -> &Notify {
         &self.notices

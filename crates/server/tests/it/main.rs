@@ -9,6 +9,7 @@ mod access;
 mod auctions;
 #[cfg(test)]
 mod aws;
+mod backup;
 #[cfg(test)]
 mod bounds;
 #[cfg(test)]
