@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use axum::body::{HttpBody as _, to_bytes};
+use http_body_util::LengthLimitError;
 use axum::extract::path::ErrorKind;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
@@ -115,7 +116,13 @@ pub(crate) async fn read_body(body: axum::body::Body) -> HttpResult<axum::body::
     let collected = tokio::time::timeout(BODY_WITHIN, to_bytes(body, BODY_BYTES_MAX));
     match collected.await {
         Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(_)) => too_large(),
+        Ok(Err(error)) => {
+            if error.into_inner().is::<LengthLimitError>() {
+                return too_large();
+            }
+            let detail = "the body is cut short, or its chunks are not as HTTP has them";
+            Err(HttpError::new(Code::InvalidJson, detail))
+        }
         Err(_) => Err(HttpError::new(
             Code::RequestTimeout,
             format!("a body must arrive within {} s", BODY_WITHIN.as_secs()),

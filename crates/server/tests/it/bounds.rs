@@ -313,6 +313,24 @@ async fn a_body_that_says_it_is_too_large_is_refused_before_it_is_sent() {
     }
 }
 
+#[tokio::test]
+async fn chunks_that_are_none_are_not_called_too_large() {
+    let shop = Shop::start(Settings::new()).await;
+    let head = "POST /orders HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
+                transfer-encoding: chunked\r\n\r\n";
+    let large = format!("{:x}\r\n{}\r\n0\r\n\r\n", 70_000, " ".repeat(70_000));
+    for (body, status, code) in [
+        ("zz\r\n", 400, "invalid_json"),
+        ("ffffffffffffffff0\r\n{}", 400, "invalid_json"),
+        (&large, 413, "body_too_large"),
+    ] {
+        let mut connection = shop.connect().await;
+        connection.write(head.as_bytes()).await.unwrap();
+        connection.write(body.as_bytes()).await.unwrap();
+        connection.answer().await.unwrap().problem(status, code);
+    }
+}
+
 /// A program that writes its whole request before it looks for the answer, as most do.
 #[tokio::test]
 async fn who_is_refused_early_may_send_the_rest_and_reads_the_answer() {
