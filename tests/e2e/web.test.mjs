@@ -9,6 +9,7 @@ import { Problem, problemText } from "../../crates/server/web/api.js";
 import { highest, linePath, markPath, scale, stepPath, timeWindow } from "../../crates/server/web/chart.js";
 import { ServerClock } from "../../crates/server/web/clock.js";
 import * as format from "../../crates/server/web/format.js";
+import { Gesture } from "../../crates/server/web/gesture.js";
 import { chooseLanguage, DICTIONARIES, t, useLanguage } from "../../crates/server/web/i18n.js";
 import { backoffMs, EventParser } from "../../crates/server/web/live.js";
 import { bodyLabelText, pretty, readAttributes } from "../../crates/server/web/ops-message.js";
@@ -156,6 +157,20 @@ describe("format", () => {
     [[7200, "en"], "2 hours"],
     [[400_000, "en"], "5 days"],
   ]);
+});
+
+describe("a gesture", () => {
+  test("presses that follow an answer or each other closely are one", () => {
+    const gesture = new Gesture();
+    assert.ok(gesture.isNew(0));
+    gesture.answered(5);
+    assert.ok(!gesture.isNew(350));
+    // A hand that goes on pressing has not decided anew.
+    assert.ok(!gesture.isNew(900));
+    assert.ok(gesture.isNew(1_601));
+    gesture.answered(5_000);
+    assert.ok(gesture.isNew(5_701));
+  });
 });
 
 describe("the server's clock", () => {

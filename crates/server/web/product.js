@@ -1,12 +1,14 @@
 // One product: live stock, the form, the answer. What always holds: pressing Buy makes one
-// attempt, an attempt keeps its key until its answer is known (orders.js), and the button
-// cannot start a second one meanwhile.
+// attempt, however long the gesture is (gesture.js); an attempt keeps its key until its answer
+// is known (orders.js), and the button cannot start a second one meanwhile; an order that one has
+// is not hidden behind the refusal of another.
 
 import { paths, problemText, request } from "./api.js";
 import { art } from "./art.js";
 import { clock } from "./clock.js";
 import { byId, hook, setAttr, setText, show } from "./dom.js";
 import { count, money } from "./format.js";
+import { Gesture, ignoreHeldEnter } from "./gesture.js";
 import { lang, t } from "./i18n.js";
 import { follow, pause } from "./live.js";
 import { OrderList } from "./order-list.js";
@@ -14,11 +16,13 @@ import {
   attemptsFor,
   email,
   forgetAttempt,
+  isCancellable,
   isFinal,
   isFresh,
   isRepeatable,
   newAttempt,
   placeOrder,
+  stopAttempt,
 } from "./orders.js";
 import { eachSecond, perFrame, setConnection, setTab, startPage } from "./page.js";
 import { drawParcel, parcelMoves } from "./parcel.js";
@@ -31,6 +35,8 @@ const EMAIL_BYTES_MAX = 254;
 const SLOW_AFTER_MS = 3_000;
 // An answer younger than this is shown big again after a reload.
 const VERDICT_SHOWN_MS = 3_600_000;
+// Whoever has an order here decides on a second one, and the button says so.
+const BUY_MORE = { buy: "more", join: "joinMore" };
 // Our clock may open the button a moment early; up to here the page waits and sends again.
 const EARLY_MAX_MS = 3_000;
 const EARLY_REPEATS_MAX = 3;
@@ -46,6 +52,7 @@ let shown = { kind: "none" };
 let sending = null;
 /** Field name to text; drawn again in another language by asking the function again. */
 const fieldErrors = new Map();
+const gesture = new Gesture();
 const streams = new Map();
 
 const orders = new OrderList({
@@ -53,7 +60,11 @@ const orders = new OrderList({
   list: byId("order-list"),
   sku,
   onChange(order) {
-    if (shown.kind === "order" && shown.order.id === order.id) shown = { ...shown, order };
+    if (shown.kind === "order" && shown.order.id === order.id) {
+      // Once this order has news, the refusal of another is old.
+      const refused = order.status === shown.order.status ? shown.refused : undefined;
+      shown = { ...shown, order, refused };
+    }
     redraw();
   },
 });
@@ -99,13 +110,14 @@ const quantityMax = () => Math.min(product?.purchaseLimit ?? QUANTITY_MAX, QUANT
 function drawForm() {
   const quantity = Number(quantityInput.value) || 1;
   const mode = product ? buyMode(product, quantity, clock.now()) : "buy";
+  const words = BUY_MORE[mode] && orders.orders.some(isCancellable) ? BUY_MORE[mode] : mode;
   const closed = mode === "closed";
   const button = hook("buy-button");
   // `aria-disabled` and not `disabled`: the button keeps the focus while it waits.
   setAttr(button, "aria-disabled", closed || sending !== null || !product ? "true" : null);
   setAttr(button, "aria-busy", sending !== null ? "true" : null);
   setAttr(button, "data-mode", sending ? "sending" : mode);
-  const label = sending ? t("buy.sending") : closed ? opensText(product, clock.now()) : t(`buy.${mode}`);
+  const label = sending ? t("buy.sending") : closed ? opensText(product, clock.now()) : t(`buy.${words}`);
   setText(byId("buy-label"), label);
   const total = product && !closed && !sending;
   setText(byId("buy-total"), total ? money(product.price * quantity, product.currency, lang()) : "");
@@ -145,9 +157,11 @@ function focusError() {
   (fieldErrors.has("customer") ? emailInput : quantityInput).focus();
 }
 
+ignoreHeldEnter(form);
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   if (hook("buy-button").getAttribute("aria-disabled") === "true") return;
+  if (!gesture.isNew(event.timeStamp)) return;
   const wanted = readForm();
   if (wanted) {
     email.set(wanted.customer);
@@ -164,8 +178,9 @@ form.addEventListener("submit", (event) => {
 });
 
 async function send(attempt, repeats = 0) {
-  sending = new AbortController();
-  const { signal } = sending;
+  const stop = new AbortController();
+  const { signal } = stop;
+  sending = { attempt, stop };
   shown = { kind: "sending" };
   const slow = setTimeout(() => {
     if (shown.kind === "sending") shown = { ...shown, slow: true };
@@ -185,7 +200,7 @@ async function send(attempt, repeats = 0) {
     if (answer === null) {
       shown = { kind: "unanswered", attempt };
     } else {
-      shown = { kind: "order", ...answer };
+      tell({ kind: "order", ...answer }, isCancellable(answer.order));
       watch(answer.order);
     }
   } catch (problem) {
@@ -198,8 +213,24 @@ async function send(attempt, repeats = 0) {
     clearTimeout(slow);
   }
   sending = null;
+  gesture.answered();
   draw();
   return undefined;
+}
+
+/** The newest order of this product that still holds a place or goods. */
+const liveOrder = () => orders.orders.find((order) => !isFinal(order)) ?? orders.orders.find(isCancellable);
+
+/** What is shown while there is nothing newer to say. */
+function rest() {
+  const order = liveOrder();
+  return order ? { kind: "order", order } : { kind: "none" };
+}
+
+/** Shows an answer; one that brought nothing stands below the order that one has. */
+function tell(answer, isGood) {
+  const held = isGood ? { kind: "none" } : rest();
+  shown = held.kind === "order" ? { ...held, refused: answer } : answer;
 }
 
 async function opensInAMoment(problem, signal, repeats) {
@@ -218,15 +249,18 @@ function refuse(problem) {
     fieldErrors.set(problem.field, () => problemText(problem));
     focusError();
   }
-  shown = { kind: "error", problem, marked };
+  tell({ kind: "error", problem, marked }, false);
 }
 
 function act(name) {
-  if (name === "stop") sending?.abort();
+  if (name === "stop" && sending) {
+    stopAttempt(sending.attempt);
+    sending.stop.abort();
+  }
   if (name === "again") send(shown.attempt);
   if (name === "forget") {
     forgetAttempt(shown.attempt);
-    shown = { kind: "none" };
+    shown = rest();
     draw();
   }
 }
@@ -333,10 +367,7 @@ document.addEventListener("visibilitychange", () => {
 emailInput.value = email.get();
 byId("art").append(art(sku));
 
-const recent = orders.orders.find(
-  (order) => !isFinal(order) || Date.now() - Date.parse(order.placedAt) < VERDICT_SHOWN_MS,
-);
-if (recent && recent.status !== "unknown") shown = { kind: "order", order: recent };
+shown = rest();
 
 startPage(draw);
 follow(paths.productEvents(sku), {
@@ -351,7 +382,8 @@ orders.refreshRecent({ only: (order) => order.status === "accepted" }).catch(() 
 
 const [unanswered] = attemptsFor(sku);
 if (unanswered) {
-  if (isFresh(unanswered)) send(unanswered);
+  // What somebody stopped is theirs to send again.
+  if (isFresh(unanswered) && !unanswered.stopped) send(unanswered);
   else {
     shown = { kind: "unanswered", attempt: unanswered };
     draw();

@@ -1,0 +1,175 @@
+// One buyer and the product's page: what one gesture orders, what becomes of an attempt that was
+// stopped, where an order is found again, and where the keyboard is afterwards; in Chromium.
+
+import assert from "node:assert/strict";
+import fs from "node:fs";
+import path from "node:path";
+import { after, before, describe, test } from "node:test";
+
+import {
+  assertAccessible,
+  assertFits,
+  buy,
+  byId,
+  connected,
+  launch,
+  openContext,
+  openPage,
+  verdict,
+} from "./lib/browser.mjs";
+import { createProduct, get, order, request } from "./lib/http.mjs";
+import { OUT, Server } from "./lib/server.mjs";
+import { until } from "./lib/wait.mjs";
+
+const ADA = "ada@example.com";
+/** Longer than the page takes several presses for one gesture. */
+const QUIET_MS = 800;
+
+describe("an order on its product's page", () => {
+  let server;
+  let browser;
+  const contexts = [];
+  before(async () => {
+    fs.mkdirSync(OUT, { recursive: true });
+    server = await Server.start({ env: { FIRSTCOME_MAIL__VERDICTS: "true" } });
+    browser = await launch();
+  });
+  after(async () => {
+    for (const context of contexts) await context.close();
+    await browser?.close();
+    await server?.stop();
+  });
+
+  async function context(options) {
+    const made = await openContext(browser, options);
+    contexts.push(made);
+    return made;
+  }
+
+  /** A window on a product; `sent` counts the orders that left it. */
+  async function open(sku, { where, address = `/shop/${sku}?lang=en` } = {}) {
+    const page = await openPage(where ?? (await context()), server.url + address);
+    page.sent = 0;
+    page.on("request", (sent) => {
+      if (sent.method() === "POST" && sent.url().endsWith("/orders")) page.sent += 1;
+    });
+    await connected(page);
+    return page;
+  }
+
+  const frames = (page) =>
+    page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+
+  async function quiet(page) {
+    const from = await page.evaluate(() => performance.now());
+    await page.waitForFunction((until) => performance.now() > until, from + QUIET_MS);
+  }
+
+  const sold = async (sku) => (await get(server, `/products/${sku}`)).allocated;
+  const label = (page) => page.locator("#buy-label").textContent();
+
+  test("a double click is one order, and its verdict stays", async () => {
+    await createProduct(server, "DOUBLE-1", { stock: 5, purchaseLimit: 1 });
+    const page = await open("DOUBLE-1");
+    await buy(page, ADA);
+    await verdict(page, "accepted");
+    // The server has answered; the hand is still at it.
+    await byId(page, "buy-button").click();
+    await byId(page, "buy-button").click();
+    await frames(page);
+    assert.equal(page.sent, 1);
+    assert.equal(await sold("DOUBLE-1"), 1);
+    await verdict(page, "accepted");
+    assert.equal((await byId(page, "verdict-refusal").textContent()).trim(), "");
+    assert.deepEqual(page.errors, []);
+  });
+
+  test("a double tap on a telephone is one order", async () => {
+    await createProduct(server, "TAP-1", { stock: 5 });
+    const where = await context({ viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
+    const page = await open("TAP-1", { where });
+    await byId(page, "buy-email").fill(ADA);
+    await byId(page, "buy-button").tap();
+    await verdict(page, "accepted");
+    await byId(page, "buy-button").tap();
+    await frames(page);
+    assert.equal(page.sent, 1);
+  });
+
+  test("Enter held down is one order, and Enter pressed again another", async () => {
+    await createProduct(server, "HELD-1", { stock: 50 });
+    const page = await open("HELD-1");
+    await byId(page, "buy-email").fill(ADA);
+    await byId(page, "buy-email").focus();
+    await page.keyboard.down("Enter");
+    await verdict(page, "accepted");
+    await quiet(page);
+    for (let n = 0; n < 5; n += 1) await page.keyboard.down("Enter");
+    await byId(page, "buy-button").focus();
+    for (let n = 0; n < 5; n += 1) await page.keyboard.down("Enter");
+    await page.keyboard.up("Enter");
+    await frames(page);
+    assert.equal(page.sent, 1);
+    await page.keyboard.press("Enter");
+    await until("the second is sold", async () => (await sold("HELD-1")) === 2);
+  });
+
+  test("a second one is a decision, and its refusal stands below the order that one has", async () => {
+    await createProduct(server, "SECOND-1", { stock: 5, purchaseLimit: 1 });
+    const page = await open("SECOND-1");
+    assert.equal(await label(page), "Buy");
+    await buy(page, ADA);
+    await verdict(page, "accepted");
+    assert.equal(await label(page), "Buy another");
+    await quiet(page);
+    await byId(page, "buy-button").click();
+    const refusal = byId(page, "verdict-refusal");
+    await until("the refusal is said", async () => /already have 1/.test(await refusal.textContent()));
+    assert.equal(page.sent, 2);
+    assert.equal(await verdict(page, "accepted", "error"), "accepted");
+    assert.match(await page.title(), /^It’s yours/);
+    await page.screenshot({ path: path.join(OUT, "order-refused-second.png"), fullPage: true });
+    await assertAccessible(page, "a refused second order");
+  });
+
+  test("sold out for the second leaves the first in its place", async () => {
+    await createProduct(server, "REST-1", { stock: 1 });
+    const page = await open("REST-1");
+    await buy(page, ADA);
+    await verdict(page, "accepted");
+    await quiet(page);
+    await byId(page, "buy-button").click();
+    const refusal = byId(page, "verdict-refusal");
+    await until("the refusal is said", async () => /Everything was gone/.test(await refusal.textContent()));
+    assert.equal(await verdict(page, "accepted", "sold_out"), "accepted");
+  });
+
+  test("what was stopped is not sent again without a press", async () => {
+    await createProduct(server, "STOP-1", { stock: 5 });
+    const where = await context();
+    const page = await open("STOP-1", { where });
+    page.networkMayFail = true;
+    await page.route("**/orders", (route) => route.abort());
+    await buy(page, ADA);
+    await byId(page, "verdict-stop").click();
+    await verdict(page, "error");
+    assert.equal(await page.evaluate(() => document.activeElement.id), "verdict-title");
+    await page.unroute("**/orders");
+    page.networkMayFail = false;
+    const again = byId(page, "verdict-again");
+    for (const reload of [() => page.reload(), () => page.goto(`${server.url}/shop/STOP-1`)]) {
+      const before = page.sent;
+      await reload();
+      await again.waitFor();
+      await connected(page);
+      await frames(page);
+      assert.equal(page.sent, before);
+      assert.match(await byId(page, "verdict").textContent(), /may still have been made/);
+    }
+    assert.equal(await sold("STOP-1"), 0);
+    await again.click();
+    await verdict(page, "accepted");
+    assert.equal(await sold("STOP-1"), 1);
+    assert.deepEqual(page.errors, []);
+  });
+});
