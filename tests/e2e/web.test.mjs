@@ -126,6 +126,10 @@ describe("format", () => {
     [[0, "EUR", "en"], "€0.00"],
     [[999_999_999_999_999, "USD", "en"], "$9,999,999,999,999.99"],
     [[450, "nonsense", "en"], "4.50 nonsense"],
+    [[123_456, "HUF", "en"], "HUF\u00a01,234.56"],
+    [[123_456, "IQD", "ko"], "IQD\u00a0123.456"],
+    [[123_456, "CLF", "en"], "CLF\u00a012.3456"],
+    [[123_456, "UGX", "en"], "UGX\u00a0123,456"],
   ]);
   table("and read back without rounding", format.parseMoney, [
     [["4.35", "EUR"], 435],
@@ -139,7 +143,36 @@ describe("format", () => {
     [["", "EUR"], null],
     [["1e3", "EUR"], null],
     [["99999999999999999", "EUR"], null],
+    [["1,234", "EUR"], 123_400],
+    [["1,234,567.89", "EUR"], 123_456_789],
+    [["4,50", "EUR"], 450],
+    [["4,5", "EUR"], 450],
+    [["1234,56", "EUR"], 123_456],
+    [["1,234", "KWD"], 1_234_000],
+    [["0,123", "KWD"], 123],
+    [["1,2,3", "EUR"], null],
+    [["1,,234", "EUR"], null],
+    [["12,34,567", "EUR"], null],
+    [["1,23,456", "EUR"], null],
+    [["1,2345", "EUR"], null],
+    [["0,123", "EUR"], null],
+    [["4,50.5", "EUR"], null],
+    [["1.234,56", "EUR"], null],
+    [["4,50", "KRW"], null],
+    [["1234,567", "KRW"], null],
   ]);
+  test("every currency has the decimal places that it has in an e-mail", () => {
+    const rust = fs.readFileSync(new URL("../../mail/src/texts/money.rs", WEB), "utf8");
+    const [body] = /match currency\.as_str\(\) \{[^}]*\}/.exec(rust);
+    const inMails = new Map();
+    for (const [, codes, digits] of body.matchAll(/((?:"[A-Z]{3}"[\s|]*)+)=> (\d)/g)) {
+      for (const [, code] of codes.matchAll(/"([A-Z]{3})"/g)) inMails.set(code, Number(digits));
+    }
+    assert.ok(inMails.size > 20, "the table of the mails was read");
+    for (const code of [...Intl.supportedValuesOf("currency"), ...inMails.keys()]) {
+      assert.equal(format.exponent(code), inMails.get(code) ?? 2, code);
+    }
+  });
   table("a countdown shows 00:00 only when the moment has come", format.countdown, [
     [[133_000], "02:13"],
     [[1], "00:01"],
