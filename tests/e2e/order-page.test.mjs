@@ -172,4 +172,98 @@ describe("an order on its product's page", () => {
     assert.equal(await sold("STOP-1"), 1);
     assert.deepEqual(page.errors, []);
   });
+
+  test("the link in an e-mail shows the order on another device, live, and leaves the address", async () => {
+    await createProduct(server, "LINK-1", { whenSoldOut: "wait" });
+    const { id } = (await order(server, "LINK-1", ADA)).json;
+    const page = await open("LINK-1", { address: `/shop/LINK-1?lang=en#order=${id}` });
+    await verdict(page, "pending");
+    assert.equal(await page.evaluate(() => location.hash), "");
+    assert.equal(await page.evaluate(() => location.search), "?lang=en");
+    await page.reload();
+    await verdict(page, "pending");
+    const goods = { quantity: 1, reference: "goods" };
+    await request("POST", `${server.url}/products/LINK-1/receipts`, { body: goods });
+    await verdict(page, "accepted");
+    await byId(page, "cancel-order").waitFor();
+    assert.deepEqual(page.errors, []);
+  });
+
+  test("the e-mail that was sent has that link", async () => {
+    await createProduct(server, "LINK-2", { stock: 1 });
+    const { id } = (await order(server, "LINK-2", ADA)).json;
+    const sent = () => get(server, "/ops/mails");
+    await until("it is there", async () => (await sent()).mails.some(({ subject }) => /LINK-2/.test(subject)));
+    const mail = (await sent()).mails.find(({ subject }) => /LINK-2/.test(subject));
+    const { text } = await get(server, `/ops/mails/${mail.id}`);
+    const [, address] = /https?:\/\/[^/\s]+(\/shop\/\S+)/.exec(text);
+    assert.equal(address, `/shop/LINK-2#order=${id}`);
+    const page = await open("LINK-2", { address });
+    await verdict(page, "accepted");
+  });
+
+  test("a link to an order that is not there says so and changes nothing", async () => {
+    await createProduct(server, "LINK-3", { stock: 1 });
+    const { id } = (await order(server, "LINK-3", ADA)).json;
+    for (const wrong of ["ord_x", "%E0%A4%A", "/../x"]) {
+      const page = await open("LINK-3", { address: `/shop/LINK-3?lang=en#order=${wrong}` });
+      await page.locator("#notice.shown").waitFor();
+      assert.match(await page.locator("#notice").textContent(), /does not know this order/);
+      assert.equal(await page.evaluate(() => location.hash), "");
+      await verdict(page, "none");
+      assert.equal(await page.locator("#orders").isVisible(), false);
+    }
+    // One of another product is not shown as one of this.
+    await createProduct(server, "LINK-4", { stock: 1 });
+    const page = await open("LINK-4", { address: `/shop/LINK-4?lang=en#order=${id}` });
+    await page.locator("#notice.shown").waitFor();
+    await verdict(page, "none");
+  });
+
+  /** A context whose device is ahead by so much. */
+  async function ahead(hours) {
+    const where = await context();
+    await where.addInitScript((ms) => {
+      const Real = Date;
+      window.Date = class extends Real {
+        constructor(...parts) {
+          super(...(parts.length === 0 ? [Real.now() + ms] : parts));
+        }
+        static now() {
+          return Real.now() + ms;
+        }
+      };
+    }, hours * 3_600_000);
+    return where;
+  }
+
+  test("a reload keeps the verdict on a device whose clock is hours ahead", async () => {
+    await createProduct(server, "CLOCK-1", { stock: 1 });
+    for (const expected of ["accepted", "sold_out"]) {
+      const page = await open("CLOCK-1", { where: await ahead(7) });
+      await buy(page, ADA);
+      await verdict(page, expected);
+      await page.reload();
+      await verdict(page, expected);
+    }
+  });
+
+  test("an order that holds something is said after any time", async () => {
+    await createProduct(server, "OLD-1", { stock: 2 });
+    const page = await open("OLD-1");
+    await buy(page, ADA);
+    await verdict(page, "accepted");
+    await page.evaluate(() => {
+      const key = Object.keys(localStorage).find((name) => name.startsWith("firstcome.order."));
+      const stored = JSON.parse(localStorage.getItem(key));
+      stored.placedAt = "2020-01-01T00:00:00Z";
+      localStorage.setItem(key, JSON.stringify(stored));
+    });
+    // The shop's own answer is not what tells.
+    await page.route("**/orders/**", (route) => route.fulfill({ status: 503, body: "{}" }));
+    page.networkMayFail = true;
+    await page.reload();
+    await verdict(page, "accepted");
+    assert.equal(await label(page), "Buy another");
+  });
 });

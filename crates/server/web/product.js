@@ -11,6 +11,7 @@ import { count, money } from "./format.js";
 import { Gesture, ignoreHeldEnter } from "./gesture.js";
 import { lang, t } from "./i18n.js";
 import { follow, pause } from "./live.js";
+import { takeLinkedOrder } from "./order-link.js";
 import { OrderList } from "./order-list.js";
 import {
   attemptsFor,
@@ -33,7 +34,8 @@ import { drawVerdict } from "./verdict.js";
 const QUANTITY_MAX = 1_000_000;
 const EMAIL_BYTES_MAX = 254;
 const SLOW_AFTER_MS = 3_000;
-// An answer younger than this is shown big again after a reload.
+// An answer younger than this is shown big again after a reload; an order that holds something is
+// always.
 const VERDICT_SHOWN_MS = 3_600_000;
 // Whoever has an order here decides on a second one, and the button says so.
 const BUY_MORE = { buy: "more", join: "joinMore" };
@@ -271,6 +273,7 @@ async function fetchProduct() {
   try {
     product = await request("GET", paths.product(sku));
     missing = false;
+    recall();
     orders.nameProduct(product.name);
   } catch (problem) {
     if (problem.code !== "product_not_found") throw problem;
@@ -278,6 +281,17 @@ async function fetchProduct() {
   }
   redraw();
   keepCounting();
+}
+
+let recalled = false;
+
+/** Without an order that lives, the last verdict; the answer has told how long ago it was. */
+function recall() {
+  if (recalled) return;
+  recalled = true;
+  const [last] = orders.orders.filter((order) => order.status !== "unknown");
+  if (shown.kind !== "none" || last === undefined) return;
+  if (clock.now() - Date.parse(last.placedAt) < VERDICT_SHOWN_MS) shown = { kind: "order", order: last };
 }
 
 let counting = false;
@@ -333,6 +347,16 @@ function watch(order) {
   streams.set(order.id, stream);
 }
 
+/** What an e-mail of another device links to is an order of this browser, too. */
+function takeLink() {
+  return takeLinkedOrder(sku, (linked) => {
+    const order = orders.learn(linked, product?.name);
+    if (sending === null) shown = { kind: "order", order };
+    watch(order);
+    redraw();
+  });
+}
+
 function unwatchSettled() {
   const known = new Map(orders.orders.map((order) => [order.id, order]));
   for (const [id, stream] of streams) {
@@ -373,9 +397,13 @@ startPage(draw);
 follow(paths.productEvents(sku), {
   whileHidden: false,
   onEvent: hear,
-  onOpen: fetchProduct,
+  onOpen() {
+    takeLink();
+    return fetchProduct();
+  },
   onState: setConnection,
 });
+addEventListener("hashchange", takeLink);
 fetchProduct().catch(() => {});
 for (const order of orders.orders) watch(order);
 orders.refreshRecent({ only: (order) => order.status === "accepted" }).catch(() => {});
