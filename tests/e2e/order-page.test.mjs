@@ -266,4 +266,35 @@ describe("an order on its product's page", () => {
     await verdict(page, "accepted");
     assert.equal(await label(page), "Buy another");
   });
+
+  const focused = (page) =>
+    page.evaluate(() => document.activeElement.dataset.testid ?? document.activeElement.id ?? document.activeElement.tagName);
+
+  test("with the keyboard: cancel, remove one, remove the last, and never lose the place", async () => {
+    await createProduct(server, "KEYS-1", { stock: 1, whenSoldOut: "wait" });
+    const page = await open("KEYS-1");
+    await buy(page, ADA);
+    await verdict(page, "accepted");
+    await quiet(page);
+    await byId(page, "buy-button").click();
+    await verdict(page, "pending");
+    const dialog = byId(page, "confirm-dialog");
+    for (const words of [/You leave place 2/, /next in line, or back on sale/]) {
+      await byId(page, "cancel-order").first().focus();
+      await page.keyboard.press("Enter");
+      assert.match(await dialog.textContent(), words);
+      await byId(page, "confirm-yes").focus();
+      await page.keyboard.press("Enter");
+      await dialog.waitFor({ state: "detached" });
+      await until("the button removes now", async () => (await focused(page)) === "forget-order");
+    }
+    assert.match(await byId(page, "verdict").textContent(), /left the line|back on sale/);
+    await page.keyboard.press("Enter");
+    await until("one is left", async () => (await byId(page, "forget-order").count()) === 1);
+    assert.equal(await focused(page), "forget-order");
+    await page.keyboard.press("Enter");
+    await until("none is left", async () => (await byId(page, "forget-order").count()) === 0);
+    assert.equal(await focused(page), "main");
+    assert.deepEqual(page.errors, []);
+  });
 });

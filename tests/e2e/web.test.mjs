@@ -16,7 +16,7 @@ import { bodyLabelText, pretty, readAttributes } from "../../crates/server/web/o
 import { describeParcel, newerParcel, parcelMoves } from "../../crates/server/web/parcel.js";
 import { example, fields, typeName } from "../../crates/server/web/schema.js";
 import { buyMode, stockState } from "../../crates/server/web/stock.js";
-import { describe as describeVerdict } from "../../crates/server/web/verdict.js";
+import { describe as describeVerdict, describeRefusal } from "../../crates/server/web/verdict.js";
 
 const WEB = new URL("../../crates/server/web/", import.meta.url);
 const files = fs.readdirSync(WEB);
@@ -410,6 +410,20 @@ describe("the verdict", () => {
     const view = say({ status: "pending", ahead: 4, estimateSeconds: 2400 });
     assert.deepEqual([view.place, view.ahead, view.estimate], ["17", "4", "about 40 minutes"]);
     assert.equal(say({ status: "pending", ahead: 4 }).estimate, "not known yet");
+  });
+
+  test("who left the line had nothing for the next one", () => {
+    const decidedAt = "2026-11-20T23:09:23.374Z";
+    assert.match(say({ status: "cancelled", decidedAt }).text, /next in line, or back on sale/);
+    assert.match(say({ status: "cancelled" }).text, /left the line; nothing was bought/);
+  });
+
+  test("a refusal of another order gives its reason", () => {
+    const body = { code: "purchase_limit", limit: 1, bought: 1 };
+    const refused = { kind: "error", problem: new Problem(409, body), marked: true };
+    assert.equal(describeRefusal(refused), "Your other order was not taken. Only 1 per customer; you already have 1.");
+    assert.match(describeRefusal({ kind: "order", order: order({ status: "sold_out" }) }), /Everything was gone/);
+    assert.equal(describeRefusal(undefined), "");
   });
 
   test("too few left is not the same as none left", () => {

@@ -89,7 +89,8 @@ function describeOrder({ order, available }) {
       return {
         status: "cancelled",
         title: t("verdict.cancelled.title"),
-        text: t("verdict.cancelled.text", { summary }),
+        // Who never had a verdict had nothing that could go to somebody else.
+        text: t(order.decidedAt ? "verdict.cancelled.text" : "verdict.cancelled.waited", { summary }),
         place,
       };
     case "unknown":
