@@ -297,4 +297,94 @@ describe("an order on its product's page", () => {
     assert.equal(await focused(page), "main");
     assert.deepEqual(page.errors, []);
   });
+
+  test("an address that is no address says that there is no such product", async () => {
+    const page = await openPage(await context(), `${server.url}/shop/%E0%A4%A?lang=en`);
+    const heading = page.locator("#missing h1");
+    await heading.waitFor();
+    assert.equal(await heading.textContent(), "There is no such product");
+  });
+
+  test("where there is nothing a browser reads a page, in its language, with a way back", async () => {
+    for (const [locale, title] of [["en-US", "There is no such page"], ["ko-KR", "찾으시는 페이지가 없어요"]]) {
+      const page = await openPage(await context({ locale }), `${server.url}/nope`);
+      assert.equal(await page.locator("h1").textContent(), title);
+      assert.equal(await page.evaluate(() => document.documentElement.lang), locale.slice(0, 2));
+      await assertAccessible(page, "nothing there");
+      await assertFits(page, "nothing there");
+      await page.screenshot({ path: path.join(OUT, `not-found-${locale}.png`) });
+      await page.locator("main a.button").click();
+      await connected(page);
+      await page.goto(`${server.url}/saleroom/`);
+      assert.equal(new URL(page.url()).pathname, "/saleroom");
+    }
+  });
+
+  test("a name of 200 letters, and the tools of operators, fit a small telephone", async () => {
+    const telephone = (width) => context({ viewport: { width, height: 700 }, isMobile: true });
+    for (const language of ["en", "ko"]) {
+      const ops = await openPage(await telephone(320), `${server.url}/ops?lang=${language}`);
+      await connected(ops);
+      await ops.locator("#products tbody tr").first().waitFor();
+      await assertFits(ops, `operations, ${language}`);
+    }
+    await createProduct(server, "L".repeat(64), { name: "N".repeat(200), price: 999_999_999_999_999, currency: "KRW", stock: 1e9 });
+    await createProduct(server, "LONG-2", { name: "가".repeat(200), stock: 9 });
+    for (const width of [390, 320]) {
+      const where = await telephone(width);
+      for (const sku of ["L".repeat(64), "LONG-2"]) {
+        const page = await open(sku, { where });
+        await buy(page, `${"a".repeat(60)}@${"b".repeat(13)}.kr`, 2);
+        await verdict(page, "accepted");
+        await assertFits(page, `${sku} at ${width}`);
+        await byId(page, "cancel-order").first().click();
+        await byId(page, "confirm-dialog").waitFor();
+        await assertFits(page, `the question at ${width}`);
+        await byId(page, "confirm-no").click();
+      }
+      const shop = await openPage(where, `${server.url}/`);
+      await byId(shop, "cancel-order").first().waitFor();
+      await assertFits(shop, `the shop at ${width}`);
+    }
+  });
+
+  test("a quantity that cannot be has no price", async () => {
+    await createProduct(server, "LESS-1", { stock: 5, purchaseLimit: 3 });
+    const page = await open("LESS-1");
+    const total = page.locator("#buy-total");
+    await until("one has a price", async () => (await total.textContent()) === "€1.00");
+    for (const quantity of ["-1", "0", "1.5", "4"]) {
+      await byId(page, "buy-quantity").fill(quantity);
+      assert.equal(await total.textContent(), "", quantity);
+      assert.equal(await label(page), "Buy");
+    }
+    await byId(page, "buy-quantity").fill("3");
+    assert.equal(await total.textContent(), "€3.00");
+  });
+
+  test("the place is said once, and those ahead change in silence", async () => {
+    await createProduct(server, "SAID-1", { whenSoldOut: "wait" });
+    for (let n = 0; n < 5; n += 1) await order(server, "SAID-1", `q${n}@example.com`);
+    const page = await open("SAID-1");
+    await buy(page, ADA);
+    await verdict(page, "pending");
+    const words = page.locator(".verdict-words");
+    assert.match(await words.textContent(), /in line, place 6/);
+    const before = await words.textContent();
+    const goods = { quantity: 2, reference: "said" };
+    await request("POST", `${server.url}/products/SAID-1/receipts`, { body: goods });
+    await until("three are ahead", async () => (await byId(page, "ahead").textContent()) === "3");
+    assert.equal(await words.textContent(), before);
+  });
+
+  test("the English of the API's description is marked as such on the Korean page", async () => {
+    const page = await openPage(await context(), `${server.url}/docs?lang=ko`);
+    await page.locator(".doc-summary").first().waitFor();
+    const unmarked = await page.evaluate(() =>
+      [...document.querySelectorAll("#about > *, .prose > *, .doc-summary, #index a span:last-child, .doc-answers p:not(.doc-type)")]
+        .filter((node) => /[a-z]{4}/.test(node.textContent) && node.closest("[lang]").lang !== "en")
+        .map((node) => node.outerHTML.slice(0, 120)),
+    );
+    assert.deepEqual(unmarked, []);
+  });
 });

@@ -64,7 +64,7 @@ export const en = {
     one: "Only {n} was left, fewer than you asked for. Nothing was ordered.",
     other: "Only {n} were left, fewer than you asked for. Nothing was ordered.",
   },
-  "verdict.pending.title": "You’re in line",
+  "verdict.pending.title": "You’re in line, place {place}",
   "verdict.pending.text": "{summary}. You may close this page; your place is kept.",
   "verdict.rejected.title": "Not accepted",
   "verdict.rejected.text": "The shop could not accept this order.",

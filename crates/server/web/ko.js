@@ -61,7 +61,7 @@ export const ko = {
   "verdict.sold_out.title": "품절됐어요",
   "verdict.sold_out.text": "차례가 오기 전에 모두 판매됐어요. 주문은 접수되지 않았어요.",
   "verdict.sold_out.some": "남은 수량이 {n}개라 주문하신 수량보다 적어요. 주문은 접수되지 않았어요.",
-  "verdict.pending.title": "대기줄에 서셨어요",
+  "verdict.pending.title": "대기줄 {place}번에 서셨어요",
   "verdict.pending.text": "{summary}. 이 창을 닫으셔도 순번은 유지돼요.",
   "verdict.rejected.title": "접수되지 않았어요",
   "verdict.rejected.text": "상점에서 이 주문을 받을 수 없었어요.",

@@ -74,7 +74,8 @@ function describeOrder({ order, available }) {
     case "pending":
       return {
         status: "pending",
-        title: t("verdict.pending.title"),
+        // The numbers beside it change in silence; the place never does.
+        title: t("verdict.pending.title", { place }),
         text: t("verdict.pending.text", { summary }),
         place,
         ahead: count(order.ahead ?? 0, lang()),
