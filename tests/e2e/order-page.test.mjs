@@ -156,7 +156,12 @@ describe("an order on its product's page", () => {
     assert.equal(await page.evaluate(() => document.activeElement.id), "verdict-title");
     await page.unroute("**/orders");
     page.networkMayFail = false;
+    // It stands where the button was that stopped it, under a hand that may press twice.
     const again = byId(page, "verdict-again");
+    const stopped = page.sent;
+    await again.click();
+    await frames(page);
+    assert.equal(page.sent, stopped);
     for (const reload of [() => page.reload(), () => page.goto(`${server.url}/shop/STOP-1`)]) {
       const before = page.sent;
       await reload();

@@ -263,7 +263,8 @@ function act(name) {
     stopAttempt(sending.attempt);
     sending.stop.abort();
   }
-  if (name === "again") send(shown.attempt);
+  // It appears where "stop" was: a double click there must not send what it stopped.
+  if (name === "again" && gesture.isNew(performance.now())) send(shown.attempt);
   if (name === "forget") {
     forgetAttempt(shown.attempt);
     shown = rest();
