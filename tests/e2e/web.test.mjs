@@ -9,13 +9,14 @@ import { Problem, problemText } from "../../crates/server/web/api.js";
 import { highest, linePath, markPath, scale, stepPath, timeWindow } from "../../crates/server/web/chart.js";
 import { ServerClock } from "../../crates/server/web/clock.js";
 import * as format from "../../crates/server/web/format.js";
+import { Gesture } from "../../crates/server/web/gesture.js";
 import { chooseLanguage, DICTIONARIES, t, useLanguage } from "../../crates/server/web/i18n.js";
 import { backoffMs, EventParser } from "../../crates/server/web/live.js";
 import { bodyLabelText, pretty, readAttributes } from "../../crates/server/web/ops-message.js";
 import { describeParcel, newerParcel, parcelMoves } from "../../crates/server/web/parcel.js";
 import { example, fields, typeName } from "../../crates/server/web/schema.js";
 import { buyMode, stockState } from "../../crates/server/web/stock.js";
-import { describe as describeVerdict } from "../../crates/server/web/verdict.js";
+import { describe as describeVerdict, describeRefusal } from "../../crates/server/web/verdict.js";
 
 const WEB = new URL("../../crates/server/web/", import.meta.url);
 const files = fs.readdirSync(WEB);
@@ -95,14 +96,15 @@ describe("files", () => {
   test("every asset that is named exists, and what a module imports is loaded ahead", () => {
     for (const name of files.filter((file) => file.endsWith(".html"))) {
       const named = [...source(name).matchAll(/\/assets\/([\w.-]+)/g)].map((match) => match[1]);
-      const entry = /<script type="module" src="\/assets\/([^"]+)"/.exec(source(name))[1];
+      // A page that says that there is none runs nothing.
+      const entry = /<script type="module" src="\/assets\/([^"]+)"/.exec(source(name))?.[1];
       const needed = new Set();
       const visit = (file) => {
         if (needed.has(file)) return;
         needed.add(file);
         for (const [, next] of source(file).matchAll(/from "\.\/([^"]+)"/g)) visit(next);
       };
-      visit(entry);
+      if (entry) visit(entry);
       for (const file of named) assert.ok(files.includes(file), `${name} names ${file}`);
       const modules = named.filter((file) => file.endsWith(".js"));
       assert.deepEqual(modules.toSorted(), [...needed].toSorted(), name);
@@ -125,6 +127,10 @@ describe("format", () => {
     [[0, "EUR", "en"], "€0.00"],
     [[999_999_999_999_999, "USD", "en"], "$9,999,999,999,999.99"],
     [[450, "nonsense", "en"], "4.50 nonsense"],
+    [[123_456, "HUF", "en"], "HUF\u00a01,234.56"],
+    [[123_456, "IQD", "ko"], "IQD\u00a0123.456"],
+    [[123_456, "CLF", "en"], "CLF\u00a012.3456"],
+    [[123_456, "UGX", "en"], "UGX\u00a0123,456"],
   ]);
   table("and read back without rounding", format.parseMoney, [
     [["4.35", "EUR"], 435],
@@ -138,7 +144,36 @@ describe("format", () => {
     [["", "EUR"], null],
     [["1e3", "EUR"], null],
     [["99999999999999999", "EUR"], null],
+    [["1,234", "EUR"], 123_400],
+    [["1,234,567.89", "EUR"], 123_456_789],
+    [["4,50", "EUR"], 450],
+    [["4,5", "EUR"], 450],
+    [["1234,56", "EUR"], 123_456],
+    [["1,234", "KWD"], 1_234_000],
+    [["0,123", "KWD"], 123],
+    [["1,2,3", "EUR"], null],
+    [["1,,234", "EUR"], null],
+    [["12,34,567", "EUR"], null],
+    [["1,23,456", "EUR"], null],
+    [["1,2345", "EUR"], null],
+    [["0,123", "EUR"], null],
+    [["4,50.5", "EUR"], null],
+    [["1.234,56", "EUR"], null],
+    [["4,50", "KRW"], null],
+    [["1234,567", "KRW"], null],
   ]);
+  test("every currency has the decimal places that it has in an e-mail", () => {
+    const rust = fs.readFileSync(new URL("../../mail/src/texts/money.rs", WEB), "utf8");
+    const [body] = /match currency\.as_str\(\) \{[^}]*\}/.exec(rust);
+    const inMails = new Map();
+    for (const [, codes, digits] of body.matchAll(/((?:"[A-Z]{3}"[\s|]*)+)=> (\d)/g)) {
+      for (const [, code] of codes.matchAll(/"([A-Z]{3})"/g)) inMails.set(code, Number(digits));
+    }
+    assert.ok(inMails.size > 20, "the table of the mails was read");
+    for (const code of [...Intl.supportedValuesOf("currency"), ...inMails.keys()]) {
+      assert.equal(format.exponent(code), inMails.get(code) ?? 2, code);
+    }
+  });
   table("a countdown shows 00:00 only when the moment has come", format.countdown, [
     [[133_000], "02:13"],
     [[1], "00:01"],
@@ -156,6 +191,20 @@ describe("format", () => {
     [[7200, "en"], "2 hours"],
     [[400_000, "en"], "5 days"],
   ]);
+});
+
+describe("a gesture", () => {
+  test("presses that follow an answer or each other closely are one", () => {
+    const gesture = new Gesture();
+    assert.ok(gesture.isNew(0));
+    gesture.answered(5);
+    assert.ok(!gesture.isNew(350));
+    // A hand that goes on pressing has not decided anew.
+    assert.ok(!gesture.isNew(900));
+    assert.ok(gesture.isNew(1_601));
+    gesture.answered(5_000);
+    assert.ok(gesture.isNew(5_701));
+  });
 });
 
 describe("the server's clock", () => {
@@ -362,6 +411,20 @@ describe("the verdict", () => {
     const view = say({ status: "pending", ahead: 4, estimateSeconds: 2400 });
     assert.deepEqual([view.place, view.ahead, view.estimate], ["17", "4", "about 40 minutes"]);
     assert.equal(say({ status: "pending", ahead: 4 }).estimate, "not known yet");
+  });
+
+  test("who left the line had nothing for the next one", () => {
+    const decidedAt = "2026-11-20T23:09:23.374Z";
+    assert.match(say({ status: "cancelled", decidedAt }).text, /next in line, or back on sale/);
+    assert.match(say({ status: "cancelled" }).text, /left the line; nothing was bought/);
+  });
+
+  test("a refusal of another order gives its reason", () => {
+    const body = { code: "purchase_limit", limit: 1, bought: 1 };
+    const refused = { kind: "error", problem: new Problem(409, body), marked: true };
+    assert.equal(describeRefusal(refused), "Your other order was not taken. Only 1 per customer; you already have 1.");
+    assert.match(describeRefusal({ kind: "order", order: order({ status: "sold_out" }) }), /Everything was gone/);
+    assert.equal(describeRefusal(undefined), "");
   });
 
   test("too few left is not the same as none left", () => {

@@ -54,7 +54,7 @@ const RUST: [(&str, &str); 3] = [
     ("doc", "the examples in the documentation of every crate"),
     ("fuzz", "made-up bytes for every decoder of requests"),
 ];
-const SUITES: [Suite; 35] = [
+const SUITES: [Suite; 36] = [
     Suite {
         name: "contract",
         what: "docs/openapi.json is what the server answers",
@@ -96,6 +96,12 @@ const SUITES: [Suite; 35] = [
         what: "the pages in Chromium, two windows at a time",
         needs: Needs::Browser,
         file: "browser.test.mjs",
+    },
+    Suite {
+        name: "order-page",
+        what: "one buyer's presses, stops and ways back to an order, in Chromium",
+        needs: Needs::Browser,
+        file: "order-page.test.mjs",
     },
     Suite {
         name: "queues-page",

@@ -86,6 +86,15 @@ export function problemText(problem) {
   return body.detail ?? body.title ?? t("error.unknown");
 }
 
+/** A part of an address as it was meant, or null where its escapes are broken. */
+export function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return null;
+  }
+}
+
 const at = (...segments) => `/${segments.map(encodeURIComponent).join("/")}`;
 
 export const paths = {

@@ -65,9 +65,9 @@ function prose(text) {
     .map((block) => {
       const lines = block.split("\n");
       if (lines.every((line) => /^\s*[-*] /.test(line))) {
-        return h("ul", { class: "bullets" }, lines.map((line) => h("li", {}, inline(line.replace(/^\s*[-*] /, "")))));
+        return h("ul", { class: "bullets", lang: "en" }, lines.map((line) => h("li", {}, inline(line.replace(/^\s*[-*] /, "")))));
       }
-      return h("p", {}, inline(block.replaceAll("\n", " ")));
+      return h("p", { lang: "en" }, inline(block.replaceAll("\n", " ")));
     });
 }
 
@@ -224,7 +224,7 @@ function drawOperation(one) {
       "h3",
       {},
       h("span", { class: "method", "data-method": method }, method.toUpperCase()),
-      h("a", { href: `#${id}`, class: "doc-summary" }, titleOf(one)),
+      h("a", { href: `#${id}`, class: "doc-summary", lang: "en" }, titleOf(one)),
       operation.deprecated ? h("span", { class: "chip" }, t("docs.deprecated")) : null,
     ),
     h("div", { class: "prose" }, prose(operation.description)),
@@ -254,7 +254,7 @@ function build() {
           "a",
           { href: `#${one.id}` },
           h("span", { class: "method", "data-method": one.method }, one.method.toUpperCase()),
-          h("span", {}, titleOf(one)),
+          h("span", { lang: "en" }, titleOf(one)),
         ),
       );
       return one.entry;

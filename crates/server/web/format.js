@@ -1,20 +1,26 @@
 // Numbers, money and times as text. Pure: a value and a language in, text out; knows no
 // page and no state. Money stays an integer in minor units until the last moment.
 
-/** Decimal places of a currency's minor unit; Intl knows them, so no table is kept here. */
-export function exponent(currency) {
-  try {
-    return new Intl.NumberFormat("en", { style: "currency", currency }).resolvedOptions()
-      .maximumFractionDigits;
-  } catch {
-    return 2;
-  }
-}
+/**
+ * Decimal places of a currency's minor unit where they are not two (ISO 4217). Not what Intl
+ * says: CLDR counts the places that are in use (none for HUF, two for IQD), and an amount would be
+ * another one here than in an e-mail. The same table as in `money.rs` of the mails.
+ */
+const MINOR_DIGITS = new Map(
+  [
+    [0, "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"],
+    [3, "BHD IQD JOD KWD LYD OMR TND"],
+    [4, "CLF UYW"],
+  ].flatMap(([digits, codes]) => codes.split(" ").map((code) => [code, digits])),
+);
+
+export const exponent = (currency) => MINOR_DIGITS.get(currency) ?? 2;
 
 export function money(minor, currency, lang) {
   const digits = exponent(currency);
+  const places = { minimumFractionDigits: digits, maximumFractionDigits: digits };
   try {
-    return new Intl.NumberFormat(lang, { style: "currency", currency }).format(
+    return new Intl.NumberFormat(lang, { style: "currency", currency, ...places }).format(
       minor / 10 ** digits,
     );
   } catch {
@@ -39,13 +45,21 @@ export function currencySign(currency, lang) {
   }
 }
 
+// `1,234,567.89`: a comma stands before every three digits, or nowhere.
+const GROUPED = /^(\d+|[1-9]\d{0,2}(?:,\d{3})+)(?:\.(\d+))?$/;
+const COMMA_FOR_POINT = /^(\d+),(\d+)$/;
+
 /**
- * What a person typed ("1,234.5") as minor units, or null. Works on the digits, because
- * 4.35 * 100 is not 435 in binary.
+ * What a person typed as minor units, or null. A comma parts thousands as both languages write
+ * them, so that `1,234` is always more than a thousand; where it cannot (`4,50`) and as many
+ * digits follow as the currency may have, it is the decimal mark that half the world types.
+ * Everything else is refused rather than guessed. Works on the digits, because 4.35 * 100 is not
+ * 435 in binary.
  */
 export function parseMoney(text, currency) {
   const digits = exponent(currency);
-  const match = /^(\d[\d,]*)(?:\.(\d+))?$/.exec(String(text).trim());
+  const typed = String(text).trim();
+  const match = GROUPED.exec(typed) ?? COMMA_FOR_POINT.exec(typed);
   if (!match) return null;
   const fraction = match[2] ?? "";
   if (fraction.length > digits) return null;

@@ -2,7 +2,7 @@
 // storage, not where their news come from: a page hands in what it heard by `learn`.
 
 import { paths, problemText } from "./api.js";
-import { h, keyed, setAttr, setText, show } from "./dom.js";
+import { byId, h, keyed, setAttr, setText, show } from "./dom.js";
 import { count, moment, money, roughly } from "./format.js";
 import { lang, t } from "./i18n.js";
 import {
@@ -10,6 +10,7 @@ import {
   fetchOrder,
   forgetOrder,
   isCancellable,
+  isFinal,
   listOrders,
   rememberOrder,
 } from "./orders.js";
@@ -143,20 +144,27 @@ export class OrderList {
 
   async #press(row) {
     const order = row.order;
+    const button = row.querySelector("button");
+    if (button.getAttribute("aria-disabled") === "true") return;
     if (!isCancellable(order)) {
+      const hadFocus = row.contains(document.activeElement);
+      const near = row.nextElementSibling ?? row.previousElementSibling;
       forgetOrder(order);
       this.draw();
+      if (hadFocus) (near?.querySelector("button") ?? byId("main")).focus();
       return;
     }
     const sure = await confirm({
       title: t("cancel.title"),
-      text: t("cancel.text", { summary: orderSummary(order), place: count(order.place, lang()) }),
+      text: isFinal(order)
+        ? t("cancel.text", { summary: orderSummary(order) })
+        : t("cancel.waiting", { summary: orderSummary(order), place: count(order.place, lang()) }),
       yes: t("cancel.yes"),
       no: t("cancel.no"),
     });
     if (!sure) return;
-    const button = row.querySelector("button");
-    button.disabled = true;
+    // Not `disabled`, which would take the focus away from it.
+    setAttr(button, "aria-disabled", "true");
     try {
       this.learn(await cancelOrder(paths.order(order.id)));
     } catch (problem) {
@@ -164,7 +172,7 @@ export class OrderList {
       if (problem.code === "order_not_found") this.lose(order);
       else if (!problem.undecided) await this.refresh(order).catch(() => {});
     } finally {
-      button.disabled = false;
+      setAttr(button, "aria-disabled", null);
     }
   }
 }

@@ -36,6 +36,11 @@ export function attemptsFor(sku) {
     .sort((a, b) => b.at - a.at);
 }
 
+/** Somebody gave up waiting: from now on it is sent when they press for it, and never without. */
+export function stopAttempt(attempt) {
+  if (read(ATTEMPT + attempt.key)) write(ATTEMPT + attempt.key, JSON.stringify({ ...attempt, stopped: true }));
+}
+
 export const forgetAttempt = (attempt) => erase(ATTEMPT + attempt.key);
 export const isFresh = (attempt) => Date.now() - attempt.at < ATTEMPT_FRESH_MS;
 export const isRepeatable = (attempt) => Date.now() - attempt.at < ATTEMPT_KEPT_MS;
@@ -72,6 +77,7 @@ export const isCancellable = (order) => ["pending", "accepted"].includes(order.s
  */
 export async function placeOrder(attempt, { nameOf, onWaiting, signal }) {
   const { key, sku, quantity, customer } = attempt;
+  if (attempt.stopped) write(ATTEMPT + key, JSON.stringify({ ...attempt, stopped: false }));
   for (let n = 1; !signal.aborted; n += 1) {
     try {
       const order = await request("POST", "/orders", {

@@ -105,6 +105,8 @@ export function confirm({ title, text, yes, no, danger = false }) {
     dialog.addEventListener("close", () => {
       dialog.remove();
       origin?.focus?.();
+      // What asked may be gone meanwhile.
+      if (!origin?.isConnected) byId("main").focus({ preventScroll: true });
       resolve(dialog.returnValue === "yes");
     });
     document.body.append(dialog);

@@ -1,24 +1,29 @@
 // One product: live stock, the form, the answer. What always holds: pressing Buy makes one
-// attempt, an attempt keeps its key until its answer is known (orders.js), and the button
-// cannot start a second one meanwhile.
+// attempt, however long the gesture is (gesture.js); an attempt keeps its key until its answer
+// is known (orders.js), and the button cannot start a second one meanwhile; an order that one has
+// is not hidden behind the refusal of another.
 
-import { paths, problemText, request } from "./api.js";
+import { decoded, paths, problemText, request } from "./api.js";
 import { art } from "./art.js";
 import { clock } from "./clock.js";
 import { byId, hook, setAttr, setText, show } from "./dom.js";
 import { count, money } from "./format.js";
+import { Gesture, ignoreHeldEnter } from "./gesture.js";
 import { lang, t } from "./i18n.js";
 import { follow, pause } from "./live.js";
+import { takeLinkedOrder } from "./order-link.js";
 import { OrderList } from "./order-list.js";
 import {
   attemptsFor,
   email,
   forgetAttempt,
+  isCancellable,
   isFinal,
   isFresh,
   isRepeatable,
   newAttempt,
   placeOrder,
+  stopAttempt,
 } from "./orders.js";
 import { eachSecond, perFrame, setConnection, setTab, startPage } from "./page.js";
 import { drawParcel, parcelMoves } from "./parcel.js";
@@ -29,13 +34,18 @@ import { drawVerdict } from "./verdict.js";
 const QUANTITY_MAX = 1_000_000;
 const EMAIL_BYTES_MAX = 254;
 const SLOW_AFTER_MS = 3_000;
-// An answer younger than this is shown big again after a reload.
+// An answer younger than this is shown big again after a reload; an order that holds something is
+// always.
 const VERDICT_SHOWN_MS = 3_600_000;
+// Whoever has an order here decides on a second one, and the button says so.
+const BUY_MORE = { buy: "more", join: "joinMore" };
 // Our clock may open the button a moment early; up to here the page waits and sends again.
 const EARLY_MAX_MS = 3_000;
 const EARLY_REPEATS_MAX = 3;
 
-const sku = decodeURIComponent(location.pathname.split("/")[2] ?? "");
+const written = location.pathname.split("/")[2] ?? "";
+// Broken escapes name no product; asked for as they stand, the answer says so.
+const sku = decoded(written) ?? written;
 const form = byId("buy");
 const emailInput = hook("buy-email");
 const quantityInput = hook("buy-quantity");
@@ -46,6 +56,7 @@ let shown = { kind: "none" };
 let sending = null;
 /** Field name to text; drawn again in another language by asking the function again. */
 const fieldErrors = new Map();
+const gesture = new Gesture();
 const streams = new Map();
 
 const orders = new OrderList({
@@ -53,7 +64,11 @@ const orders = new OrderList({
   list: byId("order-list"),
   sku,
   onChange(order) {
-    if (shown.kind === "order" && shown.order.id === order.id) shown = { ...shown, order };
+    if (shown.kind === "order" && shown.order.id === order.id) {
+      // Once this order has news, the refusal of another is old.
+      const refused = order.status === shown.order.status ? shown.refused : undefined;
+      shown = { ...shown, order, refused };
+    }
     redraw();
   },
 });
@@ -97,22 +112,25 @@ function drawProduct() {
 const quantityMax = () => Math.min(product?.purchaseLimit ?? QUANTITY_MAX, QUANTITY_MAX);
 
 function drawForm() {
-  const quantity = Number(quantityInput.value) || 1;
+  const typed = Number(quantityInput.value);
+  const isValid = Number.isInteger(typed) && typed >= 1 && typed <= quantityMax();
+  const quantity = isValid ? typed : 1;
   const mode = product ? buyMode(product, quantity, clock.now()) : "buy";
+  const words = BUY_MORE[mode] && orders.orders.some(isCancellable) ? BUY_MORE[mode] : mode;
   const closed = mode === "closed";
   const button = hook("buy-button");
   // `aria-disabled` and not `disabled`: the button keeps the focus while it waits.
   setAttr(button, "aria-disabled", closed || sending !== null || !product ? "true" : null);
   setAttr(button, "aria-busy", sending !== null ? "true" : null);
   setAttr(button, "data-mode", sending ? "sending" : mode);
-  const label = sending ? t("buy.sending") : closed ? opensText(product, clock.now()) : t(`buy.${mode}`);
+  const label = sending ? t("buy.sending") : closed ? opensText(product, clock.now()) : t(`buy.${words}`);
   setText(byId("buy-label"), label);
-  const total = product && !closed && !sending;
+  const total = product && !closed && !sending && isValid;
   setText(byId("buy-total"), total ? money(product.price * quantity, product.currency, lang()) : "");
   setAttr(quantityInput, "max", quantityMax());
   setText(byId("quantity-hint"), limitText(product));
-  setAttr(byId("fewer"), "disabled", quantity <= 1);
-  setAttr(byId("another"), "disabled", quantity >= quantityMax());
+  setAttr(byId("fewer"), "disabled", typed <= 1);
+  setAttr(byId("another"), "disabled", typed >= quantityMax());
   for (const [field, input] of [["customer", emailInput], ["quantity", quantityInput]]) {
     const text = fieldErrors.get(field)?.() ?? "";
     setText(form.querySelector(`.field-error[data-field="${field}"]`), text);
@@ -145,9 +163,11 @@ function focusError() {
   (fieldErrors.has("customer") ? emailInput : quantityInput).focus();
 }
 
+ignoreHeldEnter(form);
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   if (hook("buy-button").getAttribute("aria-disabled") === "true") return;
+  if (!gesture.isNew(event.timeStamp)) return;
   const wanted = readForm();
   if (wanted) {
     email.set(wanted.customer);
@@ -164,8 +184,9 @@ form.addEventListener("submit", (event) => {
 });
 
 async function send(attempt, repeats = 0) {
-  sending = new AbortController();
-  const { signal } = sending;
+  const stop = new AbortController();
+  const { signal } = stop;
+  sending = { attempt, stop };
   shown = { kind: "sending" };
   const slow = setTimeout(() => {
     if (shown.kind === "sending") shown = { ...shown, slow: true };
@@ -185,7 +206,7 @@ async function send(attempt, repeats = 0) {
     if (answer === null) {
       shown = { kind: "unanswered", attempt };
     } else {
-      shown = { kind: "order", ...answer };
+      tell({ kind: "order", ...answer }, isCancellable(answer.order));
       watch(answer.order);
     }
   } catch (problem) {
@@ -198,8 +219,24 @@ async function send(attempt, repeats = 0) {
     clearTimeout(slow);
   }
   sending = null;
+  gesture.answered();
   draw();
   return undefined;
+}
+
+/** The newest order of this product that still holds a place or goods. */
+const liveOrder = () => orders.orders.find((order) => !isFinal(order)) ?? orders.orders.find(isCancellable);
+
+/** What is shown while there is nothing newer to say. */
+function rest() {
+  const order = liveOrder();
+  return order ? { kind: "order", order } : { kind: "none" };
+}
+
+/** Shows an answer; one that brought nothing stands below the order that one has. */
+function tell(answer, isGood) {
+  const held = isGood ? { kind: "none" } : rest();
+  shown = held.kind === "order" ? { ...held, refused: answer } : answer;
 }
 
 async function opensInAMoment(problem, signal, repeats) {
@@ -218,15 +255,19 @@ function refuse(problem) {
     fieldErrors.set(problem.field, () => problemText(problem));
     focusError();
   }
-  shown = { kind: "error", problem, marked };
+  tell({ kind: "error", problem, marked }, false);
 }
 
 function act(name) {
-  if (name === "stop") sending?.abort();
-  if (name === "again") send(shown.attempt);
+  if (name === "stop" && sending) {
+    stopAttempt(sending.attempt);
+    sending.stop.abort();
+  }
+  // It appears where "stop" was: a double click there must not send what it stopped.
+  if (name === "again" && gesture.isNew(performance.now())) send(shown.attempt);
   if (name === "forget") {
     forgetAttempt(shown.attempt);
-    shown = { kind: "none" };
+    shown = rest();
     draw();
   }
 }
@@ -237,6 +278,7 @@ async function fetchProduct() {
   try {
     product = await request("GET", paths.product(sku));
     missing = false;
+    recall();
     orders.nameProduct(product.name);
   } catch (problem) {
     if (problem.code !== "product_not_found") throw problem;
@@ -244,6 +286,17 @@ async function fetchProduct() {
   }
   redraw();
   keepCounting();
+}
+
+let recalled = false;
+
+/** Without an order that lives, the last verdict; the answer has told how long ago it was. */
+function recall() {
+  if (recalled) return;
+  recalled = true;
+  const [last] = orders.orders.filter((order) => order.status !== "unknown");
+  if (shown.kind !== "none" || last === undefined) return;
+  if (clock.now() - Date.parse(last.placedAt) < VERDICT_SHOWN_MS) shown = { kind: "order", order: last };
 }
 
 let counting = false;
@@ -299,6 +352,16 @@ function watch(order) {
   streams.set(order.id, stream);
 }
 
+/** What an e-mail of another device links to is an order of this browser, too. */
+function takeLink() {
+  return takeLinkedOrder(sku, (linked) => {
+    const order = orders.learn(linked, product?.name);
+    if (sending === null) shown = { kind: "order", order };
+    watch(order);
+    redraw();
+  });
+}
+
 function unwatchSettled() {
   const known = new Map(orders.orders.map((order) => [order.id, order]));
   for (const [id, stream] of streams) {
@@ -333,25 +396,27 @@ document.addEventListener("visibilitychange", () => {
 emailInput.value = email.get();
 byId("art").append(art(sku));
 
-const recent = orders.orders.find(
-  (order) => !isFinal(order) || Date.now() - Date.parse(order.placedAt) < VERDICT_SHOWN_MS,
-);
-if (recent && recent.status !== "unknown") shown = { kind: "order", order: recent };
+shown = rest();
 
 startPage(draw);
 follow(paths.productEvents(sku), {
   whileHidden: false,
   onEvent: hear,
-  onOpen: fetchProduct,
+  onOpen() {
+    takeLink();
+    return fetchProduct();
+  },
   onState: setConnection,
 });
+addEventListener("hashchange", takeLink);
 fetchProduct().catch(() => {});
 for (const order of orders.orders) watch(order);
 orders.refreshRecent({ only: (order) => order.status === "accepted" }).catch(() => {});
 
 const [unanswered] = attemptsFor(sku);
 if (unanswered) {
-  if (isFresh(unanswered)) send(unanswered);
+  // What somebody stopped is theirs to send again.
+  if (isFresh(unanswered) && !unanswered.stopped) send(unanswered);
   else {
     shown = { kind: "unanswered", attempt: unanswered };
     draw();

@@ -12,7 +12,8 @@ import { isRepeatable } from "./orders.js";
 /**
  * `shown` is one of
  * `{kind: "none"}`, `{kind: "sending", slow?, problem?}`, `{kind: "order", order, available?}`,
- * `{kind: "error", problem, marked?}`, `{kind: "unanswered", attempt}`.
+ * `{kind: "error", problem, marked?}`, `{kind: "unanswered", attempt}`. The order that one has
+ * stays, and `refused` beside it is what became of another one: an order or an error as above.
  */
 export function describe(shown) {
   switch (shown.kind) {
@@ -73,7 +74,8 @@ function describeOrder({ order, available }) {
     case "pending":
       return {
         status: "pending",
-        title: t("verdict.pending.title"),
+        // The numbers beside it change in silence; the place never does.
+        title: t("verdict.pending.title", { place }),
         text: t("verdict.pending.text", { summary }),
         place,
         ahead: count(order.ahead ?? 0, lang()),
@@ -88,7 +90,8 @@ function describeOrder({ order, available }) {
       return {
         status: "cancelled",
         title: t("verdict.cancelled.title"),
-        text: t("verdict.cancelled.text", { summary }),
+        // Who never had a verdict had nothing that could go to somebody else.
+        text: t(order.decidedAt ? "verdict.cancelled.text" : "verdict.cancelled.waited", { summary }),
         place,
       };
     case "unknown":
@@ -103,6 +106,13 @@ function describeOrder({ order, available }) {
       };
     }
   }
+}
+
+/** Why another order was not taken, below the one that was; empty without such a refusal. */
+export function describeRefusal(refused) {
+  if (!refused) return "";
+  const reason = refused.kind === "error" ? problemText(refused.problem) : describe(refused).text;
+  return t("verdict.another.refused", { reason });
 }
 
 const ICONS = {
@@ -123,6 +133,7 @@ export function drawVerdict(shown, onAction) {
   setAttr(root, "data-status", view.status);
   setText(byId("verdict-title"), view.title);
   setText(byId("verdict-text"), view.text);
+  setText(hook("verdict-refusal"), describeRefusal(shown.refused));
   for (const fact of ["place", "ahead", "estimate"]) {
     show(byId(`fact-${fact}`), view[fact] !== undefined);
     setText(hook(fact), view[fact] ?? "");
@@ -130,8 +141,10 @@ export function drawVerdict(shown, onAction) {
   show(byId("verdict-facts"), view.place !== undefined);
   keyed(byId("verdict-icon"), [view.status], (status) => status, (status) =>
     h("svg", { viewBox: "0 0 32 32" }, h("path", { d: ICONS[status] })));
+  const actions = byId("verdict-actions");
+  const focused = actions.contains(document.activeElement) ? document.activeElement : null;
   keyed(
-    byId("verdict-actions"),
+    actions,
     view.actions ?? [],
     (name) => name,
     (name) =>
@@ -143,5 +156,7 @@ export function drawVerdict(shown, onAction) {
       }),
     (button, name) => setText(button, t(`verdict.${name}`)),
   );
+  // The button that was pressed is gone; what it led to is where the keyboard goes on.
+  if (focused && !focused.isConnected) byId("verdict-title").focus();
   return view.status;
 }

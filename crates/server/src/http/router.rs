@@ -98,7 +98,7 @@ pub fn router(app: App, more: Option<OpenApiRouter<()>>) -> Router {
     routes
         .route("/openapi.json", get(async move || document.clone()))
         .merge(pages)
-        .fallback(not_found)
+        .fallback(pages::not_found)
         .method_not_allowed_fallback(method_not_allowed)
 }
 

@@ -44,7 +44,8 @@ impl Emails {
         let (product, place, price, currency) =
             (&name, verdict.data.place, facts.unit_price, facts.currency);
         let reader = self.mailer.reader();
-        let link = self.link(&format!("/shop/{sku}"));
+        // Behind the hash, so that whose order it is stands in no log; the page asks for it.
+        let link = self.link(&format!("/shop/{sku}#order={order}"));
         let link = link.as_ref();
         let Text {
             subject,

@@ -48,6 +48,26 @@ async fn ads_that_are_parked_hold_up_no_verdict() {
     running.stop().await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_verdict_links_to_its_order() {
+    let shop = Shop::open(|config| config.mail.verdicts = true);
+    let emails = Arc::new(Emails::new(&shop.parts, shop.engine.clone()));
+    let queue = shop.queue();
+    let running = start_real(&queue, Arc::clone(&emails) as _);
+    shop.offer(product("A-1", 5)).await;
+    shop.buy("A-1", "ada@example.com", 1).await;
+    let verdict = shop.heard(emails.hears()).pop().unwrap();
+    queue.send_body("verdict", &verdict.body, None);
+    running.is_empty(Duration::from_secs(60)).await;
+    running.stop().await;
+    let read = shop.parts.effects.0.read(|tx| mails::page(tx, None, 100));
+    let mail = read.await.unwrap().mails.pop().unwrap().new;
+    let event = crate::workers::events::parse(&verdict.body).unwrap();
+    let link = format!("http://shop.example/shop/A-1#order={}", event.order.id);
+    assert!(mail.text.contains(&link), "{}", mail.text);
+    assert!(mail.html.contains(&link), "{}", mail.html);
+}
+
 const MINUTE_MS: i64 = 60_000;
 
 fn who(text: &str) -> Bidder {
