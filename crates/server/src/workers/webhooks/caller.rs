@@ -203,6 +203,7 @@ impl Caller {
             Err(error) => Err(Failure {
                 reason: format!("a secret cannot be used: {error}"),
                 temporary: false,
+                over_this_call: true,
                 status: None,
                 retry_after: None,
             }),
