@@ -103,6 +103,12 @@ async fn replies_of_five_hundred_are_refusals_and_of_four_hundred_are_not() {
             ..Failure::new(FailureCause::ServerSaidLater, text)
         })
     };
+    let unwelcome = |code, text: &str| {
+        Outcome::Failed(Failure {
+            reply_code: Some(code),
+            ..Failure::new(FailureCause::ServerSaidLater, text)
+        })
+    };
     let kim = crate::hashed("kim@example.com");
     check(
         "MAIL",
@@ -137,13 +143,7 @@ async fn replies_of_five_hundred_are_refusals_and_of_four_hundred_are_not() {
     .await;
     check("MAIL", "421 closing", later(421, "closing")).await;
     // However final: before the e-mail was spoken of, it is not about the e-mail.
-    check("greeting", "554 no service", later(554, "no service")).await;
-    let unwelcome = |code, text: &str| {
-        Outcome::Failed(Failure {
-            reply_code: Some(code),
-            ..Failure::new(FailureCause::ServerSaidLater, text)
-        })
-    };
+    check("greeting", "554 no service", unwelcome(554, "no service")).await;
     check("greeting", "421 too busy", unwelcome(421, "too busy")).await;
     check("EHLO", "550 go away", unwelcome(550, "go away")).await;
 }
