@@ -27,6 +27,8 @@ pub struct Failure {
     /// The whole e-mail may have been taken before it went wrong: a repeat can be a second one
     /// in the box, with the same `Message-ID`.
     pub may_have_been_taken: bool,
+    /// The server had let us in, and it went wrong over this e-mail: others may fare better.
+    pub over_this_mail: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -123,6 +125,7 @@ impl Failure {
             reply_code: None,
             text: text.into(),
             may_have_been_taken: false,
+            over_this_mail: false,
         }
     }
 }

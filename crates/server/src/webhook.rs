@@ -13,6 +13,8 @@ pub struct Failure {
     pub reason: String,
     /// Whether the same call may succeed later with nothing changed here.
     pub temporary: bool,
+    /// Somebody was there and failed over this call: over others it may not.
+    pub over_this_call: bool,
     /// What was answered, if anything was.
     pub status: Option<u16>,
     /// When a receiver that has too much to do, or is away, wants to be called again.
@@ -36,6 +38,7 @@ pub async fn post_signed(
     let signed = signed.map_err(|error| Failure {
         reason: format!("cannot be signed: {error}"),
         temporary: false,
+        over_this_call: true,
         status: None,
         retry_after: None,
     })?;
@@ -44,6 +47,7 @@ pub async fn post_signed(
         Ok(answer) => Err(Failure {
             reason: format!("the receiver answered {}", answer.status),
             temporary: is_temporary(answer.status),
+            over_this_call: true,
             status: Some(answer.status),
             retry_after: answer
                 .retry_after
@@ -52,6 +56,10 @@ pub async fn post_signed(
         Err(error) => Err(Failure {
             // A certificate is renewed without anybody asking us.
             temporary: error.temporary() || matches!(error, CallError::Tls { .. }),
+            over_this_call: matches!(
+                error,
+                CallError::Timeout { .. } | CallError::Interrupted { .. }
+            ),
             reason: error.to_string(),
             status: None,
             retry_after: None,

@@ -81,9 +81,10 @@ pub enum Ended {
     Failed {
         reason: String,
     },
-    /// The server wants it later.
+    /// The server wants it later, or broke off over it.
     Deferred {
         reason: String,
+        may_be_taken: bool,
     },
     /// The server could not be asked, or its answer did not arrive.
     Interrupted {
@@ -203,14 +204,16 @@ pub fn settle(
     let (status, reason) = match ended {
         Ended::Sent => (Status::Sent, None),
         Ended::Failed { reason } => (Status::Failed, Some(reason)),
-        Ended::Deferred { reason } | Ended::Interrupted { reason, .. } => {
+        Ended::Deferred { reason, .. } | Ended::Interrupted { reason, .. } => {
             (Status::Pending, Some(reason))
         }
     };
     let deferred = matches!(ended, Ended::Deferred { .. });
     let may_be_taken = match ended {
-        Ended::Interrupted { may_be_taken, .. } => *may_be_taken,
-        Ended::Sent | Ended::Failed { .. } | Ended::Deferred { .. } => false,
+        Ended::Interrupted { may_be_taken, .. } | Ended::Deferred { may_be_taken, .. } => {
+            *may_be_taken
+        }
+        Ended::Sent | Ended::Failed { .. } => false,
     };
     let sent_at = (status == Status::Sent).then_some(now);
     transaction

@@ -157,6 +157,7 @@ async fn one_that_was_sent_again_by_hand_begins_anew() {
         add(transaction, &mail("a", 1))?;
         let deferred = Ended::Deferred {
             reason: "451".to_owned(),
+            may_be_taken: false,
         };
         for n in 1..3 {
             claim(transaction, "a", n, LEASE_MS)?;

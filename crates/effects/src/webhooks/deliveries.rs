@@ -223,6 +223,25 @@ impl Webhooks {
             .await
     }
 
+    /// Those of alerts: who changed an alert sends their messages at once.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn unqueued_alerts(&self, limit: u32) -> Result<Vec<Queued>, DatabaseError> {
+        self.database
+            .read(move |transaction| {
+                transaction
+                    .prepare_cached(
+                        "SELECT d.n, e.id, d.event FROM webhook_deliveries d
+                         JOIN webhook_endpoints e ON e.n = d.endpoint
+                         WHERE d.queued = 0 AND d.type LIKE 'alert.%' ORDER BY d.n LIMIT ?1",
+                    )?
+                    .query_map([limit], read_queued)?
+                    .collect()
+            })
+            .await
+    }
+
     /// None when it is gone, with its endpoint or as history.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 //! - `rules`: what matches, when it is tried again, when an endpoint gets no more. Pure.
 //! - `endpoints`: whom to tell, and the secrets that calls are signed with.
 //! - `deliveries`: one row for an event and an endpoint, with every attempt.
+//! - `lost`: rows whose message is gone.
 //!
 //! What always holds: an event makes one delivery for each endpoint that was enabled and wanted
 //! it when the event was told, however often its message comes; only a replay makes another, and
@@ -13,6 +14,7 @@
 
 mod deliveries;
 mod endpoints;
+mod lost;
 mod rows;
 mod rules;
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! and for machines from which something else fetches them.
 //!
 //! What always holds: a file is whole or not there, also after a power failure; there are at
-//! most as many as the bound says; an e-mail that is there already is not written again, and
+//! most as many as the bound says; those that are too old go with each new one; an e-mail that is there already is not written again, and
 //! the name of a file is an id that was checked, so that none leads out of the directory.
 
 mod stored;
@@ -14,7 +14,7 @@ use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -30,6 +30,11 @@ pub use stored::Stored;
 const LISTED_MAX: usize = 200;
 /// Of a file that is read back: more than the largest e-mail that is written.
 const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// How long an e-mail is kept, as the table of those that were sent keeps it.
+const KEPT: Duration = Duration::from_secs(90 * 24 * 3_600);
+/// Removed with each new one.
+const REMOVED_MAX: usize = 100;
 
 /// What happens to an e-mail for which there is no room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -167,25 +172,25 @@ impl Mailbox {
     /// Whether one more may be written.
     fn make_room(&self) -> io::Result<bool> {
         let mut files = self.files()?;
-        if files.len() < self.files_max {
-            return Ok(true);
-        }
-        match self.when_full {
-            WhenFull::Fail => Ok(false),
-            WhenFull::RemoveOldest => {
-                files.sort_by(|a, b| (a.written_at, &a.id).cmp(&(b.written_at, &b.id)));
-                let too_many = files.len() + 1 - self.files_max;
-                for file in &files[..too_many] {
-                    match fs::remove_file(&file.path) {
-                        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                            return Err(error);
-                        }
-                        Ok(()) | Err(_) => {}
-                    }
-                }
-                Ok(true)
+        files.sort_by(|a, b| (a.written_at, &a.id).cmp(&(b.written_at, &b.id)));
+        let now = SystemTime::now();
+        let is_old = |file: &&File| {
+            now.duration_since(file.written_at)
+                .is_ok_and(|age| age > KEPT)
+        };
+        let old = files.iter().take_while(is_old).count().min(REMOVED_MAX);
+        let too_many = (files.len() + 1).saturating_sub(self.files_max);
+        let (removed, has_room) = match self.when_full {
+            WhenFull::Fail => (old, old >= too_many),
+            WhenFull::RemoveOldest => (old.max(too_many), true),
+        };
+        for file in &files[..removed] {
+            match fs::remove_file(&file.path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                Ok(()) | Err(_) => {}
             }
         }
+        Ok(has_room)
     }
 }
 

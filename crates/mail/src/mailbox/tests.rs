@@ -34,8 +34,9 @@ fn set_age(directory: &Path, id: &str, seconds_after: u64) {
         .write(true)
         .open(directory.join(format!("{id}.eml")))
         .unwrap();
-    let at = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_764_000_000 + seconds_after);
-    file.set_modified(at).unwrap();
+    let an_hour_ago = SystemTime::now() - Duration::from_secs(3_600);
+    file.set_modified(an_hour_ago + Duration::from_secs(seconds_after))
+        .unwrap();
 }
 
 #[tokio::test]
@@ -118,6 +119,23 @@ async fn the_oldest_goes_where_that_is_wanted_and_the_newest_are_listed_first() 
         names(data.path()),
         ["..eml", "e.eml", "half.tmp", "notes.txt"]
     );
+}
+
+#[tokio::test]
+async fn what_is_too_old_goes_with_each_new_one_and_makes_room() {
+    const DAY: Duration = Duration::from_secs(24 * 3_600);
+    for when_full in [WhenFull::Fail, WhenFull::RemoveOldest] {
+        let data = tempfile::tempdir().unwrap();
+        let mailbox = Mailbox::new(data.path(), 2, when_full);
+        for (id, days) in [("a", 91), ("b", 89)] {
+            assert!(mailbox.send(&mail(id)).await.is_delivered());
+            let path = data.path().join(format!("{id}.eml"));
+            let file = fs::File::options().write(true).open(path).unwrap();
+            file.set_modified(SystemTime::now() - DAY * days).unwrap();
+        }
+        assert!(mailbox.send(&mail("c")).await.is_delivered());
+        assert_eq!(names(data.path()), ["b.eml", "c.eml"]);
+    }
 }
 
 #[tokio::test]

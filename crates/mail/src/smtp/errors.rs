@@ -20,7 +20,7 @@ pub(super) fn is_about_the_mail(error: &Error) -> bool {
 }
 
 /// What an error says about an e-mail that was being handed over.
-pub(super) fn outcome(error: &Error, began: bool, redaction: &Redaction) -> Outcome {
+pub(super) fn outcome(error: &Error, content_began: bool, redaction: &Redaction) -> Outcome {
     match error.status() {
         Some(code) => {
             let text = text(error, redaction);
@@ -39,11 +39,13 @@ pub(super) fn outcome(error: &Error, began: bool, redaction: &Redaction) -> Outc
                     reply_code,
                     text,
                     may_have_been_taken: false,
+                    over_this_mail: true,
                 }),
             }
         }
         None => Outcome::Failed(Failure {
-            may_have_been_taken: began,
+            may_have_been_taken: content_began,
+            over_this_mail: true,
             ..failure(error, FailureCause::Interrupted, redaction)
         }),
     }
@@ -57,6 +59,7 @@ pub(super) fn failure(error: &Error, otherwise: FailureCause, redaction: &Redact
         reply_code: error.status().map(u16::from),
         text: text(error, redaction),
         may_have_been_taken: false,
+        over_this_mail: false,
     }
 }
 

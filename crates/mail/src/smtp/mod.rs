@@ -76,13 +76,13 @@ impl Smtp {
         self.connections.close_idle().await;
     }
 
-    async fn attempt(&self, mail: &Composed, began: &AtomicBool) -> Outcome {
+    async fn attempt(&self, mail: &Composed, step: &Step) -> Outcome {
         let redaction = self.redaction.of(mail.to());
         let mut connection = match self.connections.take().await {
             Ok(connection) => connection,
             Err(error) => return error.into_failure(&redaction).into(),
         };
-        match hand_over(&mut connection.line, mail, began).await {
+        match hand_over(&mut connection.line, mail, step).await {
             Ok(response) => {
                 self.connections.give_back(connection);
                 let text = response.message().collect::<Vec<_>>().join(" ");
@@ -90,16 +90,16 @@ impl Smtp {
                     reply: redaction.apply(&text),
                 }
             }
-            Err(Stopped::OutOfStep) => Outcome::Failed(Failure {
-                may_have_been_taken: began.load(Ordering::Relaxed),
-                ..Failure::new(FailureCause::Interrupted, "an answer to another question")
-            }),
+            Err(Stopped::OutOfStep) => {
+                let text = "an answer to another question";
+                step.failed(Failure::new(FailureCause::Interrupted, text))
+            }
             Err(Stopped::Error(error)) => {
                 // A reply leaves the conversation in order; anything else does not.
                 if is_about_the_mail(&error) {
                     self.connections.give_back(connection);
                 }
-                outcome(&error, began.load(Ordering::Relaxed), &redaction)
+                outcome(&error, step.content.load(Ordering::Relaxed), &redaction)
             }
         }
     }
@@ -108,17 +108,33 @@ impl Smtp {
 impl Transport for Smtp {
     fn send<'a>(&'a self, mail: &'a Composed) -> BoxFuture<'a, Outcome> {
         async move {
-            let began = AtomicBool::new(false);
-            let attempt = tokio::time::timeout(self.timeouts.send, self.attempt(mail, &began));
+            let step = Step::default();
+            let attempt = tokio::time::timeout(self.timeouts.send, self.attempt(mail, &step));
             attempt.await.unwrap_or_else(|_| {
-                let failure = Failure::new(FailureCause::Timeout, "no end within the time allowed");
-                Outcome::Failed(Failure {
-                    may_have_been_taken: began.load(Ordering::Relaxed),
-                    ..failure
-                })
+                let text = "no end within the time allowed";
+                step.failed(Failure::new(FailureCause::Timeout, text))
             })
         }
         .boxed()
+    }
+}
+
+/// How far an attempt has come.
+#[derive(Default)]
+struct Step {
+    /// There is a connection, and the e-mail is what is spoken of.
+    mail: AtomicBool,
+    /// Its content is on its way.
+    content: AtomicBool,
+}
+
+impl Step {
+    fn failed(&self, failure: Failure) -> Outcome {
+        Outcome::Failed(Failure {
+            may_have_been_taken: self.content.load(Ordering::Relaxed),
+            over_this_mail: self.mail.load(Ordering::Relaxed),
+            ..failure
+        })
     }
 }
 
@@ -139,8 +155,9 @@ impl From<Error> for Stopped {
 async fn hand_over(
     line: &mut AsyncSmtpConnection,
     mail: &Composed,
-    began: &AtomicBool,
+    step: &Step,
 ) -> Result<Response, Stopped> {
+    step.mail.store(true, Ordering::Relaxed);
     let (from, to) = mail.envelope();
     let sender = Mail::new(Some(from.clone()), Vec::new());
     done(line.command(sender).await?)?;
@@ -150,7 +167,7 @@ async fn hand_over(
     if go_on.code().severity != Severity::PositiveIntermediate {
         return Err(Stopped::OutOfStep);
     }
-    began.store(true, Ordering::Relaxed);
+    step.content.store(true, Ordering::Relaxed);
     done(line.message(mail.bytes()).await?)
 }
 

@@ -10,6 +10,7 @@ async fn the_capture_answers_as_told_and_knows_repeats() {
         reply_code: None,
         text: String::new(),
         may_have_been_taken: true,
+        over_this_mail: true,
     });
     capture.answer(later.clone());
     assert_eq!(deliver(&capture, &message()).await, later);

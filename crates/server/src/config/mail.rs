@@ -10,7 +10,8 @@ use super::{ConfigError, Secret};
 
 /// What an unset `from` says. No server out there takes it, so SMTP needs another one.
 const LOCAL_SENDER: &str = "Firstcome <no-reply@firstcome.localhost>";
-const GRACE_MAX_S: u64 = 30 * 24 * 3_600;
+/// The queue keeps a message for 14 days.
+const GRACE_MAX_S: u64 = 13 * 24 * 3_600;
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -29,7 +30,7 @@ pub struct Mail {
     /// Tell winners of auctions, where their name is an e-mail address.
     pub winners: bool,
     /// How long a replenishment may take and nobody is asked to pause the ads, in seconds: 0 to
-    /// 30 days.
+    /// 13 days.
     pub ads_grace_s: u64,
     /// `en` or `ko`, for everybody whose own language is not known.
     pub language: String,
@@ -85,7 +86,10 @@ impl Mail {
         if self.ads_grace_s > GRACE_MAX_S {
             return Err(ConfigError::new(
                 "mail.ads_grace_s",
-                format!("must be 0 to {GRACE_MAX_S}, is {}", self.ads_grace_s),
+                format!(
+                    "must be 0 to {GRACE_MAX_S} (a message is kept for 14 days), is {}",
+                    self.ads_grace_s
+                ),
             ));
         }
         if !["en", "ko"].contains(&self.language.as_str()) {

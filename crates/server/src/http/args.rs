@@ -385,7 +385,7 @@ pub fn limit_within(limit: Option<u32>, max: usize) -> HttpResult<usize> {
 }
 
 /// The largest sequence there can be: stores keep them as signed 64-bit integers.
-const SEQUENCE_MAX: u64 = u64::MAX >> 1;
+pub const SEQUENCE_MAX: u64 = u64::MAX >> 1;
 
 /// The `next` of the page before.
 pub fn cursor(name: &'static str, value: Option<u64>) -> HttpResult<Option<u64>> {

@@ -51,7 +51,7 @@ struct MailList {
 #[serde(rename_all = "camelCase")]
 struct MailView {
     id: String,
-    /// `ads.pause`, `ads.resume`, `order.accepted`, `order.sold_out`, `order.cancelled`,
+    /// `alert`, `ads.pause`, `ads.resume`, `order.accepted`, `order.sold_out`, `order.cancelled`,
     /// `auction.won`.
     kind: String,
     to: String,

@@ -152,7 +152,7 @@ impl NewProductArgs {
 }
 
 /// A field that may be left out, but not be null: there is nothing to remove.
-fn given<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
+pub(super) fn given<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     T: Deserialize<'de>,
     D: Deserializer<'de>,

@@ -1,7 +1,8 @@
 //! Looks at the shop every few seconds, opens and resolves alerts, and tells operations.
 //!
 //! One look is one read of the store and one of the consumers' database. Webhooks are told in
-//! the transaction that changes an alert; for an e-mail a message goes to the queue `emails`,
+//! the transaction that changes an alert, and sent right behind it (what a crash leaves unsent the
+//! keeper of webhooks sends); for an e-mail a message goes to the queue `emails`,
 //! and then it is noted that it went: a crash in between sends it again, with the same id.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,7 +18,7 @@ use engine::{Command, Refusal};
 use messaging::Send;
 
 use super::alert_mail::AlertMail;
-use super::{ConsumerState, ConsumerStatus};
+use super::{ConsumerState, ConsumerStatus, webhooks};
 use crate::state::App;
 
 const NAME: &str = "alerter";
@@ -25,6 +26,8 @@ const NAME: &str = "alerter";
 pub const EMAILS_QUEUE: &str = "emails";
 /// Requests to factories looked at, newest first.
 const REPLENISHMENTS: usize = 200;
+/// Messages of webhooks sent at once; what is more is sent a few seconds later.
+const WEBHOOKS_MAX: u32 = 1_000;
 /// Lines looked at.
 const LINES: usize = 1_000;
 
@@ -90,11 +93,21 @@ impl Alerter {
             log(&changes);
             let applied = self.alerts.apply(changes, is_mailed, seen.at).await;
             applied.map_err(text)?;
+            self.send_webhooks().await?;
         }
         let open = self.alerts.open().await.map_err(text)?;
         metrics::gauge!("firstcome_alerts_open")
             .set(f64::from(u32::try_from(open.len()).unwrap_or(u32::MAX)));
         self.tell().await
+    }
+
+    async fn send_webhooks(&self) -> Result<(), String> {
+        let told = self.webhooks.unqueued_alerts(WEBHOOKS_MAX).await;
+        let told = told.map_err(text)?;
+        if let Err(error) = webhooks::send(&self.app.engine, &self.webhooks, told).await {
+            tracing::info!(error, "alerts: webhooks are sent a little later");
+        }
+        Ok(())
     }
 
     async fn look(&self) -> Result<Observation, String> {

@@ -23,6 +23,7 @@ use futures_util::future::join_all;
 use messaging::{Message, ReceiptHandle};
 use serde::Deserialize;
 
+use super::events::unquoted;
 use super::runtime;
 use crate::state::App;
 use crate::traces::{Item, System, processing};
@@ -247,7 +248,7 @@ fn auction_of(message: &Message) -> Option<AuctionId> {
 fn task(auction: AuctionId, queue_id: u32, message: &Message) -> Task {
     let body = match serde_json::from_str(&message.body) {
         Ok(body) => body,
-        Err(error) => return Task::Dead(format!("the message is not a bid: {error}")),
+        Err(error) => return Task::Dead(format!("the message is not a bid: {}", unquoted(&error))),
     };
     match body {
         Body::Reference { placed } => Task::Decide(placed),

@@ -3,6 +3,7 @@
 
 use commerce::{Currency, Millis, Money};
 use serde::Deserialize;
+use serde_json::error::Category;
 
 /// `{"type", "seq", "at", "data": {...}, "order": {...}}`, one for each entry about an order.
 #[derive(Debug, Clone, Deserialize)]
@@ -43,7 +44,24 @@ pub struct OrderFacts {
 /// Why a message is not such an event.
 pub fn parse(body: &str) -> Result<OrderEvent, String> {
     serde_json::from_str(body)
-        .map_err(|error| format!("the message is not an order's event: {error}"))
+        .map_err(|error| format!("the message is not an order's event: {}", unquoted(&error)))
+}
+
+/// What is wrong with JSON, and where, without the text that it was found at: that may be
+/// somebody's address.
+pub(super) fn unquoted(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let (line, column) = (error.line(), error.column());
+    let what = match error.classify() {
+        // Of words of the library's own, or of a field of ours.
+        Category::Syntax | Category::Eof | Category::Io => return text,
+        Category::Data if text.starts_with("missing field ") => return text,
+        Category::Data => ["invalid type", "invalid length", "invalid value"]
+            .into_iter()
+            .find(|known| text.starts_with(known))
+            .unwrap_or("a value is not valid"),
+    };
+    format!("{what} at line {line} column {column}")
 }
 
 impl OrderEvent {
@@ -56,5 +74,38 @@ impl OrderEvent {
     pub fn is_reversal(&self) -> bool {
         self.r#type == engine::Kind::OrderCancelled.as_str()
             && self.data.was.as_deref() == Some(engine::OrderStatus::Accepted.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workers::emails::told_by;
+    use crate::workers::webhooks;
+
+    #[test]
+    fn what_is_said_of_a_message_quotes_nothing_of_it() {
+        for body in [
+            r#""ada@example.com""#,
+            r#"{"seq":"ada@example.com"}"#,
+            r#"{"type":"order.accepted","seq":1,"order":{"seq":"ada@example.com"}}"#,
+            r#"{"type":"order.accepted","seq":1,"at":1,"data":{},"order":{"id":"o","seq":1,"customer":"c","sku":"S","quantity":1,"unitPrice":1,"currency":"ada@example.com"}}"#,
+        ] {
+            let reasons = [
+                parse(body).unwrap_err(),
+                webhooks::event(body.to_owned()).err().unwrap_or_default(),
+                told_by(body).unwrap_or_default(),
+            ];
+            for reason in reasons {
+                assert!(!reason.contains("ada"), "{reason}");
+            }
+        }
+        let reason = parse(r#"{"type":"#).unwrap_err();
+        assert!(
+            reason.ends_with("EOF while parsing a value at line 1 column 8"),
+            "{reason}"
+        );
+        let reason = parse(r#"{"type":"x"}"#).unwrap_err();
+        assert!(reason.contains("missing field `seq`"), "{reason}");
     }
 }

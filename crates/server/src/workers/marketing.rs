@@ -6,7 +6,8 @@
 //! What always holds: a notice is written with the tier and stays untold until the marketing
 //! system has answered 2xx. Every step may be repeated: the webhook's id is the notice's, the
 //! same each time, and so are its bytes. While the marketing system is away its messages wait;
-//! what it refuses is a dead letter, and the notice stays untold.
+//! one that it fails over alone is put off and holds up no other; what it refuses is a dead
+//! letter, and the notice stays untold.
 //!
 //! A message names the notice and nobody: who it is about stays in the customers database.
 
@@ -23,7 +24,7 @@ use outgoing::Client;
 use serde::{Deserialize, Serialize};
 
 use super::consumer::{Consumer, Delivery, Outcome, Pace};
-use super::outage::wait;
+use super::outage::{Blame, put_off, wait};
 use super::{ConsumerParts, runtime};
 use crate::adapters::rfc3339;
 use crate::config::MarketingSystem;
@@ -80,6 +81,7 @@ pub(super) struct Marketing {
     customers: Customers,
     client: Client,
     system: Option<MarketingSystem>,
+    blame: Blame,
 }
 
 impl Marketing {
@@ -89,6 +91,7 @@ impl Marketing {
             customers: parts.customers.clone(),
             client: parts.client.clone(),
             system: parts.config.marketing_system(),
+            blame: Blame::default(),
         }
     }
 
@@ -112,8 +115,13 @@ impl Marketing {
         let at_s = self.clock.now().div_euclid(1_000);
         let posted = post_signed(&self.client, &system.url, secrets, &notice.id, at_s, &body);
         match posted.await {
-            Ok(_) => {}
-            Err(failure) if failure.temporary => return wait(delivery, failure.reason),
+            Ok(_) => self.blame.clear(),
+            Err(failure) if failure.temporary => {
+                // One that is there may choke on this notice alone.
+                let is_alone = failure.over_this_call && !self.blame.is_shared(&notice.id);
+                let later = if is_alone { put_off } else { wait };
+                return later(delivery, failure.reason);
+            }
             Err(failure) => return Outcome::never(failure.reason),
         }
         match self.customers.mark_told(notice.id, self.clock.now()).await {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::consumers::dead_letter_queue;
+use super::events::unquoted;
 
 pub const TOPIC_PURCHASES: &str = "purchases";
 pub const MILEAGE_QUEUE: &str = "mileage";
@@ -110,12 +111,6 @@ impl Purchase {
             .map(Some)
             .map_err(|(field, what)| format!("{field} {what}"))
     }
-}
-
-/// What is wrong, without the value that it was found at: that may be somebody's name.
-fn unquoted(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    text.split(':').next().unwrap_or_default().to_owned()
 }
 
 /// A text of 1 to 128 characters, or a whole number.

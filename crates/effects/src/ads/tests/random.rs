@@ -233,7 +233,13 @@ impl World {
         let (taken, ended) = match fate {
             Fate::Sent => (true, Some(Ended::Sent)),
             Fate::Refused => (false, Some(Ended::Failed { reason })),
-            Fate::Deferred => (false, Some(Ended::Deferred { reason })),
+            Fate::Deferred => (
+                false,
+                Some(Ended::Deferred {
+                    reason,
+                    may_be_taken: false,
+                }),
+            ),
             Fate::Down => (
                 false,
                 Some(Ended::Interrupted {

@@ -99,6 +99,13 @@ async fn replies_of_five_hundred_are_refusals_and_of_four_hundred_are_not() {
     let later = |code, text: &str| {
         Outcome::Failed(Failure {
             reply_code: Some(code),
+            over_this_mail: true,
+            ..Failure::new(FailureCause::ServerSaidLater, text)
+        })
+    };
+    let unwelcome = |code, text: &str| {
+        Outcome::Failed(Failure {
+            reply_code: Some(code),
             ..Failure::new(FailureCause::ServerSaidLater, text)
         })
     };
@@ -136,9 +143,9 @@ async fn replies_of_five_hundred_are_refusals_and_of_four_hundred_are_not() {
     .await;
     check("MAIL", "421 closing", later(421, "closing")).await;
     // However final: before the e-mail was spoken of, it is not about the e-mail.
-    check("greeting", "554 no service", later(554, "no service")).await;
-    check("greeting", "421 too busy", later(421, "too busy")).await;
-    check("EHLO", "550 go away", later(550, "go away")).await;
+    check("greeting", "554 no service", unwelcome(554, "no service")).await;
+    check("greeting", "421 too busy", unwelcome(421, "too busy")).await;
+    check("EHLO", "550 go away", unwelcome(550, "go away")).await;
 }
 
 #[tokio::test]
@@ -155,6 +162,8 @@ async fn a_server_that_leaves_or_talks_nonsense_is_a_failure() {
             "{when}: {}",
             failure.text
         );
+        let of_the_server = ["greeting", "EHLO"].contains(&when);
+        assert_eq!(failure.over_this_mail, !of_the_server, "{when}");
     };
     for when in ["greeting", "EHLO", "MAIL", "RCPT", "DATA"] {
         check(when, Answer::Close, false).await;
@@ -179,6 +188,8 @@ async fn a_server_that_hangs_is_given_up_in_time() {
             (FailureCause::Timeout, may_have_been_taken),
             "{when}"
         );
+        let of_the_server = ["greeting", "EHLO"].contains(&when);
+        assert_eq!(failure.over_this_mail, !of_the_server, "{when}");
     };
     for when in ["greeting", "EHLO", "MAIL", "RCPT", "DATA"] {
         check(when, false).await;

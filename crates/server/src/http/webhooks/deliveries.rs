@@ -15,7 +15,7 @@ use wire::Code;
 
 use super::views::DeliveryView;
 use super::{away, hex, not_found, random, refused, webhooks};
-use crate::http::args::{JsonBody, PathArgs, QueryArgs, cursor, limit};
+use crate::http::args::{JsonBody, PathArgs, QueryArgs, SEQUENCE_MAX, cursor, limit};
 use crate::http::error::{HttpError, HttpResult};
 use crate::http::views::ProblemView;
 use crate::state::App;
@@ -114,8 +114,12 @@ async fn replay(
     PathArgs(id): PathArgs<String>,
     JsonBody(body): JsonBody<ReplayArgs>,
 ) -> HttpResult<(StatusCode, Json<ReplayView>)> {
-    let since = cursor("since", Some(body.since))?.unwrap_or(0);
-    let last = cursor("until", body.until)?.unwrap_or(u64::MAX >> 1);
+    let since = seq("since", body.since)?;
+    let last = seq("until", body.until.unwrap_or(SEQUENCE_MAX))?;
+    if last < since {
+        let why = format!("must not be before since, which is {since}");
+        return Err(HttpError::at(Code::InvalidField, "until", why));
+    }
     let (mut entries, orders) = app
         .engine
         .read(move |reader| {
@@ -149,6 +153,14 @@ async fn replay(
             more,
         }),
     ))
+}
+
+fn seq(name: &'static str, value: u64) -> HttpResult<u64> {
+    if value > SEQUENCE_MAX {
+        let why = format!("must be 0 to {SEQUENCE_MAX}");
+        return Err(HttpError::at(Code::InvalidField, name, why));
+    }
+    Ok(value)
 }
 
 async fn tell(app: &App, id: String, events: Vec<Event>, only_wanted: bool) -> HttpResult<usize> {

@@ -7,6 +7,7 @@ use wire::Code;
 
 use crate::adapters::rfc3339;
 use crate::http::error::{HttpError, HttpResult};
+use crate::http::products::given;
 use crate::state::App;
 use crate::workers::webhooks::is_told;
 
@@ -36,11 +37,18 @@ fn yes() -> bool {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct ChangeArgs {
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = String, required = false)]
     pub(super) url: Option<String>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Vec<String>, required = false)]
     pub(super) types: Option<Vec<String>>,
-    #[schema(max_length = 200)]
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = String, required = false, max_length = 200)]
     pub(super) description: Option<String>,
     /// To enable one that failed forgets its failures.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = bool, required = false)]
     pub(super) enabled: Option<bool>,
 }
 

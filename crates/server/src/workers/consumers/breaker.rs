@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! closed --- TRIPS batches in a row that could only wait ---> open
-//! open: one batch at a time, after 1, 2, 4 ... 30 s
+//! open: one batch at a time, after 1, 2, 4 ... 30 s; the same one a few times, then another
 //! open --- a batch of which anything was done, or failed by itself ---> closed, at full speed
 //! ```
 //! A batch of messages whose own time has not come says nothing of the neighbours: it counts

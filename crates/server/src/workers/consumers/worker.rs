@@ -3,7 +3,8 @@
 //!
 //! What always holds here: a message is deleted only after it was said to be done; while it is
 //! worked on it is held for longer, so that nobody else gets it; whatever is cut off in between
-//! comes back when its time-out has passed.
+//! comes back when its time-out has passed. No batch keeps the one place of a probe while others
+//! have not had their turn: what is wrong may be with this one.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -29,6 +30,9 @@ const RETRY: Duration = Duration::from_millis(100);
 const FILLING: Duration = Duration::from_millis(50);
 /// What waits longer than this is put off and not kept in hand by a probe.
 const HELD_EACH_MAX: Duration = Duration::from_secs(60);
+/// Probes of one batch in a row while others wait to be one: few, since the others may get
+/// through, and some, since the queue counts each time that a message is received anew.
+const HELD_PROBES: u32 = 5;
 /// A queue lets nobody hold a message for more than 12 hours.
 const HELD_MAX: Duration = Duration::from_secs(6 * 3_600);
 
@@ -176,8 +180,10 @@ impl Runner {
         halt: &Halt,
     ) -> Option<Vec<Fate>> {
         let began = Instant::now();
+        let mut probes = 0;
         loop {
             let fates = self.try_once(batch).await;
+            probes += 1;
             let came = came(&fates);
             let waits = matches!(came, Came::Waits(_));
             leave.tell(came);
@@ -186,7 +192,8 @@ impl Runner {
                 Fate::Done | Fate::Again { .. } | Fate::Dead { .. } | Fate::Behind => true,
             };
             let is_held = leave.is_probe() && waits && fates.iter().all(is_short);
-            if !is_held || began.elapsed() > HELD_MAX {
+            let is_over = began.elapsed() > HELD_MAX;
+            if !is_held || is_over || (probes >= HELD_PROBES && self.others_wait().await) {
                 return Some(fates);
             }
             // Kept in hand: each time it is received anew counts in the queue, and an outage of
@@ -196,6 +203,12 @@ impl Runner {
                 () = halt.asked_for() => return None,
             }
         }
+    }
+
+    /// Whether there is another message to probe with. Not to know is no reason to change anything.
+    async fn others_wait(&self) -> bool {
+        let backlog = self.parts.port.backlog().await;
+        backlog.is_ok_and(|backlog| backlog.visible > 0)
     }
 
     async fn try_once(&self, batch: &[Delivery]) -> Vec<Fate> {

@@ -36,6 +36,7 @@ use super::consumer::{Consumer, Delivery, Hears, Outcome, Pace};
 use crate::mailer::Mailer;
 use crate::traces::{self, of_message};
 use crate::workers::alert_mail::AlertMail;
+use crate::workers::events::unquoted;
 use sender::Sender;
 
 pub const QUEUE: &str = "emails";
@@ -192,8 +193,21 @@ impl Emails {
 }
 
 fn parse<'a, T: Deserialize<'a>>(body: &'a str) -> Result<T, Stopped> {
-    serde_json::from_str(body)
-        .map_err(|error| Stopped::Poison(format!("the message is not such an event: {error}")))
+    serde_json::from_str(body).map_err(|error| {
+        poison(format!(
+            "the message is not such an event: {}",
+            unquoted(&error)
+        ))
+    })
+}
+
+/// What is said of a message that is no event.
+#[cfg(test)]
+pub(super) fn told_by(body: &str) -> Option<String> {
+    match parse::<Head>(body) {
+        Err(Stopped::Poison(reason)) => Some(reason),
+        Err(Stopped::Outage(_)) | Ok(_) => None,
+    }
 }
 
 fn poison(what: impl std::fmt::Display) -> Stopped {

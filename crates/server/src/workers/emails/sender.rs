@@ -4,11 +4,15 @@
 //! the mail server                        the e-mail       the message
 //! took it                                sent             deleted
 //! 5yz, or the e-mail cannot be composed  failed           dead letter, with the server's words
-//! 4yz                                    pending          again, later and later; after
-//!                                                         DEFERRALS_MAX as above
-//! no answer, no connection, no TLS,      pending          again, as long as it takes; the others
-//!   password refused, mailbox full                        do not try meanwhile
+//! 4yz; it broke off, or said nothing,    pending          again, later and later; after
+//!   over this e-mail alone                                DEFERRALS_MAX as above
+//! no connection, no TLS, password        pending          again, as long as it takes; the others
+//!   refused, mailbox full; it broke off                   do not try meanwhile
+//!   over several
 //! ```
+//! A server that lets us in and then hangs up may be going down, or may choke on this e-mail. The
+//! first such e-mail is taken for the one at fault, so that it holds nobody up; when another one
+//! fails in the same way and none was taken in between, it is the server.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -22,12 +26,13 @@ use mail::FailureCause;
 use crate::mailer::{Letter, Mailer};
 use crate::workers::ConsumerParts;
 use crate::workers::consumer::Outcome;
+use crate::workers::outage::Blame;
 
 use super::{PAUSE, Stopped, duration};
 
 /// Longer than an attempt over SMTP may take: then whoever made it has died.
 const LEASE_MS: Millis = 40_000;
-/// How often a server may put one e-mail off: about a day.
+/// How often a server may put one e-mail off, or break off over it: about a day.
 const DEFERRALS_MAX: u32 = 100;
 const DEFERRED: Duration = Duration::from_secs(1);
 const DEFERRED_MAX: Duration = Duration::from_secs(900);
@@ -38,6 +43,7 @@ pub(super) struct Sender {
     effects: Effects,
     mailer: Mailer,
     outage: Mutex<Outage>,
+    blame: Blame,
 }
 
 /// What is known of a server that is away.
@@ -57,6 +63,7 @@ impl Sender {
             effects: parts.effects.clone(),
             mailer: parts.mailer.clone(),
             outage: Mutex::default(),
+            blame: Blame::default(),
         }
     }
 
@@ -145,6 +152,7 @@ impl Sender {
         let failure = match tried {
             mail::Outcome::Delivered { .. } => {
                 *self.outage() = Outage::default();
+                self.blame.clear();
                 return (Ended::Sent, Outcome::Done);
             }
             mail::Outcome::Refused(_) => {
@@ -156,20 +164,12 @@ impl Sender {
             mail::Outcome::Failed(failure) => failure,
         };
         match failure.cause {
-            FailureCause::ServerSaidLater if mail.deferrals + 1 >= DEFERRALS_MAX => {
-                let reason = format!("put off {DEFERRALS_MAX} times; {reason}");
-                let ended = Ended::Failed {
-                    reason: reason.clone(),
-                };
-                (ended, Outcome::Never { reason })
+            FailureCause::Interrupted | FailureCause::Timeout
+                if failure.over_this_mail && !self.blame.is_shared(&mail.new.id) =>
+            {
+                put_off(mail, failure, reason)
             }
-            FailureCause::ServerSaidLater => {
-                let after = doubled(DEFERRED, mail.deferrals, DEFERRED_MAX);
-                let ended = Ended::Deferred {
-                    reason: reason.clone(),
-                };
-                (ended, Outcome::NotYet { after, reason })
-            }
+            FailureCause::ServerSaidLater => put_off(mail, failure, reason),
             FailureCause::Unresolved
             | FailureCause::ConnectionRefused
             | FailureCause::Unreachable
@@ -206,6 +206,23 @@ impl Sender {
         }
         duration(outage.until - now)
     }
+}
+
+/// Later and later, and not for ever.
+fn put_off(mail: &Mail, failure: &mail::Failure, reason: String) -> (Ended, Outcome) {
+    if mail.deferrals + 1 >= DEFERRALS_MAX {
+        let reason = format!("put off {DEFERRALS_MAX} times; {reason}");
+        let ended = Ended::Failed {
+            reason: reason.clone(),
+        };
+        return (ended, Outcome::Never { reason });
+    }
+    let ended = Ended::Deferred {
+        reason: reason.clone(),
+        may_be_taken: failure.may_have_been_taken,
+    };
+    let after = doubled(DEFERRED, mail.deferrals, DEFERRED_MAX);
+    (ended, Outcome::NotYet { after, reason })
 }
 
 fn waited_for(failure: &mail::Failure, after: Duration, reason: String) -> (Ended, Outcome) {

@@ -10,6 +10,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use effects::alerts::{Alerts, Rule};
+use effects::webhooks::{EventTypes, NewEndpoint, StoredSecret, Webhooks};
 use engine::Command;
 use messaging::Send;
 use serde_json::Value;
@@ -24,6 +25,7 @@ use crate::workers::emails::Emails;
 use crate::workers::testing::app::app;
 use crate::workers::testing::shop::Shop;
 use crate::workers::testing::time::{Timeless, stand_still};
+use crate::workers::webhooks::CALLER_QUEUE;
 use crate::workers::{REPLENISHMENT_DLQ, consumers, ensure_queues};
 
 /// A look takes fewer waits than this.
@@ -150,6 +152,31 @@ async fn mailed_once(shop: &Shop) {
     let mut mailed = shop.post.ids();
     mailed.sort();
     assert_eq!(mailed, ["alert_1_opened", "alert_1_resolved"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_alert_is_sent_to_endpoints_by_the_look_that_opens_it() {
+    let shop = Shop::open(|_| {});
+    let _still = stand_still();
+    let all = consumers(&shop.parts).unwrap();
+    let settings = &shop.parts.config.factory;
+    ensure_queues(&shop.engine, settings, &all).await.unwrap();
+    let app = app(&shop, &all);
+    let new = NewEndpoint {
+        id: "whk_a".to_owned(),
+        url: "https://ops.example/".to_owned(),
+        types: EventTypes::new(["alert.*"]).unwrap(),
+        description: String::new(),
+        secret: StoredSecret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned()),
+        disabled: false,
+    };
+    let webhooks = Webhooks::new(&shop.parts.effects);
+    webhooks.create(new, shop.now()).await.unwrap().unwrap();
+    send(&shop, REPLENISHMENT_DLQ, "what nobody could do").await;
+    Alerter::new(app, BTreeSet::new()).round().await.unwrap();
+    let messages = shop.engine.reader().messages(CALLER_QUEUE, 0, 10).unwrap();
+    assert_eq!(messages.len(), 1);
+    assert_eq!(webhooks.unqueued_alerts(10).await.unwrap(), []);
 }
 
 /// The queue alone would not show it: the consumer keeps its only message in hand.

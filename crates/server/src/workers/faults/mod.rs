@@ -8,7 +8,7 @@
 //! - `dying`: a process that dies where it is told to
 //! - `neighbour`: a web server that can be away
 //! - `worlds`: each consumer with its events and the fold
-//! - `crashes`, `outages`, `factory`, `alerts`: the tests
+//! - `crashes`, `outages`, `poison`, `factory`, `alerts`: the tests
 
 mod alerts;
 mod crashes;
@@ -16,4 +16,5 @@ mod dying;
 mod factory;
 mod neighbour;
 mod outages;
+mod poison;
 mod worlds;

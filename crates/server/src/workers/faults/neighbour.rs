@@ -14,23 +14,30 @@ use tokio::task::JoinHandle;
 type Heard = Arc<Mutex<Vec<(String, String)>>>;
 /// The status, and a `Retry-After`.
 type Answer = Arc<Mutex<(StatusCode, Option<String>)>>;
+/// It answers 500 to bodies with this text in them.
+type Chokes = Arc<Mutex<Option<&'static str>>>;
 
 pub(super) struct Neighbour {
     address: SocketAddr,
     heard: Heard,
     answer: Answer,
+    chokes: Chokes,
     serving: Option<JoinHandle<()>>,
 }
 
 async fn hear(
-    State((heard, answer)): State<(Heard, Answer)>,
+    State((heard, answer, chokes)): State<(Heard, Answer, Chokes)>,
     headers: HeaderMap,
     body: String,
 ) -> Response {
     let named = ["webhook-id", "idempotency-key"];
     let id = named.into_iter().find_map(|name| headers.get(name));
     let id = id.map_or("", |id| id.to_str().unwrap()).to_owned();
+    let chokes = chokes.lock().unwrap().is_some_and(|on| body.contains(on));
     heard.lock().unwrap().push((id, body));
+    if chokes {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    }
     let (status, retry_after) = answer.lock().unwrap().clone();
     let retry_after = retry_after.map(|value| [(header::RETRY_AFTER, value)]);
     match retry_after {
@@ -47,6 +54,7 @@ impl Neighbour {
             address,
             heard: Arc::default(),
             answer: Arc::new(Mutex::new((StatusCode::OK, None))),
+            chokes: Arc::default(),
             serving: None,
         };
         neighbour.serve(listener);
@@ -54,9 +62,11 @@ impl Neighbour {
     }
 
     fn serve(&mut self, listener: TcpListener) {
-        let router = Router::new()
-            .fallback(hear)
-            .with_state((Arc::clone(&self.heard), Arc::clone(&self.answer)));
+        let router = Router::new().fallback(hear).with_state((
+            Arc::clone(&self.heard),
+            Arc::clone(&self.answer),
+            Arc::clone(&self.chokes),
+        ));
         self.serving = Some(tokio::spawn(async move {
             axum::serve(listener, router).await.unwrap();
         }));
@@ -69,6 +79,11 @@ impl Neighbour {
     /// From now on.
     pub(super) fn answers(&self, status: StatusCode, retry_after: Option<String>) {
         *self.answer.lock().unwrap() = (status, retry_after);
+    }
+
+    /// It is there, and fails over whatever has this text in it.
+    pub(super) fn chokes_on(&self, text: Option<&'static str>) {
+        *self.chokes.lock().unwrap() = text;
     }
 
     /// Nobody listens any more.

@@ -27,6 +27,8 @@ use crate::mailer::Mailer;
 #[derive(Default)]
 pub(in crate::workers) struct Post {
     pub is_away: AtomicBool,
+    /// It hangs up over e-mails whose recipient begins so.
+    pub chokes_on: Mutex<Option<&'static str>>,
     taken: Mutex<Vec<Composed>>,
 }
 
@@ -47,6 +49,15 @@ impl Transport for Post {
         async move {
             if self.is_away.load(Ordering::SeqCst) {
                 return Failure::new(FailureCause::ConnectionRefused, "nobody is there").into();
+            }
+            let chokes_on = *self.chokes_on.lock().unwrap();
+            if chokes_on.is_some_and(|whom| mail.to().starts_with(whom)) {
+                return Failure {
+                    may_have_been_taken: true,
+                    over_this_mail: true,
+                    ..Failure::new(FailureCause::Interrupted, "it hung up")
+                }
+                .into();
             }
             self.taken.lock().unwrap().push(mail.clone());
             mail::Outcome::Delivered {

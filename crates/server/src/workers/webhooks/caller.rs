@@ -7,6 +7,10 @@
 //! pending          not yet due      waits: in steps of 12 hours, the longest there is
 //! pending, failed                   a call; noted; again by the schedule, or a dead letter
 //! ```
+//! An endpoint that has as many calls as it may have is asked again later, the later the longer its
+//! line is: the queue counts each time that a message is received, and one that only waits for
+//! its turn must not become a dead letter for it.
+//!
 //! Between the call and the note a crash makes the receiver hear it twice, with the same id.
 
 use std::collections::HashMap;
@@ -19,6 +23,7 @@ use engine::Engine;
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, join_all};
 use outgoing::Client;
+use tokio::time::Instant;
 use wire::webhooks::Secret;
 
 use super::{CALLER_QUEUE, CallMessage};
@@ -51,9 +56,21 @@ pub(in crate::workers) struct Caller {
     pub(in crate::workers) calls: Calls,
 }
 
+/// The longest mean wait for a turn. Received so seldom, a message is received some 700 times in
+/// the 14 days that the queue keeps it, and is a dead letter after 1,000.
+const TURN_MAX: Duration = Duration::from_secs(1_800);
+
 /// The calls that are being made: each delivery once, each endpoint a few.
 #[derive(Clone, Default)]
-pub(in crate::workers) struct Calls(Arc<Mutex<HashMap<String, Vec<i64>>>>);
+pub(in crate::workers) struct Calls(Arc<Mutex<HashMap<String, Made>>>);
+
+/// The calls to one endpoint.
+#[derive(Default)]
+struct Made {
+    calls: Vec<(i64, Instant)>,
+    /// How long the last one took.
+    last: Duration,
+}
 
 /// A call that is being made, until it is dropped.
 struct Call {
@@ -63,14 +80,17 @@ struct Call {
 }
 
 impl Calls {
-    fn begin(&self, endpoint: &str, delivery: i64, max: usize) -> Option<Call> {
+    /// Or how long a call takes now.
+    fn begin(&self, endpoint: &str, delivery: i64, max: usize) -> Result<Call, Duration> {
         let mut calls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let made = calls.entry(endpoint.to_owned()).or_default();
-        if made.len() >= max || made.contains(&delivery) {
-            return None;
+        let is_made = made.calls.iter().any(|(known, _)| *known == delivery);
+        if made.calls.len() >= max || is_made {
+            let ages = made.calls.iter().map(|(_, since)| since.elapsed());
+            return Err(ages.fold(made.last, Duration::max));
         }
-        made.push(delivery);
-        Some(Call {
+        made.calls.push((delivery, Instant::now()));
+        Ok(Call {
             calls: self.clone(),
             endpoint: endpoint.to_owned(),
             delivery,
@@ -82,8 +102,11 @@ impl Drop for Call {
     fn drop(&mut self) {
         let mut calls = self.calls.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(made) = calls.get_mut(&self.endpoint) {
-            made.retain(|delivery| *delivery != self.delivery);
-            if made.is_empty() {
+            let ours = made.calls.iter().position(|(n, _)| *n == self.delivery);
+            if let Some(ours) = ours {
+                made.last = made.calls.swap_remove(ours).1.elapsed();
+            }
+            if made.calls.is_empty() {
                 calls.remove(&self.endpoint);
             }
         }
@@ -142,6 +165,22 @@ fn seed(delivery: i64, attempts: u32) -> u64 {
     u64::from_le_bytes(first)
 }
 
+/// When one of a line has its turn, more or less: half of what the whole line takes, so that
+/// calls never wait for messages; at least and at most on average what is said. Not all at once.
+fn turn(takes: Duration, line: u32, max: usize, least: Duration, seed: u64) -> Duration {
+    let at_once = u32::try_from(2 * max).expect("a few");
+    let mean = (takes / at_once)
+        .saturating_mul(line)
+        .clamp(least, TURN_MAX);
+    mean / 2 + mean.mul_f64(fraction(seed))
+}
+
+/// From 0 to 1.
+fn fraction(seed: u64) -> f64 {
+    let [first, second, ..] = seed.to_le_bytes();
+    f64::from(u16::from_le_bytes([first, second])) / f64::from(u16::MAX)
+}
+
 impl Caller {
     async fn attempt(&self, message: &Delivery) -> Outcome {
         let Ok(CallMessage { delivery }) = serde_json::from_str(&message.body) else {
@@ -173,14 +212,17 @@ impl Caller {
         } else {
             CALLS_MAX
         };
-        let Some(_call) = self.calls.begin(&due.endpoint.id, delivery, max) else {
-            // Not all at once either.
-            let after = if fails {
-                5_000 + seed % 10_000
-            } else {
-                500 + seed % 1_000
-            };
-            return not_yet(Duration::from_millis(after), "the endpoint is busy");
+        let _call = match self.calls.begin(&due.endpoint.id, delivery, max) {
+            Ok(call) => call,
+            Err(takes) => {
+                let least = Duration::from_secs(if fails { 10 } else { 1 });
+                let line = u32::try_from(due.endpoint.pending).unwrap_or(u32::MAX);
+                // Drawn anew each time it is received.
+                let seed =
+                    seed ^ u64::from(message.receive_count).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                let after = turn(takes, line, max, least, seed);
+                return not_yet(after, "the endpoint is busy");
+            }
         };
         let attempted = self.call(&due).await;
         self.note(&due, attempted, seed).await
@@ -203,6 +245,7 @@ impl Caller {
             Err(error) => Err(Failure {
                 reason: format!("a secret cannot be used: {error}"),
                 temporary: false,
+                over_this_call: true,
                 status: None,
                 retry_after: None,
             }),
@@ -272,20 +315,83 @@ impl Caller {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
     use super::*;
+    use crate::workers::consumers::tests::rig::{Queue, start};
 
     #[test]
     fn a_delivery_is_called_once_at_a_time_and_an_endpoint_a_few_times() {
         let calls = Calls::default();
         let first = calls.begin("a", 1, 2);
-        assert!(first.is_some());
-        assert!(calls.begin("a", 1, 2).is_none(), "the same delivery");
+        assert!(first.is_ok());
+        assert!(calls.begin("a", 1, 2).is_err(), "the same delivery");
         let second = calls.begin("a", 2, 2);
-        assert!(calls.begin("a", 3, 2).is_none(), "two there are");
-        assert!(calls.begin("b", 3, 2).is_some(), "another endpoint");
+        assert!(calls.begin("a", 3, 2).is_err(), "two there are");
+        assert!(calls.begin("b", 3, 2).is_ok(), "another endpoint");
         drop(first);
-        assert!(calls.begin("a", 3, 2).is_some());
+        assert!(calls.begin("a", 3, 2).is_ok());
         drop(second);
         assert!(calls.0.lock().unwrap().is_empty());
+    }
+
+    /// A whole line at an endpoint that answers slowly, in the runtime that it has.
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_for_a_turn_is_received_seldom_and_no_call_waits_for_it() {
+        const LINE: u32 = 450;
+        const TAKES: Duration = Duration::from_secs(14);
+        let queue = Queue::new(Duration::from_millis(1));
+        for n in 0..LINE {
+            queue.send(n, None);
+        }
+        let pace = Pace {
+            batch_max: 1,
+            ceiling: 32,
+            ..Pace::default()
+        };
+        let (calls, of_queue) = (Calls::default(), Arc::clone(&queue));
+        let most = Arc::new(AtomicU32::new(0));
+        let receives = Arc::clone(&most);
+        let running = start(&queue, pace, move |batch: Vec<Delivery>| {
+            let n: i64 = batch[0].id.parse().unwrap();
+            let line = u32::try_from(of_queue.left().len()).unwrap();
+            let begun = calls.begin("a", n, CALLS_MAX);
+            receives.fetch_max(batch[0].receive_count, Ordering::Relaxed);
+            let seed = seed(n, batch[0].receive_count);
+            async move {
+                let outcome = match begun {
+                    Ok(_call) => {
+                        tokio::time::sleep(TAKES).await;
+                        Outcome::Done
+                    }
+                    Err(takes) => {
+                        let least = Duration::from_secs(1);
+                        not_yet(turn(takes, line, CALLS_MAX, least, seed), "busy")
+                    }
+                };
+                vec![outcome]
+            }
+        });
+        let at_best = TAKES * LINE / 8;
+        running.is_empty(at_best.mul_f64(1.4)).await;
+        let most = most.load(Ordering::Relaxed);
+        assert!(most < 40, "{most}");
+        running.stop().await;
+    }
+
+    #[test]
+    fn the_longer_the_line_the_later_and_never_too_often_for_the_queue() {
+        let second = Duration::from_secs(1);
+        for (takes_s, line, expected_s) in [
+            (0, 500_000, 1),
+            (14, 8, 7),
+            (14, 450, 393),
+            (15, 500_000, 1_800),
+        ] {
+            let takes = Duration::from_secs(takes_s);
+            let of = |seed| turn(takes, line, 8, second, seed).as_secs();
+            assert_eq!(of(0), expected_s / 2, "{takes_s} {line}");
+            assert!(of(u64::MAX).abs_diff(expected_s * 3 / 2) <= 1);
+        }
     }
 }

@@ -7,7 +7,8 @@
 //! ```
 //! - `teller`: events to rows and messages
 //! - `caller`: one attempt, and what follows from it
-//! - `keeper`: what a crash left between a row and its message; what is heard; old history
+//! - `keeper`: what a crash left between a row and its message; rows whose message is gone; what
+//!   is heard; old history
 //!
 //! The queue `webhooks` hears a topic only while an enabled endpoint may want something of it:
 //! without endpoints an order costs nothing here.

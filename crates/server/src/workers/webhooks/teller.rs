@@ -11,6 +11,7 @@ use serde::Deserialize;
 use super::TELLER_QUEUE;
 use crate::traces;
 use crate::workers::consumer::{Consumer, Delivery, Outcome, Pace};
+use crate::workers::events::unquoted;
 
 /// How long a database or an engine that is away is left alone.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -40,7 +41,7 @@ struct OrderSeq {
 /// Says why it is not one.
 pub fn event(body: String) -> Result<Event, String> {
     let told: Told = serde_json::from_str(&body)
-        .map_err(|error| format!("the message is not an event: {error}"))?;
+        .map_err(|error| format!("the message is not an event: {}", unquoted(&error)))?;
     Ok(Event {
         id: format!("evt_{}", told.seq),
         kind: told.r#type,

@@ -101,6 +101,21 @@ async fn what_cannot_be_an_endpoint_is_refused_with_the_field() {
         answer.problem(422, "invalid_field")["field"],
         "overlapSeconds"
     );
+    let path = format!("/webhooks/{}", id(&hook));
+    for field in ["url", "types", "description", "enabled"] {
+        let change = json!({field: null});
+        let answer = shop.send("PATCH", &path, &[], Some(&change)).await;
+        assert_eq!(answer.problem(422, "invalid_field")["field"], field);
+    }
+    let replay = format!("{path}/replay");
+    for (body, field) in [
+        (json!({"since": 9_223_372_036_854_775_808_u64}), "since"),
+        (json!({"since": 0, "until": u64::MAX}), "until"),
+        (json!({"since": 5, "until": 4}), "until"),
+    ] {
+        let answer = shop.post(&replay, &body).await;
+        assert_eq!(answer.problem(422, "invalid_field")["field"], field);
+    }
     for _ in 0..3 {
         shop.send("POST", &rotate, &[], None).await.expect(200);
     }

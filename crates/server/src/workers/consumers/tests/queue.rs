@@ -145,7 +145,10 @@ impl Queue {
             .collect();
         let mut receipts = state.receipts;
         let mut taken = Vec::new();
-        for message in &mut state.messages {
+        let mut messages: Vec<&mut Kept> = state.messages.iter_mut().collect();
+        // As ours has it: by when they became visible. Groups have their order.
+        messages.sort_by_key(|message| message.group.is_none().then_some(message.visible_at));
+        for message in messages {
             let is_locked = message
                 .group
                 .as_ref()
