@@ -14,6 +14,7 @@
 
 mod auctions;
 mod checkpoint;
+mod damage;
 mod durability;
 mod look_ups;
 mod mailbox;
@@ -71,6 +72,16 @@ pub enum OpenError {
     },
     #[error("{path} holds no store; start `firstcome serve --data {path}` first")]
     Missing { path: String },
+    #[error(
+        "{path} holds a write-ahead log ({path}/firstcome.db-wal, {bytes} bytes), but firstcome.db is \
+         {state}; nothing was touched. Put that firstcome.db back, or restore a backup into an empty \
+         directory; to begin anew, move firstcome.db-wal away"
+    )]
+    LogAlone {
+        path: String,
+        state: &'static str,
+        bytes: u64,
+    },
     #[error("cannot open the store in {path}: {source}")]
     Io {
         path: String,
@@ -120,6 +131,7 @@ fn open_at(
         path: shown.clone(),
         source,
     };
+    damage::refuse_log_alone(directory, &shown)?;
     make_directory(directory).map_err(io)?;
     let lock = take_lock(directory, &shown)?;
     let file = directory.join(FILE);
@@ -177,6 +189,7 @@ fn open_at(
 /// See [`OpenError`].
 pub fn open_reader(directory: &Path) -> Result<Arc<dyn Reader>, OpenError> {
     let shown = directory.display().to_string();
+    damage::refuse_log_alone(directory, &shown)?;
     let file: PathBuf = directory.join(FILE);
     if !file.exists() {
         return Err(OpenError::Missing { path: shown });

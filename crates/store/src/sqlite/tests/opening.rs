@@ -101,6 +101,43 @@ fn reading_does_not_make_a_store() {
 }
 
 #[test]
+fn a_log_without_its_file_is_left_alone() {
+    let directory = TempDir::new().unwrap();
+    let mut opened = open(directory.path()).unwrap();
+    let mut script = Script::new();
+    script.product(new_product(1, "A"));
+    script.commit(&mut opened);
+    // As a crash leaves them.
+    let left = TempDir::new().unwrap();
+    let wal = format!("{FILE}-wal");
+    let log = std::fs::read(directory.path().join(&wal)).unwrap();
+    std::fs::write(left.path().join(&wal), &log).unwrap();
+    for expected in ["missing", "empty"] {
+        if expected == "empty" {
+            std::fs::write(left.path().join(FILE), "").unwrap();
+        }
+        for error in [
+            refusal(open(left.path()).map(|_| ())),
+            refusal(open_reader(left.path()).map(|_| ())),
+        ] {
+            let text = error.to_string();
+            let OpenError::LogAlone { state, bytes, .. } = error else {
+                panic!("{text}");
+            };
+            assert_eq!((state, bytes), (expected, log.len() as u64));
+            assert!(text.contains("move firstcome.db-wal away"), "{text}");
+            assert!(!text.contains("serve"), "{text}");
+        }
+        let made = std::fs::read_dir(left.path()).unwrap().count();
+        assert_eq!(made, if expected == "empty" { 2 } else { 1 });
+        assert!(std::fs::read(left.path().join(&wal)).unwrap() == log);
+    }
+    // What the text says makes a new store.
+    std::fs::rename(left.path().join(&wal), left.path().join("aside")).unwrap();
+    open(left.path()).unwrap();
+}
+
+#[test]
 fn a_file_that_is_no_store_is_an_error_that_names_the_directory() {
     let directory = TempDir::new().unwrap();
     std::fs::write(directory.path().join(FILE), [b'x'; 10_000]).unwrap();
