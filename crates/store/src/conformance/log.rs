@@ -113,6 +113,7 @@ pub(crate) fn entries_come_back_as_they_were_written(harness: &dyn Harness) {
         key: Some(key(u64::MAX, 0)),
         ..Default::default()
     });
+    script.product(new_product(2, "B"));
     script.commit(&mut opened);
 
     // Every kind, system entries and lines in turn, bytes that need care in texts and in JSON.

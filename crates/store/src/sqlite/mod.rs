@@ -82,6 +82,11 @@ pub enum OpenError {
         state: &'static str,
         bytes: u64,
     },
+    #[error(
+        "the write-ahead log or the file in {path} is damaged: {what}. Nothing was sold on it: keep a \
+         copy of all files and restore a backup; `firstcome audit --data {path}` says more"
+    )]
+    Damaged { path: String, what: String },
     #[error("cannot open the store in {path}: {source}")]
     Io {
         path: String,
@@ -137,6 +142,10 @@ fn open_at(
     let file = directory.join(FILE);
     make_private(&file).map_err(io)?;
     let connection = Connection::open(&file).map_err(sqlite)?;
+    // A store that is refused keeps its write-ahead log as it is.
+    connection
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
+        .map_err(sqlite)?;
     // An old store keeps the page size it was made with.
     connection
         .pragma_update(None, "page_size", 4096)
@@ -168,6 +177,19 @@ fn open_at(
     // What is read once, at the start, need not stay. The store sets it back.
     connection
         .pragma_update(None, "cache_size", STARTING_CACHE)
+        .map_err(sqlite)?;
+    match damage::find(&connection) {
+        Ok(None) => {}
+        Ok(Some(what)) => return Err(OpenError::Damaged { path: shown, what }),
+        Err(source) => {
+            return Err(OpenError::Store {
+                path: shown,
+                source,
+            });
+        }
+    }
+    connection
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)
         .map_err(sqlite)?;
     checkpoint::lay_out_log(&connection, &file, pace).map_err(io)?;
     sync_directory(directory).map_err(io)?;

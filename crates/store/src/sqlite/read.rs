@@ -33,7 +33,10 @@ fn damaged(
     rusqlite::Error::FromSqlConversionFailure(column, kind, error.into())
 }
 
-fn bytes_at<const N: usize>(row: &Row<'_>, column: usize) -> Result<[u8; N], rusqlite::Error> {
+pub(super) fn bytes_at<const N: usize>(
+    row: &Row<'_>,
+    column: usize,
+) -> Result<[u8; N], rusqlite::Error> {
     let bytes = row.get_ref(column)?;
     let bytes = bytes
         .as_blob()
