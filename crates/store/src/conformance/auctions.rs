@@ -32,10 +32,10 @@ pub(crate) fn entries_of_auctions_keep_their_line_and_what_is_sealed(harness: &d
         ..Bade::on(second)
     });
     // The line of the last auction there can be; a text that is sealed is kept as it is.
-    let last = LineId::Auction((1 << 50) - 1);
-    let sealed = "not \" JSON \u{1} \n é 🍩";
-    script.sealed_entry(last, Kind::AuctionOpened, None, "{}", None, Some(sealed));
-    let seq = script.sealed_entry(last, Kind::AuctionOpened, None, "{}", None, Some(""));
+    let (last, data) = (LineId::Auction((1 << 50) - 1), r#"{"auction":"a"}"#);
+    let sealed = "{ \"nonce\" :\n \"é 🍩\" }";
+    script.sealed_entry(last, Kind::AuctionOpened, None, data, None, Some(sealed));
+    let seq = script.sealed_entry(last, Kind::AuctionOpened, None, data, None, None);
     let mut stored = script.auctions[&first].clone();
     stored.auction.seq = (1 << 50) - 1;
     stored.last_seq = seq;

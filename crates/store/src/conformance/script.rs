@@ -218,6 +218,7 @@ impl Script {
             buyer,
             sealed: sealed.map(Arc::from),
         };
+        let hash = entry.hash;
         self.log.push(entry.clone());
         self.changes.entries.push(entry);
         let product = self
@@ -226,6 +227,12 @@ impl Script {
             .find(|product| line == product.id.into());
         if let Some(product) = product.cloned() {
             self.put_product(product);
+        }
+        if let Some(stored) = line.auction().and_then(|seq| self.auctions.get_mut(&seq)) {
+            stored.last_seq = self.seq;
+            stored.last_hash = hash;
+            let seq = stored.auction.seq;
+            self.put_auction(seq);
         }
         self.seq
     }

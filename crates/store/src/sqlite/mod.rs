@@ -97,8 +97,16 @@ pub enum OpenError {
         path: String,
         source: rusqlite::Error,
     },
-    #[error("cannot read the store in {path}: {source}")]
+    #[error("cannot read the store in {path}: {}", in_full(source))]
     Store { path: String, source: StoreError },
+}
+
+/// With what lies below it: which entry cannot be read, and why.
+fn in_full(error: &StoreError) -> String {
+    match &error.source {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
 }
 
 /// Opens the store in a directory for writing, making it if need be.

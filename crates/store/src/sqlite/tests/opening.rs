@@ -391,6 +391,65 @@ fn a_damaged_row_is_an_error_that_says_what_was_read() {
 }
 
 #[test]
+fn a_damaged_entry_fails_those_who_read_it_and_nobody_else() {
+    for (sql, expected) in [
+        ("data = 'nope'", "entry 3 holds data that is no object"),
+        (
+            "data = '{\"sku\":3}'",
+            "entry 3 holds data that cannot be read",
+        ),
+        ("data = '[]'", "entry 3 holds data that is no object"),
+        ("data = '{\"quantity\":0}'", "entry 3 has a quantity"),
+        (
+            "data = '{\"quantity\":9999999999}'",
+            "entry 3 has a quantity",
+        ),
+        ("kind = 61", "entry 3 is in no line that has bid.accepted"),
+        ("kind = 40", "entry 3 is in no line that has message"),
+    ] {
+        let directory = TempDir::new().unwrap();
+        let mut opened = open(directory.path()).unwrap();
+        let mut script = Script::new();
+        script.product(new_product(1, "A"));
+        for _ in 0..3 {
+            script.order(&Ordered::default());
+        }
+        script.commit(&mut opened);
+        let shell = Connection::open(directory.path().join(FILE)).unwrap();
+        shell
+            .execute_batch(&format!("UPDATE log SET {sql} WHERE seq = 3"))
+            .unwrap();
+        let reader = &opened.reader;
+        assert_eq!(reader.order(2).unwrap().unwrap(), script.orders[&2]);
+        assert_eq!(reader.entries(3, 9).unwrap(), script.log[3..]);
+        let mut order = |seq| {
+            opened.store.load(&Touch {
+                orders: vec![seq],
+                ..Touch::default()
+            })
+        };
+        order(2).unwrap();
+        let errors = [
+            reader.order(3).unwrap_err(),
+            reader.entry(3).unwrap_err(),
+            reader.entries(0, 9).unwrap_err(),
+            order(3).unwrap_err(),
+        ];
+        for error in errors {
+            let below = error.source.unwrap().to_string();
+            assert!(below.contains(expected), "{sql}: {below}");
+        }
+        // The audit goes on, and a start says which it is.
+        assert_eq!(reader.entries_as_stored(0, 9).unwrap().len(), 4);
+        engine::audit::audit(&**reader).unwrap();
+        drop(opened);
+        let error = refusal(open(directory.path()).map(|_| ()));
+        assert!(matches!(error, OpenError::Store { .. }), "{sql}: {error:?}");
+        assert!(error.to_string().contains(expected), "{sql}: {error}");
+    }
+}
+
+#[test]
 fn the_view_for_people_shows_orders_as_they_stand() {
     let directory = TempDir::new().unwrap();
     let mut opened = open(directory.path()).unwrap();
