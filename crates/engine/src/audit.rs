@@ -145,7 +145,7 @@ pub fn audit_with(
 impl Audit<'_> {
     fn read_on(&mut self) -> Result<(), StoreError> {
         loop {
-            let page = self.reader.entries(self.last_seq, PAGE)?;
+            let page = self.reader.entries_as_stored(self.last_seq, PAGE)?;
             if page.is_empty() {
                 return Ok(());
             }
@@ -153,6 +153,12 @@ impl Audit<'_> {
                 self.entry(entry)?;
             }
         }
+    }
+
+    fn stored_entry(&self, seq: u64) -> Result<Option<Entry>, StoreError> {
+        let after = seq.saturating_sub(1);
+        let found = self.reader.entries_as_stored(after, 1)?.pop();
+        Ok(found.filter(|entry| entry.seq == seq))
     }
 
     fn broken(&mut self, rule: u8, entry: &Entry, what: impl Into<String>) {

@@ -287,13 +287,64 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// Whether everything in it can be read. A store asks this of every entry that it reads, so that
+    /// a damaged one is an error of that read; nobody else need.
+    ///
+    /// # Errors
+    /// What is wrong, and with which entry.
+    pub fn check(&self) -> Result<(), String> {
+        let seq = self.seq;
+        if !self.data.starts_with('{') {
+            return Err(format!("entry {seq} holds data that is no object"));
+        }
+        let cannot = |error| format!("entry {seq} holds data that cannot be read: {error}");
+        let belongs = match (self.kind.family(), self.line) {
+            (Family::Goods, LineId::Product(_)) => {
+                let _: Data<'_> = serde_json::from_str(&self.data).map_err(cannot)?;
+                true
+            }
+            (Family::Order, LineId::Product(_)) => {
+                let data: Data<'_> = serde_json::from_str(&self.data).map_err(cannot)?;
+                let is_one = |units| u32::try_from(units).is_ok_and(|n| Quantity::new(n).is_ok());
+                if !data.quantity.is_some_and(is_one) {
+                    return Err(format!("entry {seq} has a quantity that no order has"));
+                }
+                true
+            }
+            (Family::Operations | Family::Parcel, LineId::System) => {
+                let _: Data<'_> = serde_json::from_str(&self.data).map_err(cannot)?;
+                true
+            }
+            (Family::Auction | Family::Bid, LineId::Auction(_)) => {
+                let _: AuctionData<'_> = serde_json::from_str(&self.data).map_err(cannot)?;
+                if let Some(sealed) = self.sealed.as_deref() {
+                    let _: Sealed<'_> = serde_json::from_str(sealed).map_err(cannot)?;
+                }
+                true
+            }
+            (
+                Family::Goods
+                | Family::Order
+                | Family::Operations
+                | Family::Parcel
+                | Family::Auction
+                | Family::Bid,
+                LineId::Product(_) | LineId::System | LineId::Auction(_),
+            ) => false,
+        };
+        if !belongs {
+            let kind = self.kind.as_str();
+            return Err(format!("entry {seq} is in no line that has {kind}"));
+        }
+        Ok(())
+    }
+
     /// Reads the public side.
     ///
     /// # Panics
-    /// When the bytes are not what this program wrote: the store is damaged, and going on would
-    /// answer from damaged data.
+    /// When it cannot be read: a store hands out only what passes [`check`](Self::check).
     pub fn data(&self) -> Data<'_> {
-        serde_json::from_str(&self.data).expect("entries hold the JSON that was written")
+        serde_json::from_str(&self.data).expect("it was checked when it was read")
     }
 
     /// Reads the public side of an entry of an auction.
@@ -301,7 +352,7 @@ impl Entry {
     /// # Panics
     /// As [`data`](Self::data), and for an entry of another line.
     pub fn auction_data(&self) -> AuctionData<'_> {
-        serde_json::from_str(&self.data).expect("entries hold the JSON that was written")
+        serde_json::from_str(&self.data).expect("it was checked when it was read")
     }
 
     /// Reads what is sealed, if anything is.
@@ -310,7 +361,7 @@ impl Entry {
     /// As [`data`](Self::data).
     pub fn sealed(&self) -> Option<Sealed<'_>> {
         let sealed = self.sealed.as_deref()?;
-        Some(serde_json::from_str(sealed).expect("entries hold the JSON that was written"))
+        Some(serde_json::from_str(sealed).expect("it was checked when it was read"))
     }
 }
 

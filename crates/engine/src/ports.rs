@@ -529,9 +529,15 @@ pub trait Reader: Send + Sync {
         after_place: u64,
         limit: usize,
     ) -> Result<Vec<Waiting>, StoreError>;
-    /// The log from `after` on, in order.
+    /// The log from `after` on, in order. An entry that cannot be read, see [`Entry::check`], is an
+    /// error, also of everything else that reads it.
     fn entries(&self, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError>;
     fn entry(&self, seq: u64) -> Result<Option<Entry>, StoreError>;
+    /// As [`entries`](Self::entries), without that look at them: for the audit, which tells of damage
+    /// and goes on.
+    fn entries_as_stored(&self, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        self.entries(after, limit)
+    }
     /// Of what this store keeps to look up keys and customers by, the first piece after `after` that
     /// is not the newest one: says what is not as the log gives it, and with which entry the piece
     /// ends, and returns that. None when there is no more. Keys older than `since` may be gone.

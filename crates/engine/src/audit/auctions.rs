@@ -157,7 +157,7 @@ impl Audit<'_> {
         let retracted_at = if change.last_seq == verdict.seq {
             None
         } else {
-            let made_by = self.reader.entry(change.last_seq)?;
+            let made_by = self.stored_entry(change.last_seq)?;
             let made_by = made_by.filter(|made_by| {
                 made_by.kind == Kind::BidRetracted && made_by.subject == verdict.subject
             });

@@ -31,7 +31,7 @@ impl Audit<'_> {
             None => self.broken(5, entry, "is a verdict that the order does not show"),
             // A later entry made this change; it is compared there.
             Some(change) if change.last_seq > entry.seq => {
-                let made_by = self.reader.entry(change.last_seq)?;
+                let made_by = self.stored_entry(change.last_seq)?;
                 if made_by.is_none_or(|made_by| made_by.subject != entry.subject) {
                     self.broken(5, entry, "is of an order that was changed without an entry");
                 }

@@ -23,13 +23,7 @@ fn load_auctions(opened: &mut Opened, auctions: Vec<u64>) -> Loaded {
 pub(crate) fn entries_of_auctions_keep_their_line_and_what_is_sealed(harness: &dyn Harness) {
     let mut opened = harness.open();
     let mut script = Script::new();
-    script.entry(
-        LineId::System,
-        Kind::MessageDeadLettered,
-        Some(0),
-        "{}",
-        None,
-    );
+    script.note();
     let first = script.put_up(Open, 0, 1_000);
     let second = script.put_up(Scheduled, 500, 1_000);
     script.bid(&Bade::on(first));
@@ -38,10 +32,15 @@ pub(crate) fn entries_of_auctions_keep_their_line_and_what_is_sealed(harness: &d
         ..Bade::on(second)
     });
     // The line of the last auction there can be; a text that is sealed is kept as it is.
-    let last = LineId::Auction((1 << 50) - 1);
-    let sealed = "not \" JSON \u{1} \n é 🍩";
-    script.sealed_entry(last, Kind::AuctionOpened, None, "{}", None, Some(sealed));
-    script.sealed_entry(last, Kind::AuctionOpened, None, "{}", None, Some(""));
+    let (last, data) = (LineId::Auction((1 << 50) - 1), r#"{"auction":"a"}"#);
+    let sealed = "{ \"nonce\" :\n \"é 🍩\" }";
+    script.sealed_entry(last, Kind::AuctionOpened, None, data, None, Some(sealed));
+    let seq = script.sealed_entry(last, Kind::AuctionOpened, None, data, None, None);
+    let mut stored = script.auctions[&first].clone();
+    stored.auction.seq = (1 << 50) - 1;
+    stored.last_seq = seq;
+    stored.last_hash = script.log.last().unwrap().hash;
+    script.changes.auctions.push(stored);
     script.commit(&mut opened);
     always(harness, opened, |opened| {
         let log = opened.reader.entries(0, 1_000).unwrap();
@@ -56,7 +55,7 @@ pub(crate) fn entries_of_auctions_keep_their_line_and_what_is_sealed(harness: &d
         // None of it concerns nobody.
         let loaded = load(opened, &Touch::default());
         assert_eq!(loaded.system, (1, Some(log[0].hash)));
-        assert_eq!(loaded.auction_count, 2);
+        assert_eq!(loaded.auction_count, 3);
         assert!(loaded.auctions.is_empty(), "nothing was asked for");
     });
 }

@@ -1,8 +1,9 @@
 //! The log: nothing at first, then what was written, in order.
 
+use commerce::auction::AuctionStatus;
 use commerce::{Email, LineId, ProductId};
-use engine::Kind;
 use engine::ports::{Ahead, Cursors, TopicTouch, Touch};
+use engine::{Family, Kind};
 
 use super::script::{START, Script, customer, key, new_product, reference, sku, touch_queue};
 use super::{Harness, always, load};
@@ -113,19 +114,21 @@ pub(crate) fn entries_come_back_as_they_were_written(harness: &dyn Harness) {
         key: Some(key(u64::MAX, 0)),
         ..Default::default()
     });
+    script.product(new_product(2, "B"));
     script.commit(&mut opened);
 
     // Every kind, system entries and lines in turn, bytes that need care in texts and in JSON.
     script.at += 5;
+    let (first, _) = (script.put_up(AuctionStatus::Open, 0, 1_000), script.note());
     for (i, kind) in (0u32..).zip(Kind::ALL) {
-        let data = format!(r#"{{"reference":"{i} \" \\ é 🍩 \u0001 "}}"#);
-        script.entry(
-            LineId::from_number(i64::from(i % 3)).unwrap(),
-            *kind,
-            Some(0),
-            &data,
-            None,
-        );
+        let line = match kind.family() {
+            Family::Goods | Family::Order => LineId::Product(ProductId(1 + i % 2)),
+            Family::Auction | Family::Bid => LineId::Auction(first),
+            Family::Operations | Family::Parcel => LineId::System,
+        };
+        let data =
+            format!(r#"{{"auction":"a","quantity":1,"reference":"{i} \" \\ é 🍩 \u0001 "}}"#);
+        script.entry(line, *kind, Some(0), &data, None);
     }
     script.later(order, Kind::OrderCancelled);
     script.commit(&mut opened);

@@ -147,12 +147,7 @@ impl Script {
     ) -> u64 {
         let data = serde_json::to_string(data).unwrap();
         let line = LineId::Auction(auction);
-        let seq = self.sealed_entry(line, kind, subject, &data, buyer, sealed);
-        let stored = self.auctions.get_mut(&auction).unwrap();
-        stored.last_seq = seq;
-        stored.last_hash = self.log.last().unwrap().hash;
-        self.put_auction(auction);
-        seq
+        self.sealed_entry(line, kind, subject, &data, buyer, sealed)
     }
 
     /// Writes an auction as it stands.

@@ -218,23 +218,49 @@ impl Script {
             buyer,
             sealed: sealed.map(Arc::from),
         };
+        let hash = entry.hash;
         self.log.push(entry.clone());
         self.changes.entries.push(entry);
+        let product = self
+            .products
+            .values()
+            .find(|product| line == product.id.into());
+        if let Some(product) = product.cloned() {
+            self.put_product(product);
+        }
+        if let Some(stored) = line.auction().and_then(|seq| self.auctions.get_mut(&seq)) {
+            stored.last_seq = self.seq;
+            stored.last_hash = hash;
+            let seq = stored.auction.seq;
+            self.put_auction(seq);
+        }
         self.seq
     }
 
+    /// Adds an entry that concerns no line.
+    pub(crate) fn note(&mut self) {
+        let kind = Kind::MessageDeadLettered;
+        self.entry(LineId::System, kind, Some(0), "{}", None);
+    }
+
     /// Adds a product, or changes it.
-    pub(crate) fn product(&mut self, mut product: Product) {
+    pub(crate) fn product(&mut self, product: Product) {
         let kind = match self.products.contains_key(&product.sku) {
             true => Kind::ProductUpdated,
             false => Kind::ProductCreated,
         };
         let data = format!(r#"{{"sku":"{}"}}"#, product.sku);
-        product.last_seq = self.entry(product.id, kind, Some(0), &data, None);
+        self.entry(product.id, kind, Some(0), &data, None);
         self.put_product(product);
     }
 
-    fn put_product(&mut self, product: Product) {
+    /// A line ends as its product says.
+    fn put_product(&mut self, mut product: Product) {
+        let line = LineId::from(product.id);
+        if let Some(newest) = self.log.iter().rev().find(|entry| entry.line == line) {
+            product.last_seq = newest.seq;
+            product.last_hash = newest.hash;
+        }
         self.changes
             .products
             .retain(|known| known.sku != product.sku);
@@ -288,7 +314,6 @@ impl Script {
             };
             self.changes.waiting_added.push((product.id, waiting));
         }
-        product.last_seq = seq;
         let record = OrderRecord {
             id: OrderId {
                 seq,
@@ -363,7 +388,6 @@ impl Script {
             _ => OrderStatus::Cancelled,
         };
         record.last_seq = seq;
-        product.last_seq = seq;
         self.changes.order_changes.push(OrderChange {
             order,
             status: record.status,

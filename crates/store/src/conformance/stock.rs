@@ -48,6 +48,9 @@ pub(crate) fn replenishments_are_found_and_listed(harness: &dyn Harness) {
     let (a, b) = (new_product(1, "A"), new_product(2, "B"));
     script.product(a.clone());
     script.product(b.clone());
+    for _ in 0..13 {
+        script.note();
+    }
     let mut all: Vec<Replenishment> = (10..16)
         .map(|seq| replenishment(seq, if seq % 3 == 0 { &b } else { &a }))
         .collect();

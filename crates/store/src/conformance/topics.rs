@@ -279,9 +279,12 @@ pub(crate) fn a_queue_that_is_named_and_subscribed_comes_with_its_messages(harne
 
 pub(crate) fn the_relay_cursors_are_kept(harness: &dyn Harness) {
     let mut opened = harness.open();
-    for (shop, orders) in [(5, 0), (1 << 40, 7), (3, 1 << 41)] {
+    let mut script = Script::new();
+    for _ in 0..9 {
+        script.note();
+    }
+    for (shop, orders) in [(5, 0), (9, 7), (3, 8)] {
         let relayed = Cursors { shop, orders };
-        let mut script = Script::new();
         script.changes.relayed = Some(relayed);
         script.commit(&mut opened);
         opened = always(harness, opened, |opened| {

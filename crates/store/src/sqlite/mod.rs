@@ -14,6 +14,7 @@
 
 mod auctions;
 mod checkpoint;
+mod damage;
 mod durability;
 mod look_ups;
 mod mailbox;
@@ -71,6 +72,21 @@ pub enum OpenError {
     },
     #[error("{path} holds no store; start `firstcome serve --data {path}` first")]
     Missing { path: String },
+    #[error(
+        "{path} holds a write-ahead log ({path}/firstcome.db-wal, {bytes} bytes), but firstcome.db is \
+         {state}; nothing was touched. Put that firstcome.db back, or restore a backup into an empty \
+         directory; to begin anew, move firstcome.db-wal away"
+    )]
+    LogAlone {
+        path: String,
+        state: &'static str,
+        bytes: u64,
+    },
+    #[error(
+        "the write-ahead log or the file in {path} is damaged: {what}. Nothing was sold on it: keep a \
+         copy of all files and restore a backup; `firstcome audit --data {path}` says more"
+    )]
+    Damaged { path: String, what: String },
     #[error("cannot open the store in {path}: {source}")]
     Io {
         path: String,
@@ -81,8 +97,16 @@ pub enum OpenError {
         path: String,
         source: rusqlite::Error,
     },
-    #[error("cannot read the store in {path}: {source}")]
+    #[error("cannot read the store in {path}: {}", in_full(source))]
     Store { path: String, source: StoreError },
+}
+
+/// With what lies below it: which entry cannot be read, and why.
+fn in_full(error: &StoreError) -> String {
+    match &error.source {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
 }
 
 /// Opens the store in a directory for writing, making it if need be.
@@ -120,11 +144,16 @@ fn open_at(
         path: shown.clone(),
         source,
     };
+    damage::refuse_log_alone(directory, &shown)?;
     make_directory(directory).map_err(io)?;
     let lock = take_lock(directory, &shown)?;
     let file = directory.join(FILE);
     make_private(&file).map_err(io)?;
     let connection = Connection::open(&file).map_err(sqlite)?;
+    // A store that is refused keeps its write-ahead log as it is.
+    connection
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
+        .map_err(sqlite)?;
     // An old store keeps the page size it was made with.
     connection
         .pragma_update(None, "page_size", 4096)
@@ -157,6 +186,19 @@ fn open_at(
     connection
         .pragma_update(None, "cache_size", STARTING_CACHE)
         .map_err(sqlite)?;
+    match damage::find(&connection) {
+        Ok(None) => {}
+        Ok(Some(what)) => return Err(OpenError::Damaged { path: shown, what }),
+        Err(source) => {
+            return Err(OpenError::Store {
+                path: shown,
+                source,
+            });
+        }
+    }
+    connection
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)
+        .map_err(sqlite)?;
     checkpoint::lay_out_log(&connection, &file, pace).map_err(io)?;
     sync_directory(directory).map_err(io)?;
     let checkpointer = checkpoint::Checkpointer::start(&file, pace).map_err(io)?;
@@ -177,6 +219,7 @@ fn open_at(
 /// See [`OpenError`].
 pub fn open_reader(directory: &Path) -> Result<Arc<dyn Reader>, OpenError> {
     let shown = directory.display().to_string();
+    damage::refuse_log_alone(directory, &shown)?;
     let file: PathBuf = directory.join(FILE);
     if !file.exists() {
         return Err(OpenError::Missing { path: shown });

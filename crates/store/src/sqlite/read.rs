@@ -33,7 +33,10 @@ fn damaged(
     rusqlite::Error::FromSqlConversionFailure(column, kind, error.into())
 }
 
-fn bytes_at<const N: usize>(row: &Row<'_>, column: usize) -> Result<[u8; N], rusqlite::Error> {
+pub(super) fn bytes_at<const N: usize>(
+    row: &Row<'_>,
+    column: usize,
+) -> Result<[u8; N], rusqlite::Error> {
     let bytes = row.get_ref(column)?;
     let bytes = bytes
         .as_blob()
@@ -62,7 +65,16 @@ fn reading<T>(what: &'static str, result: Result<T, rusqlite::Error>) -> Result<
 pub(super) const ENTRY: &str = "SELECT seq, line, prev, kind, at, subject, data, hash, customer, \
                                 secret, key, body, sealed FROM log";
 
+/// An entry that can be read; see [`Entry::check`].
 pub(super) fn entry_of(row: &Row<'_>) -> Result<Entry, rusqlite::Error> {
+    let entry = stored_entry_of(row)?;
+    match entry.check() {
+        Ok(()) => Ok(entry),
+        Err(what) => Err(damaged(6, Type::Text, what)),
+    }
+}
+
+fn stored_entry_of(row: &Row<'_>) -> Result<Entry, rusqlite::Error> {
     let line: i64 = row.get(1)?;
     let line = LineId::from_number(line)
         .ok_or_else(|| damaged(1, Type::Integer, format!("unknown line {line}")))?;
@@ -204,6 +216,21 @@ pub(super) fn entries(
         &format!("{ENTRY} WHERE seq > ?1 ORDER BY seq LIMIT ?2"),
         params![sought(after), rows(limit)],
         entry_of,
+    )
+}
+
+/// As [`entries`], for those who look for damage.
+pub(super) fn entries_as_stored(
+    connection: &Connection,
+    after: u64,
+    limit: usize,
+) -> Result<Vec<Entry>, StoreError> {
+    many(
+        connection,
+        "the log",
+        &format!("{ENTRY} WHERE seq > ?1 ORDER BY seq LIMIT ?2"),
+        params![sought(after), rows(limit)],
+        stored_entry_of,
     )
 }
 

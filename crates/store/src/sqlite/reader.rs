@@ -15,8 +15,8 @@ use messaging::Message;
 use rusqlite::{Connection, params};
 
 use super::read::{
-    entries, entry, json_at, last_entry, many, one, order, order_change, product, products,
-    relayed, replenishment, rows, sought, u64_at, waiting,
+    entries, entries_as_stored, entry, json_at, last_entry, many, one, order, order_change,
+    product, products, relayed, replenishment, rows, sought, u64_at, waiting,
 };
 use super::{auctions, look_ups, mailbox};
 
@@ -123,6 +123,10 @@ impl Reader for SqliteReader {
 
     fn entries(&self, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
         self.with(|connection| entries(connection, after, limit))
+    }
+
+    fn entries_as_stored(&self, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        self.with(|connection| entries_as_stored(connection, after, limit))
     }
 
     fn entry(&self, seq: u64) -> Result<Option<Entry>, StoreError> {

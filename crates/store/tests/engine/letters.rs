@@ -414,11 +414,15 @@ fn check_store(rig: &Rig, model: &Model, handles: &Handles) {
         log.iter()
             .all(|entry| entry.kind == Kind::MessageDeadLettered)
     );
-    assert_eq!(log.len(), model.dead_letters);
+    assert_eq!(log.len() - TOLD_OF, model.dead_letters);
     rig.audit_clean();
 }
 
+/// Entries that the relay may tell of: no script gets so far.
+const TOLD_OF: usize = 200;
+
 async fn run(place: Place, acts: &[Act]) {
+    place.log_of(TOLD_OF as u64);
     let mut rig = Rig::new(place);
     let config = |redrive: bool| QueueConfig {
         retention_s: RETENTION_S,

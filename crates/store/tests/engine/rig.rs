@@ -8,16 +8,16 @@ use std::task::Poll;
 use std::time::Duration;
 
 use commerce::{
-    Currency, Email, Millis, Money, Name, NewProduct, OrderId, Quantity, Reference, Sku,
-    WhenSoldOut,
+    Currency, Email, LineId, Millis, Money, Name, NewProduct, OrderId, Quantity, Reference, Sku,
+    WhenSoldOut, chain, genesis,
 };
 use engine::audit::{Report, audit_with};
 use engine::ports::{
     Changes, Clock, Durability, Ids, Loaded, Opened, Reader, Store, StoreError, Touch,
 };
 use engine::{
-    BodyHash, Command, Engine, EngineError, KeyHash, Limits, OrderRecord, OrderReply, PlaceOrder,
-    Publish, QueueSpec, Refusal, Reply,
+    BodyHash, Command, Engine, EngineError, Entry, KeyHash, Kind, Limits, OrderRecord, OrderReply,
+    PlaceOrder, Publish, QueueSpec, Refusal, Reply,
 };
 use messaging::QueueConfig;
 use store::memory::Memory;
@@ -270,6 +270,32 @@ impl Place {
         rename("log", "hidden");
         done.await;
         rename("hidden", "log");
+    }
+
+    /// Entries for a relay to have told of.
+    pub(crate) fn log_of(&self, count: u64) {
+        let kind = Kind::MessageDeadLettered;
+        let mut hash = genesis("firstcome.system");
+        let mut entry = |seq| {
+            hash = chain(&hash, START, kind.as_str(), b"{}");
+            Entry {
+                seq,
+                line: LineId::System,
+                prev: seq - 1,
+                kind,
+                at: START,
+                subject: 0,
+                data: "{}".into(),
+                hash,
+                buyer: None,
+                sealed: None,
+            }
+        };
+        let changes = Changes {
+            entries: (1..=count).map(&mut entry).collect(),
+            ..Changes::default()
+        };
+        self.open().store.commit(&changes).unwrap();
     }
 
     /// The next queue, topic or purge has this number.

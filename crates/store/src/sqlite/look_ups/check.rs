@@ -71,7 +71,8 @@ fn is_kept(
     let Some(newest) = newest else {
         return Ok(false);
     };
-    let entry = read::entry(connection, newest)?;
+    let found = read::entries_as_stored(connection, newest.saturating_sub(1), 1)?;
+    let entry = found.first().filter(|entry| entry.seq == newest);
     Ok(entry.is_some_and(|entry| entry.at >= since))
 }
 
@@ -92,13 +93,15 @@ fn sorted(rows: &[u8]) -> Vec<&[u8]> {
 fn of_log(connection: &Connection, mut after: u64, until: u64) -> Result<Vec<u8>, StoreError> {
     let mut rows = Vec::new();
     loop {
-        let mut entries = read::entries(connection, after, ENTRIES_AT_ONCE)?;
+        let mut entries = read::entries_as_stored(connection, after, ENTRIES_AT_ONCE)?;
         entries.retain(|entry| entry.seq <= until);
         let Some(newest) = entries.last() else {
             return Ok(rows);
         };
         after = newest.seq;
-        let look_ups = entries.iter().filter_map(LookUp::of);
+        // Of one that cannot be read nothing is found.
+        let readable = entries.iter().filter(|entry| entry.check().is_ok());
+        let look_ups = readable.filter_map(LookUp::of);
         look_ups.for_each(|look_up| look_up.write(&mut rows));
     }
 }

@@ -219,8 +219,9 @@ fn damaged(sql: &str) -> (TempDir, Opened, Script) {
     script.verdict(bid, Kind::BidAccepted);
     script.commit(&mut opened);
     drop(opened);
-    shell(&directory).execute_batch(sql).unwrap();
+    // A start would refuse some of it.
     let opened = open(directory.path()).unwrap();
+    shell(&directory).execute_batch(sql).unwrap();
     (directory, opened, script)
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use commerce::auction::AuctionStatus;
 use engine::Kind;
 use engine::ports::{Changes, Reader, Store as _, Touch};
 use rusqlite::Connection;
@@ -101,6 +102,197 @@ fn reading_does_not_make_a_store() {
 }
 
 #[test]
+fn a_log_without_its_file_is_left_alone() {
+    let directory = TempDir::new().unwrap();
+    let mut opened = open(directory.path()).unwrap();
+    let mut script = Script::new();
+    script.product(new_product(1, "A"));
+    script.commit(&mut opened);
+    // As a crash leaves them.
+    let left = TempDir::new().unwrap();
+    let wal = format!("{FILE}-wal");
+    let log = std::fs::read(directory.path().join(&wal)).unwrap();
+    std::fs::write(left.path().join(&wal), &log).unwrap();
+    for expected in ["missing", "empty"] {
+        if expected == "empty" {
+            std::fs::write(left.path().join(FILE), "").unwrap();
+        }
+        for error in [
+            refusal(open(left.path()).map(|_| ())),
+            refusal(open_reader(left.path()).map(|_| ())),
+        ] {
+            let text = error.to_string();
+            let OpenError::LogAlone { state, bytes, .. } = error else {
+                panic!("{text}");
+            };
+            assert_eq!((state, bytes), (expected, log.len() as u64));
+            assert!(text.contains("move firstcome.db-wal away"), "{text}");
+            assert!(!text.contains("serve"), "{text}");
+        }
+        let made = std::fs::read_dir(left.path()).unwrap().count();
+        assert_eq!(made, if expected == "empty" { 2 } else { 1 });
+        assert!(std::fs::read(left.path().join(&wal)).unwrap() == log);
+    }
+    // What the text says makes a new store.
+    std::fs::rename(left.path().join(&wal), left.path().join("aside")).unwrap();
+    open(left.path()).unwrap();
+}
+
+#[test]
+fn a_store_whose_tables_disagree_is_refused_and_kept() {
+    const CASES: [(&str, &str); 12] = [
+        (
+            "UPDATE products SET state = json_set(state, '$.lastSeq', 9)",
+            "product A is at entry 9",
+        ),
+        (
+            "UPDATE products SET state = json_set(state, '$.lastSeq', 3)",
+            "product A ends with entry 3",
+        ),
+        (
+            "UPDATE products SET state = json_set(state, '$.lastHash[3]', 256 - 1 - (state ->> '$.lastHash[3]'))",
+            "another hash",
+        ),
+        ("DELETE FROM products", "product 1 is not stored"),
+        (
+            "INSERT INTO products SELECT 2, 'B', state FROM products",
+            "product B ends with entry 4",
+        ),
+        (
+            "DELETE FROM log WHERE seq = 4",
+            "product A is at entry 4, and the log ends with entry 3",
+        ),
+        ("DELETE FROM log WHERE seq = 3", "entry 3 is missing"),
+        (
+            "INSERT INTO lookups VALUES (5, 0, x'')",
+            "a block of look-ups is at entry 5",
+        ),
+        (
+            "INSERT OR REPLACE INTO meta VALUES ('orders_cursor', 6)",
+            "the relay is at entry 6",
+        ),
+        (
+            "INSERT INTO replenishments VALUES (7, 1, 0, '{}')",
+            "a replenishment is at entry 7",
+        ),
+        (
+            "INSERT INTO bid_changes VALUES (8, 8, NULL, 8)",
+            "a bid is at entry 8",
+        ),
+        (
+            "DELETE FROM order_changes",
+            "the order of entry 2 does not show its verdict in entry 4",
+        ),
+    ];
+    for (sql, expected) in CASES {
+        let directory = TempDir::new().unwrap();
+        let mut opened = open(directory.path()).unwrap();
+        let mut script = Script::new();
+        script.product(new_product(1, "A"));
+        script.order(&Ordered {
+            kind: Kind::OrderPlaced,
+            ..Ordered::default()
+        });
+        script.order(&Ordered {
+            kind: Kind::OrderPlaced,
+            ..Ordered::default()
+        });
+        script.later(2, Kind::OrderAccepted);
+        script.commit(&mut opened);
+        drop(opened);
+        drop(open(directory.path()).unwrap());
+        let shell = Connection::open(directory.path().join(FILE)).unwrap();
+        shell.execute_batch(sql).unwrap();
+        // As after a crash: what was written is in the write-ahead log.
+        shell
+            .set_db_config(
+                rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE,
+                true,
+            )
+            .unwrap();
+        drop(shell);
+        let wal = directory.path().join(format!("{FILE}-wal"));
+        let log = std::fs::read(&wal).unwrap();
+        assert!(!log.is_empty());
+        let error = refusal(open(directory.path()).map(|_| ()));
+        let text = error.to_string();
+        assert!(matches!(error, OpenError::Damaged { .. }), "{sql}: {text}");
+        assert!(text.contains(expected), "{sql}: {text}");
+        assert!(std::fs::read(&wal).unwrap() == log, "{sql}");
+    }
+}
+
+/// Of a log with a damaged frame `SQLite` reads what is before it, also when the file has pages of later
+/// commits.
+#[test]
+fn a_damaged_frame_of_the_log_stops_the_start() {
+    let directory = TempDir::new().unwrap();
+    let pace = Pace {
+        every: std::time::Duration::from_secs(3_600),
+        ..Pace::default()
+    };
+    let (mut store, _) = open_at(directory.path(), pace, BlockSizes::default()).unwrap();
+    let mut script = Script::new();
+    script.product(new_product(1, "A"));
+    let file = directory.path().join(FILE);
+    let shell = Connection::open(&file).unwrap();
+    for mode in ["TRUNCATE", "PASSIVE"] {
+        for order in 0..60 {
+            if order == 40 {
+                // Its table has a page that is seldom written.
+                script.put_up(AuctionStatus::Open, 0, 1_000);
+            }
+            script.order(&Ordered::default());
+            store.commit(&std::mem::take(&mut script.changes)).unwrap();
+        }
+        let checkpoint = format!("PRAGMA wal_checkpoint({mode})");
+        shell.query_row(&checkpoint, [], |_| Ok(())).unwrap();
+    }
+    // As a crash leaves them.
+    let wal = format!("{FILE}-wal");
+    let log = std::fs::read(directory.path().join(&wal)).unwrap();
+    let left = |log: &[u8]| {
+        let left = TempDir::new().unwrap();
+        std::fs::copy(&file, left.path().join(FILE)).unwrap();
+        std::fs::write(left.path().join(&wal), log).unwrap();
+        left
+    };
+    let open = |left: &TempDir| {
+        let pace = Pace {
+            laid_out_bytes: 0,
+            ..pace
+        };
+        open_at(left.path(), pace, BlockSizes::default())
+    };
+    open(&left(&log)).unwrap();
+    let (mut refused, frames) = (0, (log.len() - 32) / (24 + 4096));
+    for frame in (0..frames).step_by(7) {
+        // As a disk may give it back: one bit is another.
+        let mut log = log.clone();
+        log[32 + frame * (24 + 4096) + 500] ^= 1;
+        let left = left(&log);
+        match open(&left) {
+            // What is older as a whole agrees with itself.
+            Ok((_, reader)) => {
+                let product = reader.product(&sku("A")).unwrap().unwrap();
+                let last = reader.last_seq().unwrap();
+                assert_eq!(product.last_seq, last, "{frame}");
+                let auctions = reader.auctions(None, None, 10).unwrap();
+                assert!(auctions.iter().all(|auction| auction.last_seq < last));
+            }
+            Err(error) => {
+                refused += u32::from(matches!(error, OpenError::Damaged { .. }));
+                assert!(
+                    std::fs::read(left.path().join(&wal)).unwrap() == log,
+                    "{frame}"
+                );
+            }
+        }
+    }
+    assert!(refused > 5, "{refused} of {frames}");
+}
+
+#[test]
 fn a_file_that_is_no_store_is_an_error_that_names_the_directory() {
     let directory = TempDir::new().unwrap();
     std::fs::write(directory.path().join(FILE), [b'x'; 10_000]).unwrap();
@@ -196,6 +388,65 @@ fn a_damaged_row_is_an_error_that_says_what_was_read() {
         error.to_string().contains("cannot read the newest entry"),
         "{error}"
     );
+}
+
+#[test]
+fn a_damaged_entry_fails_those_who_read_it_and_nobody_else() {
+    for (sql, expected) in [
+        ("data = 'nope'", "entry 3 holds data that is no object"),
+        (
+            "data = '{\"sku\":3}'",
+            "entry 3 holds data that cannot be read",
+        ),
+        ("data = '[]'", "entry 3 holds data that is no object"),
+        ("data = '{\"quantity\":0}'", "entry 3 has a quantity"),
+        (
+            "data = '{\"quantity\":9999999999}'",
+            "entry 3 has a quantity",
+        ),
+        ("kind = 61", "entry 3 is in no line that has bid.accepted"),
+        ("kind = 40", "entry 3 is in no line that has message"),
+    ] {
+        let directory = TempDir::new().unwrap();
+        let mut opened = open(directory.path()).unwrap();
+        let mut script = Script::new();
+        script.product(new_product(1, "A"));
+        for _ in 0..3 {
+            script.order(&Ordered::default());
+        }
+        script.commit(&mut opened);
+        let shell = Connection::open(directory.path().join(FILE)).unwrap();
+        shell
+            .execute_batch(&format!("UPDATE log SET {sql} WHERE seq = 3"))
+            .unwrap();
+        let reader = &opened.reader;
+        assert_eq!(reader.order(2).unwrap().unwrap(), script.orders[&2]);
+        assert_eq!(reader.entries(3, 9).unwrap(), script.log[3..]);
+        let mut order = |seq| {
+            opened.store.load(&Touch {
+                orders: vec![seq],
+                ..Touch::default()
+            })
+        };
+        order(2).unwrap();
+        let errors = [
+            reader.order(3).unwrap_err(),
+            reader.entry(3).unwrap_err(),
+            reader.entries(0, 9).unwrap_err(),
+            order(3).unwrap_err(),
+        ];
+        for error in errors {
+            let below = error.source.unwrap().to_string();
+            assert!(below.contains(expected), "{sql}: {below}");
+        }
+        // The audit goes on, and a start says which it is.
+        assert_eq!(reader.entries_as_stored(0, 9).unwrap().len(), 4);
+        engine::audit::audit(&**reader).unwrap();
+        drop(opened);
+        let error = refusal(open(directory.path()).map(|_| ()));
+        assert!(matches!(error, OpenError::Store { .. }), "{sql}: {error:?}");
+        assert!(error.to_string().contains(expected), "{sql}: {error}");
+    }
 }
 
 #[test]
