@@ -22,15 +22,17 @@ export class Press {
   #onChange;
   #onTaken;
   #onRefused;
+  #onAnswer;
   #sending = null;
   /** `{kind, text(), actions?, attempt?}`; the text is asked for again in another language. */
   #said = null;
 
-  constructor({ auctionOf, onChange, onTaken, onRefused }) {
+  constructor({ auctionOf, onChange, onTaken, onRefused, onAnswer }) {
     this.#auctionOf = auctionOf;
     this.#onChange = onChange;
     this.#onTaken = onTaken;
     this.#onRefused = onRefused;
+    this.#onAnswer = onAnswer;
   }
 
   get busy() {
@@ -87,6 +89,7 @@ export class Press {
       clearTimeout(slow);
     }
     this.#sending = null;
+    this.#onAnswer();
     this.#onChange();
     return undefined;
   }

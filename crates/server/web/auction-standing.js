@@ -16,6 +16,7 @@ const TONES = {
   outbid: "error",
   in: "pending",
   deciding: "sending",
+  answering: "sending",
   won: "accepted",
   paid: "accepted",
   offered: "pending",
@@ -27,9 +28,12 @@ const TONES = {
   cancelled: "cancelled",
 };
 
-/** `{kind, tone, title, text, facts: [[key, text]], actions}` */
-export function describe(auction, own, now) {
-  const kind = standingKind(auction, own, now);
+/**
+ * `{kind, tone, title, text, facts: [[key, text]], actions}`; `asking` is whether a bid of one's own
+ * is on its way.
+ */
+export function describe(auction, own, now, asking = false) {
+  const kind = standingKind(auction, own, now, asking);
   const several = auction.lots > 1 && ["leading", "outbid"].includes(kind);
   const award = own?.award;
   const price = award?.price ?? auction.currentPrice;
@@ -80,8 +84,8 @@ const ICONS = {
 };
 
 /** Draws where this browser stands; returns what it drew. */
-export function drawStanding(auction, own, now, onAction) {
-  const view = describe(auction, own, now);
+export function drawStanding(auction, own, now, { asking, onAction }) {
+  const view = describe(auction, own, now, asking);
   const root = hook("standing");
   setAttr(root, "data-standing", view.kind);
   setAttr(root, "data-status", view.tone);

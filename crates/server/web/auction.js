@@ -10,20 +10,22 @@ import { drawAbout, drawFigures, drawLeaders, Spoken } from "./auction-draw.js";
 import {
   drawForm,
   isClosed,
+  isOverOwn,
   markField,
   mayPress,
   readBidderOnly,
   readForm,
+  rest,
   startForm,
   startOver,
 } from "./auction-form.js";
 import { Press } from "./auction-press.js";
 import { drawStanding } from "./auction-standing.js";
-import { isDutch, isOver, isSealed, leastBid, ownStanding, phase, received } from "./auction-state.js";
+import { heard, isOver, leastBid, ownStanding, phase, received } from "./auction-state.js";
 import { moneyText, refusalText } from "./auction-words.js";
 import { attemptsIn, bidder, isFresh, isRepeatable, newAttempt } from "./bids.js";
 import { clock } from "./clock.js";
-import { byId, hook, setAttr, setText, show } from "./dom.js";
+import { byId, hook, setAttr, show } from "./dom.js";
 import { lang, t } from "./i18n.js";
 import { follow } from "./live.js";
 import { OwnBids } from "./own-bids.js";
@@ -52,6 +54,7 @@ const press = new Press({
     fetchAuction().catch(() => {});
   },
   onRefused: refused,
+  onAnswer: rest,
 });
 
 // ---------------------------------------------------------------- drawing
@@ -70,7 +73,7 @@ function draw() {
   drawFigures(auction, now, performance.now() - extendedAt < EXTENSION_SHOWN_MS);
   drawLeaders(auction, standing);
   drawAbout(auction);
-  const view = drawStanding(auction, standing, now, answerOffer);
+  const view = drawStanding(auction, standing, now, { asking: press.busy, onAction: answerOffer });
   // A page that finds an auction over has no form; one that sees it end keeps its room.
   sawItRun ||= !isOver(auction);
   show(byId("bid"), sawItRun);
@@ -119,9 +122,11 @@ function askIfOverdue() {
 
 async function fetchAuction() {
   try {
-    const answer = received(await request("GET", paths.auction(id)));
+    const askedAt = Date.now();
+    const answer = received(await request("GET", paths.auction(id)), { askedAt, newestNo: auction?.newestNo });
     // An answer that was overtaken by what was heard knows less than the page does.
     if (auction === null || answer.lastEvent >= auction.lastEvent) learn(answer);
+    else learn({ ...auction, askedAt });
     setArt(auction.product);
     missing = false;
   } catch (problem) {
@@ -153,22 +158,22 @@ async function fetchEverything({ polling = false } = {}) {
 }
 
 /** What the next frame takes in. */
-let heard = [];
+let waiting = [];
 
 function hear(type, event) {
   if (type === "reset") fetchEverything().catch(() => {});
-  else if (type === "auction" && event !== null) heard.push(event);
+  else if (type === "auction" && event !== null) waiting.push(event);
   redraw();
 }
 
 function takeIn() {
-  if (auction === null || heard.length === 0) return;
-  const events = heard;
-  heard = [];
+  if (auction === null || waiting.length === 0) return;
+  const events = waiting;
+  waiting = [];
   for (const event of events) {
     bids.hear(event);
     own.hear(event);
-    if (event.lastEvent > auction.lastEvent) learn(received(event));
+    if (event.lastEvent > auction.lastEvent) learn(heard(event, auction));
   }
 }
 
@@ -184,13 +189,27 @@ byId("bid").addEventListener("submit", (event) => {
   if (auction === null || isClosed()) return;
   if (mayPress()) {
     const wanted = readForm();
-    if (wanted) bid({ auctionId: id, ...wanted });
+    if (wanted) bidUnlessByAccident({ auctionId: id, ...wanted });
   } else {
     const least = leastBid(auction, ownStanding(auction, own.bids), clock.now());
     press.say({ kind: "bad", text: () => t("bid.moved", { least: moneyText(auction, least) }) });
   }
   draw();
 });
+
+async function bidUnlessByAccident(wanted) {
+  if (isOverOwn(wanted)) {
+    const amount = moneyText(auction, wanted.amount);
+    const sure = await confirm({
+      title: t("overOwn.title"),
+      text: t("overOwn.text", { amount }),
+      yes: t("overOwn.yes", { amount }),
+      no: t("overOwn.no"),
+    });
+    if (!sure || press.busy) return;
+  }
+  bid(wanted);
+}
 
 function bid(wanted) {
   bidder.set(wanted.bidderId);

@@ -48,9 +48,10 @@ export function ownBids(auctionId) {
 }
 
 /** Stores what the server said about a bid, on top of what was known. */
-export function rememberBid({ id, auctionId, bidderId, bidderName, bidAmount, maximum, no, timestamp, status }) {
+export function rememberBid({ id, auctionId, bidderId, bidderName, bidAmount, maximum, no, timestamp, status, ...more }) {
   const known = read(BID + id);
-  const said = { id, auctionId, bidderId, bidderName, amount: bidAmount, maximum, no, timestamp, status };
+  const { currentHighestBid: price, answeredAt } = more;
+  const said = { id, auctionId, bidderId, bidderName, amount: bidAmount, maximum, no, timestamp, status, price, answeredAt };
   const given = Object.entries(said).filter(([, value]) => value !== undefined && value !== null);
   const kept = { ...(known ? JSON.parse(known) : {}), ...Object.fromEntries(given) };
   write(BID + id, JSON.stringify(kept));
@@ -71,7 +72,7 @@ export async function placeBid(attempt, { onWaiting, signal }) {
     try {
       const headers = { "idempotency-key": attempt.key };
       const bid = await request("POST", path, { headers, body, timeoutMs: ATTEMPT_TIMEOUT_MS, signal });
-      const kept = rememberBid(bid);
+      const kept = rememberBid({ ...bid, answeredAt: Date.now() });
       forgetAttempt(attempt);
       return kept;
     } catch (problem) {
