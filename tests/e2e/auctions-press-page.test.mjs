@@ -9,15 +9,17 @@ import {
   addressOf,
   createAuction,
   fillBid,
+  inMs,
   placeBid,
   press,
   said,
+  says,
   standing,
   take,
   windows,
 } from "./lib/auctions-page.mjs";
-import { byId, launch } from "./lib/browser.mjs";
-import { get } from "./lib/http.mjs";
+import { byId, connected, launch } from "./lib/browser.mjs";
+import { get, request } from "./lib/http.mjs";
 import { Server } from "./lib/server.mjs";
 import { until } from "./lib/wait.mjs";
 
@@ -36,6 +38,7 @@ describe("pressing", () => {
 
   const amounts = async (auction) => (await get(server, `/auctions/${auction.id}/bids`)).bids.map((bid) => bid.bidAmount);
 
+  const focusedId = (page) => page.evaluate(() => document.activeElement.id);
   /** Pages of this browser then poll, and hear of nothing by an event. */
   const takeEveryStream = async (where) => {
     const page = await where.newPage();
@@ -131,6 +134,164 @@ describe("pressing", () => {
         const stood = await page.evaluate(() => window.stood);
         assert.ok(!stood.some((kind) => ["outbid", "sold", "lost"].includes(kind)), `${what}, late ${slow}: ${stood}`);
       }
+    }
+  });
+
+  pageTest("an attempt that was stopped is sent by a press only, and is one bid then", async () => {
+    const auction = await createAuction(server, "Stopped");
+    const where = await context();
+    let page = await openIn(where, addressOf(auction));
+    page.networkMayFail = true;
+    const keys = [];
+    const unreachable = async (route) => {
+      keys.push(route.request().headers()["idempotency-key"]);
+      await route.abort("connectionrefused");
+    };
+    await page.route("**/bids", unreachable);
+    await placeBid(page, { bidder: "ada", amount: 7_000 });
+    await byId(page, "bid-stop").click();
+    await says(page, "bid-said", /We do not know whether it arrived/);
+    const sent = keys.length;
+    await page.unroute("**/bids");
+    for (const again of ["reloaded", "opened anew"]) {
+      if (again === "reloaded") await page.reload();
+      else page = await openIn(where, addressOf(auction));
+      await connected(page);
+      await says(page, "bid-said", /You bid ₩7,000.*may still have been made/);
+      assert.equal((await amounts(auction)).length, 0, again);
+    }
+    page.networkMayFail = true;
+    const sentAgain = page.waitForRequest((one) => one.method() === "POST" && one.url().endsWith("/bids"));
+    await byId(page, "bid-again").click();
+    assert.equal((await sentAgain).headers()["idempotency-key"], keys[0]);
+    await standing(page, "leading");
+    assert.ok(sent >= 1);
+    assert.deepEqual(await amounts(auction), [7_000]);
+
+    // Left alone, it is forgotten.
+    await page.route("**/bids", unreachable);
+    await placeBid(page, { amount: 8_000 });
+    await byId(page, "bid-stop").click();
+    await byId(page, "bid-forget").click();
+    await page.unroute("**/bids");
+    await page.reload();
+    await standing(page, "leading");
+    assert.equal(await byId(page, "bid-said").getAttribute("data-kind"), "none");
+    assert.deepEqual(await amounts(auction), [7_000]);
+  });
+
+  pageTest("a second chance counts down and runs out on the page", async () => {
+    const offered = async (name, forMs) => {
+      const auction = await createAuction(server, name, { endTime: inMs(4_000) });
+      const page = await open(addressOf(auction));
+      await placeBid(page, { bidder: "ada", amount: 2_000 });
+      await take(server, auction, "rich", 5_000);
+      await standing(page, "lost");
+      const post = (what, body) => request("POST", `${server.url}/auctions/${auction.id}/${what}`, { body });
+      assert.equal((await post("forfeit", { bidderId: "rich" })).status, 200);
+      assert.equal((await post("second-chance", { until: inMs(forMs) })).status, 200);
+      await standing(page, "offered");
+      return page;
+    };
+    const late = await offered("Too late", 3_000);
+    await says(late, "own-left", /^00:0\d$/);
+    await standing(late, "expired");
+    await says(late, "standing", /The offer has run out/);
+    assert.equal(await byId(late, "offer-accept").count(), 0);
+
+    // Taken with the keyboard, the focus stays with the news.
+    const taken = await offered("In time", 60_000);
+    await byId(taken, "offer-accept").focus();
+    await taken.keyboard.press("Enter");
+    await standing(taken, "won");
+    assert.equal(await focusedId(taken), "standing-title");
+  });
+
+  pageTest("the focus is not lost by what a press takes away", async () => {
+    const auction = await createAuction(server, "Focus", { buyNowPrice: 9_000, retraction: { withinMs: 600_000, beforeEndMs: 0 } });
+    const page = await open(addressOf(auction));
+    await placeBid(page, { bidder: "ada" });
+    await standing(page, "leading");
+    await byId(page, "retract").focus();
+    await page.keyboard.press("Enter");
+    await byId(page, "confirm-yes").focus();
+    await page.keyboard.press("Enter");
+    await standing(page, "watching");
+    assert.equal(await focusedId(page), "own-title");
+    assert.equal((await byId(page, "bid-said").innerText()).trim(), "", "no bid was taken any more");
+
+    await byId(page, "buy-now-button").focus();
+    await page.keyboard.press("Enter");
+    await byId(page, "confirm-yes").focus();
+    await page.keyboard.press("Enter");
+    await standing(page, "won");
+    await until("the panel has it", async () => (await focusedId(page)) === "standing-title");
+  });
+
+  pageTest("without the server the panel says from when its word is, and that an auction is gone", async () => {
+    const auction = await createAuction(server, "Away");
+    const page = await open(addressOf(auction));
+    await placeBid(page, { bidder: "ada" });
+    await standing(page, "leading");
+    page.networkMayFail = true;
+    const panel = byId(page, "standing");
+    assert.equal(await panel.getAttribute("data-status"), "accepted");
+    const top = async () => (await byId(page, "bid-button").boundingBox()).y;
+    const before = await top();
+    await server.kill();
+    await says(page, "standing", /As of \d\d:\d\d:\d\d\. Reconnecting/);
+    assert.notEqual(await panel.getAttribute("data-status"), "accepted", "it is not green");
+    assert.match(await page.title(), /^Reconnecting/);
+    assert.equal(await top(), before, "nothing moved");
+    await server.restart();
+    await connected(page);
+    await until("it is sure again", async () => (await panel.getAttribute("data-status")) === "accepted");
+    assert.doesNotMatch(await panel.innerText(), /As of/);
+
+    // A server that does not know the auction any more.
+    const unknown = { code: "auction_not_found", status: 404, title: "gone" };
+    const gone = (route) => route.fulfill({ status: 404, contentType: "application/problem+json", body: JSON.stringify(unknown) });
+    await page.route(`**/auctions/${auction.id}**`, gone);
+    await server.kill();
+    await server.restart();
+    await page.getByRole("heading", { name: "There is no such auction" }).waitFor();
+    assert.equal(await panel.isVisible(), false);
+    assert.match(await page.title(), /^There is no such auction · Firstcome$/);
+  });
+
+  pageTest("what can be no address of an auction has a page that says so", async () => {
+    const where = await context();
+    const page = await where.newPage();
+    for (const address of ["%E0%A4%A", "auc_nope"]) {
+      await page.goto(`${server.url}/saleroom/${address}`);
+      await page.getByRole("heading", { name: "There is no such auction" }).waitFor();
+      assert.equal(await page.title(), "There is no such auction · Firstcome");
+    }
+  });
+
+  pageTest("a maximum is shown as it is read before it is sent", async () => {
+    const auction = await createAuction(server, "Read", { currency: "EUR", startingPrice: 100, increment: 10 });
+    const page = await open(addressOf(auction));
+    const hint = page.locator("#maximum-hint");
+    const before = await hint.boundingBox();
+    await fillBid(page, { maximum: "4.50" });
+    assert.match(await hint.innerText(), /€4\.50/);
+    await fillBid(page, { maximum: "4,50" });
+    assert.match(await hint.innerText(), /€450\.00/);
+    assert.equal((await hint.boundingBox()).height, before.height, "nothing moves");
+    await fillBid(page, { maximum: "" });
+    assert.match(await hint.innerText(), /^Hidden until the end/);
+  });
+
+  pageTest("the name of a button contains what is written on it", async () => {
+    const auction = await createAuction(server, "Name", { retraction: { withinMs: 600_000, beforeEndMs: 0 } });
+    for (const language of ["en", "ko"]) {
+      const page = await open(`${addressOf(auction)}?lang=${language}`);
+      await placeBid(page, { bidder: `ada-${language}`, amount: language === "en" ? 1_000 : 2_000 });
+      await standing(page, "leading");
+      const button = byId(page, "retract").first();
+      const name = await button.getAttribute("aria-label");
+      assert.ok(name.includes(await button.innerText()), name);
     }
   });
 });

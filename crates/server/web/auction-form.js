@@ -53,7 +53,7 @@ export function drawForm(known) {
   setText(byId("maximum-label"), t("bid.maximum", { currency: auction.currency }));
   const leads = own?.leads && isEnglish(auction);
   setText(byId("amount-hint"), leastText(auction, own, least));
-  setText(byId("maximum-hint"), t(leads ? "bid.raiseHint" : "bid.maximumHint"));
+  setText(byId("maximum-hint"), maximumText(auction) || t(leads ? "bid.raiseHint" : "bid.maximumHint"));
   drawButton(auction, own, now, busy);
   drawBuyNow(auction, now, busy);
   for (const [field, input] of Object.entries(inputs)) {
@@ -66,6 +66,12 @@ export function drawForm(known) {
 function leastText(auction, own, least) {
   if (own !== null && isSealed(auction)) return t("bid.leastSealed", { amount: moneyText(auction, own.maximum) });
   return t(own?.leads && isEnglish(auction) ? "bid.leastOwn" : "bid.least", { least: moneyText(auction, least) });
+}
+
+/** What the maximum is read as, before it is sent: a wrong decimal mark is seen there. */
+function maximumText(auction) {
+  const maximum = givesMaximum(auction) ? parse(inputs.maximum.value, auction) : null;
+  return maximum === null ? "" : t("bid.maximumRead", { maximum: moneyText(auction, maximum) });
 }
 
 function prefill(auction, own, least) {

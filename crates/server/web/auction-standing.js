@@ -5,7 +5,7 @@
 import { isEnglish, standingKind } from "./auction-state.js";
 import { moneyText, rulesText, unsoldText } from "./auction-words.js";
 import { byId, h, hook, keyed, setAttr, setText, show } from "./dom.js";
-import { exactMoment } from "./format.js";
+import { exactMoment, time, timeLeft } from "./format.js";
 import { lang, t } from "./i18n.js";
 
 /** Tone of the panel and icon of the tab, by `standingKind`. */
@@ -20,6 +20,7 @@ const TONES = {
   won: "accepted",
   paid: "accepted",
   offered: "pending",
+  expired: "sold_out",
   forfeited: "sold_out",
   lost: "sold_out",
   sold: "sold_out",
@@ -39,7 +40,7 @@ export function describe(auction, own, now, asking = false) {
   const price = award?.price ?? auction.currentPrice;
   const params = {
     price: price === null || price === undefined ? "" : moneyText(auction, price),
-    when: exactMoment(kind === "offered" ? (award.until ?? auction.endTime) : auction.startTime, lang()),
+    when: exactMoment(["offered", "expired"].includes(kind) ? (award.until ?? auction.endTime) : auction.startTime, lang()),
   };
   const text = {
     watching: () => rulesText(auction),
@@ -50,12 +51,12 @@ export function describe(auction, own, now, asking = false) {
     tone: TONES[kind],
     title: t(`standing.${kind}.title${several ? ".lots" : ""}`),
     text: text(),
-    facts: facts(auction, own, kind),
+    facts: facts(auction, own, kind, now),
     actions: kind === "offered" ? ["accept", "decline"] : [],
   };
 }
 
-function facts(auction, own, kind) {
+function facts(auction, own, kind, now) {
   if (own === null) return [];
   const highest = moneyText(auction, own.maximum);
   switch (kind) {
@@ -68,6 +69,8 @@ function facts(auction, own, kind) {
       return [[isEnglish(auction) && own.maximum > own.amount ? "maximum" : "bid", highest]];
     case "in":
       return [["bid", highest]];
+    case "offered":
+      return own.award.until ? [["left", timeLeft(Date.parse(own.award.until) - now, lang())]] : [];
     default:
       return [];
   }
@@ -83,14 +86,21 @@ const ICONS = {
   error: "M16 8v10M16 23.5v.01",
 };
 
-/** Draws where this browser stands; returns what it drew. */
-export function drawStanding(auction, own, now, { asking, onAction }) {
-  const view = describe(auction, own, now, asking);
+const staleText = ({ at, stopped }) =>
+  t(stopped ? "standing.staleStopped" : "standing.stale", { time: time(new Date(at).toISOString(), lang()) });
+
+/** Draws where this browser stands; returns what it drew. `stale` is `{at, stopped}`, or null. */
+export function drawStanding(auction, own, now, { asking, stale, onAction }) {
+  const known = describe(auction, own, now, asking);
+  // Not green, nor red: how it stands by now is not known here.
+  const view = stale === null ? known : { ...known, tone: stale.stopped ? "cancelled" : "sending" };
   const root = hook("standing");
   setAttr(root, "data-standing", view.kind);
   setAttr(root, "data-status", view.tone);
   setText(byId("standing-title"), view.title);
   setText(byId("standing-text"), view.text);
+  setAttr(root, "data-stale", stale !== null);
+  setText(byId("standing-stale"), stale === null ? "" : staleText(stale));
   keyed(
     byId("standing-facts"),
     view.facts,

@@ -124,7 +124,7 @@ const boughtAward = ({ bidderName, amount, price }) => ({ bidder: bidderName, pr
 
 /**
  * Where somebody stands: `scheduled | watching | leading | outbid | in | deciding`, and after
- * the end `won | paid | forfeited | offered | lost | sold | unsold | void | cancelled`; and
+ * the end `won | paid | forfeited | offered | expired | lost | sold | unsold | void | cancelled`; and
  * `answering` when it has ended and the answer to one's own bid has not come (`asking`).
  */
 export function standingKind(auction, own, now, asking = false) {
@@ -150,7 +150,7 @@ function outcomeKind(auction, own, now) {
   if (award?.status === "won") return "won";
   if (award?.status === "settled") return "paid";
   if (award?.status === "forfeited") return "forfeited";
-  if (award?.status === "offered" && !(Date.parse(award.until) <= now)) return "offered";
+  if (award?.status === "offered") return Date.parse(award.until) <= now ? "expired" : "offered";
   if (auction.status === "unsold") return "unsold";
   return own === null ? "sold" : "lost";
 }

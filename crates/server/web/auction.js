@@ -21,7 +21,7 @@ import {
 } from "./auction-form.js";
 import { Press } from "./auction-press.js";
 import { drawStanding } from "./auction-standing.js";
-import { heard, isOver, leastBid, ownStanding, phase, received } from "./auction-state.js";
+import { heard, isOver, leastBid, ownStanding, phase, received, standingKind } from "./auction-state.js";
 import { moneyText, refusalText } from "./auction-words.js";
 import { attemptsIn, bidder, isFresh, isRepeatable, newAttempt } from "./bids.js";
 import { clock } from "./clock.js";
@@ -35,11 +35,15 @@ import { sharpener } from "./sharpen.js";
 // Past the end, or past the start, without a word: the page asks itself.
 const OVERDUE_MS = 2_500;
 const EXTENSION_SHOWN_MS = 8_000;
+// A reconnection that takes no longer than this is nobody's concern.
+const AWAY_AFTER_MS = 900;
 
-const id = decodeURIComponent(location.pathname.split("/")[2] ?? "");
+const id = idIn(location.pathname);
 
 let auction = null;
-let missing = false;
+let missing = id === null;
+/** Since when the server is away, `{at, stopped}`; null while it is not. */
+let away = null;
 let sawItRun = false;
 let extendedAt = -Infinity;
 
@@ -61,10 +65,15 @@ const press = new Press({
 
 function draw() {
   takeIn();
+  keepFocus(drawAll);
+}
+
+function drawAll() {
   show(byId("missing"), missing);
   show(byId("auction"), !missing);
-  if (auction === null) {
-    setTab(t("tab.none", { name: t("auctions.title") }));
+  if (missing || auction === null) {
+    show(byId("own"), false);
+    setTab(t(missing ? "tab.auction.missing" : "tab.auction.loading"));
     return;
   }
   const now = clock.now();
@@ -73,17 +82,33 @@ function draw() {
   drawFigures(auction, now, performance.now() - extendedAt < EXTENSION_SHOWN_MS);
   drawLeaders(auction, standing);
   drawAbout(auction);
-  const view = drawStanding(auction, standing, now, { asking: press.busy, onAction: answerOffer });
+  const stale = isSettled(auction, standing, now) ? null : away;
+  const view = drawStanding(auction, standing, now, { asking: press.busy, stale, onAction: answerOffer });
   // A page that finds an auction over has no form; one that sees it end keeps its room.
   sawItRun ||= !isOver(auction);
   show(byId("bid"), sawItRun);
   drawForm({ auction, own: standing, now, busy: press.busy });
+  press.forgetRetracted(mine);
   press.draw();
   bids.draw(auction, mine);
   own.draw(auction, now);
   spoken.hear(auction, now);
-  const tab = t(`tab.auction.${view.kind}`, { name: auction.product });
+  const tab = t(`tab.auction.${stale === null ? view.kind : "stale"}`, { name: auction.product });
   setTab(tab, view.tone === "sending" || view.tone === "none" ? "idle" : view.tone);
+  if (!counting && !isSettled(auction, standing, now)) keepCounting();
+}
+
+/** Whether nothing turns by time alone any more: it is over, and no offer runs. */
+const isSettled = (known, standing, now) => isOver(known) && standingKind(known, standing, now) !== "offered";
+
+/** What had the focus may be gone after drawing; the panel that says why gets it then. */
+function keepFocus(change) {
+  const focused = document.activeElement;
+  const inOwn = byId("own").contains(focused);
+  change();
+  if (focused === null || focused === document.body || focused.checkVisibility({ visibilityProperty: true })) return;
+  const next = [inOwn ? byId("own-title") : null, byId("standing-title"), byId("missing").firstElementChild];
+  next.find((node) => node?.checkVisibility())?.focus();
 }
 
 const redraw = perFrame(draw);
@@ -98,16 +123,24 @@ function keepCounting() {
   counting = true;
   eachSecond(
     () => {
-      counting = auction !== null && !isOver(auction);
+      const standing = auction === null ? null : ownStanding(auction, own.bids);
+      counting = auction !== null && !missing && !isSettled(auction, standing, clock.now());
       redraw();
-      if (counting) {
+      if (counting && !isOver(auction)) {
         sharpenClock();
         askIfOverdue();
       }
       return counting;
     },
-    () => Date.parse(auction === null ? 0 : phase(auction, clock.now()) === "scheduled" ? auction.startTime : auction.endTime),
+    () => Date.parse(turn()),
   );
+}
+
+/** What the page counts to. */
+function turn() {
+  if (auction === null) return 0;
+  if (isOver(auction)) return ownStanding(auction, own.bids)?.award?.until ?? auction.endTime;
+  return phase(auction, clock.now()) === "scheduled" ? auction.startTime : auction.endTime;
 }
 
 function askIfOverdue() {
@@ -154,6 +187,30 @@ async function fetchEverything({ polling = false } = {}) {
   await fetchAuction();
   if (missing) return;
   await Promise.all([bids.fetchNewest(), polling ? null : own.refresh()]);
+  redraw();
+}
+
+let awayTimer;
+let lastHeardAt;
+
+/** How the stream stands; the panel says from when its word is, unless that is soon over. */
+function noteConnection(state, problem) {
+  setConnection(state);
+  if (state === "connecting") return;
+  if (problem?.code === "auction_not_found") missing = true;
+  if (state === "live") {
+    clearTimeout(awayTimer);
+    awayTimer = undefined;
+    away = null;
+  } else {
+    lastHeardAt = awayTimer === undefined ? clock.now() : lastHeardAt;
+    clearTimeout(awayTimer);
+    const noteAway = () => {
+      away = { at: lastHeardAt, stopped: state === "stopped" };
+      redraw();
+    };
+    awayTimer = setTimeout(noteAway, away === null ? AWAY_AFTER_MS : 0);
+  }
   redraw();
 }
 
@@ -274,17 +331,30 @@ document.addEventListener("visibilitychange", () => redraw());
 setAttr(byId("certificate"), "href", paths.certificate(id));
 startForm(() => auction !== null && draw());
 startPage(draw);
-follow(paths.auctionEvents(id), {
-  // Who has bid wants to be told in another tab as well.
-  whileHidden: () => own.bids.length > 0 && auction !== null && !isOver(auction),
-  onEvent: hear,
-  onOpen: fetchEverything,
-  onState: setConnection,
-});
-fetchAuction().catch(() => {});
+if (id !== null) {
+  follow(paths.auctionEvents(id), {
+    // Who has bid wants to be told in another tab as well.
+    whileHidden: () => own.bids.length > 0 && auction !== null && !isOver(auction),
+    onEvent: hear,
+    onOpen: fetchEverything,
+    onState: noteConnection,
+  });
+  fetchAuction().catch(() => {});
+} else {
+  setConnection("stopped");
+}
 
 const [unanswered] = attemptsIn(id);
 if (unanswered) {
   if (isFresh(unanswered)) press.send(unanswered);
   else press.leave(unanswered);
+}
+
+/** Null for what no address of an auction can be. */
+function idIn(path) {
+  try {
+    return decodeURIComponent(path.split("/")[2] ?? "");
+  } catch {
+    return null;
+  }
 }
