@@ -294,4 +294,68 @@ describe("pressing", () => {
       assert.ok(name.includes(await button.innerText()), name);
     }
   });
+
+  /** Watches what moves by itself, as browsers measure it, from the page's first moment on. */
+  const watchShifts = (where) =>
+    where.addInitScript(() => {
+      window.shifted = 0;
+      new PerformanceObserver((list) => {
+        for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifted += entry.value;
+      }).observe({ type: "layout-shift", buffered: true });
+    });
+
+  pageTest("in a rush the list of bids changes once a second, and its rows stay where they are", async () => {
+    const auction = await createAuction(server, "Rush");
+    for (let n = 0; n < 25; n += 1) await take(server, auction, `a${n % 5}`, 1_000 + n * 100);
+    const where = await context({ reducedMotion: "no-preference" });
+    await watchShifts(where);
+    const page = await openIn(where, addressOf(auction));
+    const rows = byId(page, "bids").locator("li");
+    await until("they are listed", async () => (await rows.count()) === 20);
+    await page.evaluate(() => {
+      window.shifted = 0;
+      window.firsts = new Set();
+      const list = document.querySelector('[data-testid="bids"]');
+      new MutationObserver(() => window.firsts.add(list.querySelector(".bid-no").textContent)).observe(list, {
+        childList: true,
+        characterData: true,
+        subtree: true,
+      });
+    });
+    const began = Date.now();
+    let amount = 4_000;
+    while (Date.now() < began + 3_000) {
+      amount += 100;
+      await take(server, auction, `b${amount % 7}`, amount);
+      await delay(30);
+    }
+    const newest = (await get(server, `/auctions/${auction.id}`)).bidCount;
+    await until("the newest is there", async () => (await rows.first().locator(".bid-no").innerText()) === String(newest));
+    const { firsts, shifted } = await page.evaluate(() => ({ firsts: window.firsts.size, shifted: window.shifted }));
+    assert.ok(newest > 45, `${newest} bids`);
+    const seconds = Math.ceil((Date.now() - began) / 1_000);
+    assert.ok(firsts <= seconds + 1, `${firsts} changes in ${seconds} s`);
+    assert.ok(shifted < 0.1, `shifted by ${shifted}`);
+  });
+
+  pageTest("the operations page comes up without moving", async () => {
+    for (let n = 0; n < 8; n += 1) {
+      const body = { sku: `P-${n}`, name: `Product ${n}`, price: 100, currency: "EUR", stock: 5 };
+      assert.equal((await request("POST", `${server.url}/products`, { body })).status, 201);
+    }
+    for (const width of [1280, 390]) {
+      const where = await context({ viewport: { width, height: 844 }, reducedMotion: "no-preference" });
+      await watchShifts(where);
+      // So late that the page is painted before it knows anything.
+      await where.route("**/ops/summary", async (route) => {
+        await delay(500);
+        await route.continue();
+      });
+      const page = await openIn(where, "/ops");
+      await byId(page, "ops-queues").locator("tr, li").first().waitFor();
+      await delay(300);
+      const shifted = await page.evaluate(() => window.shifted);
+      assert.ok(shifted < 0.1, `${width}: shifted by ${shifted}`);
+    }
+  });
 });

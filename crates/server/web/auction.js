@@ -48,7 +48,7 @@ let sawItRun = false;
 let extendedAt = -Infinity;
 
 const spoken = new Spoken(byId("spoken"));
-const bids = new BidList(id, { list: byId("bids"), empty: byId("bids-none"), more: byId("bids-more") });
+const bids = new BidList(id, { list: byId("bids"), empty: byId("bids-none"), more: byId("bids-more") }, () => redraw());
 const own = new OwnBids(id, { section: byId("own"), list: byId("own-list"), onChange: () => redraw() });
 const press = new Press({
   auctionOf: () => auction,
