@@ -124,7 +124,8 @@ describe("where one stands", () => {
     [award("settled"), mine, "paid"],
     [award("forfeited"), mine, "forfeited"],
     [award("offered", { until: iso(START + 5) }), mine, "offered"],
-    [award("offered", { until: iso(START) }), mine, "lost"],
+    [award("offered", { until: iso(START) }), mine, "expired"],
+    [award("declined"), mine, "lost"],
     [award("won"), [bidOf({ bidderName: "b" })], "lost"],
     [award("won"), [], "sold"],
     [{ status: "unsold", unsoldReason: "no_bids" }, [], "unsold"],
@@ -134,6 +135,35 @@ describe("where one stands", () => {
 
   test("its kind", () => {
     for (const [changes, bids, kind, after] of TABLE) assert.equal(stand(changes, bids, after), kind, JSON.stringify(changes));
+  });
+
+  test("an answer that is ahead of the auction is believed, and one that is behind it is not", () => {
+    const ASKED = 100;
+    const stands = (changes, more, bid, after = 1, asking = false) => {
+      const auction = received(auctionOf(changes), { askedAt: ASKED, newestNo: 0, ...more });
+      return standingKind(auction, ownStanding(auction, bid === null ? [] : [bidOf(bid)]), START + after, asking);
+    };
+    const answered = { no: 4, answeredAt: ASKED + 1 };
+    const others = { leaders: ["b"], bidCount: 3 };
+    const over = { status: "closed", bidCount: 4, winners: [{ bidder: "a", price: 1000, status: "won" }] };
+    const dutch = { format: "dutch", dutch: { step: 300, everyMs: 1000, floor: 500 } };
+    for (const [what, expected, ...known] of [
+      ["the answer first", "leading", others, {}, { ...answered, status: "leading" }],
+      ["taken, and somebody's maximum is not below it", "outbid", others, {}, { ...answered, status: "outbid" }],
+      ["the auction counts as many", "outbid", { ...others, bidCount: 4 }, {}, { ...answered, status: "leading" }],
+      ["a later bid was heard", "outbid", others, { newestNo: 5 }, { ...answered, status: "leading" }],
+      ["asked for after the answer", "outbid", others, { askedAt: ASKED + 1 }, { ...answered, status: "leading" }],
+      ["a bid from before the page", "outbid", others, {}, { no: 4, status: "leading" }],
+      ["the auction first", "watching", { leaders: ["a"], bidCount: 4 }, {}, null, 1, true],
+      ["then the answer", "leading", { leaders: ["a"], bidCount: 4 }, {}, { ...answered, status: "leading" }],
+      ["bought, the answer first", "won", others, {}, { ...answered, status: "winning" }],
+      ["a falling price, the answer first", "won", dutch, {}, { no: 1, answeredAt: ASKED + 1, status: "winning" }],
+      ["a falling price never outbids", "watching", dutch, {}, { no: 1, status: "winning" }],
+      ["bought, the auction first", "answering", over, {}, null, 1, true],
+      ["then the answer", "won", over, {}, { ...answered, status: "winning" }],
+    ]) {
+      assert.equal(stands(...known), expected, what);
+    }
   });
 
   test("every kind is said in both languages", () => {
@@ -147,6 +177,8 @@ describe("where one stands", () => {
         assert.notEqual(view.title, "");
         assert.notEqual(view.text, "");
       }
+      const answering = describeStanding(auctionOf({ status: "closed" }), null, START, true);
+      assert.doesNotMatch(`${answering.title} ${answering.text}`, /standing\./);
     }
     useLanguage("en");
   });

@@ -152,6 +152,12 @@ const SUITES: [Suite; 36] = [
         file: "auctions-page.test.mjs",
     },
     Suite {
+        name: "auctions-press-page",
+        what: "what a press on Bid becomes and what it must not, in Chromium",
+        needs: Needs::Browser,
+        file: "auctions-press-page.test.mjs",
+    },
+    Suite {
         name: "auctions-formats-page",
         what: "every kind of auction, language, scheme and width, in Chromium",
         needs: Needs::Browser,

@@ -1,6 +1,7 @@
 // The bids of an auction, newest first, as they come. What always holds: a bid is in the list
 // once, by its number, whether it was fetched or heard; only as many are kept as somebody asked
-// to see; who leads is said of the newest bid of whoever leads now.
+// to see; who leads is said of the newest bid of whoever leads now; new bids are taken in at most
+// once a second, without moving what somebody looks at.
 
 import { paths, request } from "./api.js";
 import { isOver } from "./auction-state.js";
@@ -10,17 +11,25 @@ import { count, time } from "./format.js";
 import { lang, t } from "./i18n.js";
 
 const PAGE_SIZE = 20;
+const TAKE_IN_EVERY_MS = 1_000;
 
 export class BidList {
   #id;
   #nodes;
   #rows = new Map();
   #wanted = PAGE_SIZE;
+  #onDue;
+  /** The rows as they were last taken in, when that was, and the timer of the next time. */
+  #shown = [];
+  #takenInAt = -Infinity;
+  #timer = null;
+  #inSight = true;
 
-  /** `nodes` are `{list, empty, more}`. */
-  constructor(id, nodes) {
+  /** `nodes` are `{list, empty, more}`; `onDue` is called when more is to be drawn. */
+  constructor(id, nodes, onDue) {
     this.#id = id;
     this.#nodes = nodes;
+    this.#onDue = onDue;
   }
 
   async fetchNewest() {
@@ -32,6 +41,8 @@ export class BidList {
     const { bids } = await this.#fetch({ limit: PAGE_SIZE, before: this.#oldest() });
     this.#wanted += PAGE_SIZE;
     this.#learn(bids);
+    // Somebody waits for these.
+    this.#takenInAt = -Infinity;
   }
 
   #fetch(query) {
@@ -69,13 +80,44 @@ export class BidList {
     return Math.min(...this.#rows.keys());
   }
 
+  /** New rows wait until the last ones have been there for a second. */
+  #takeIn() {
+    const rows = [...this.#rows.values()].sort((a, b) => b.no - a.no);
+    const isNews = rows.length !== this.#shown.length || rows[0]?.no !== this.#shown[0]?.no;
+    const wait = this.#takenInAt + TAKE_IN_EVERY_MS - performance.now();
+    if (isNews && wait > 0) {
+      this.#timer ??= setTimeout(() => {
+        this.#timer = null;
+        this.#onDue();
+      }, wait);
+      return rows;
+    }
+    if (isNews) {
+      this.#takenInAt = performance.now();
+      this.#inSight = this.#nodes.list.getBoundingClientRect().top >= 0;
+    }
+    this.#shown = rows;
+    return rows;
+  }
+
+  /**
+   * By place while the top of the list is in sight: each row then stays where it is and says
+   * something else. By number for whoever has scrolled into it: the browser keeps in place what
+   * is below the new rows.
+   */
+  #keyOf() {
+    if (!this.#inSight) return (row) => `no ${row.no}`;
+    const places = new Map(this.#shown.map((row, place) => [row, place]));
+    return (row) => `place ${places.get(row)}`;
+  }
+
   /** `own` are this browser's bids. */
   draw(auction, own) {
-    const rows = [...this.#rows.values()].sort((a, b) => b.no - a.no);
+    const rows = this.#takeIn();
     const first = firstInFront(auction, rows);
     const ownByNo = new Map(own.map((bid) => [bid.no, bid]));
     const names = new Set(own.map((bid) => bid.bidderName));
-    keyed(this.#nodes.list, rows, (row) => row.no, createRow, (node, row) => {
+    keyed(this.#nodes.list, this.#shown, this.#keyOf(), createRow, (node, row) => {
       const mine = names.has(row.bidderId);
       const retracted = row.status === "retracted";
       const status = retracted ? "retracted" : first.has(row.no) ? (isOver(auction) ? "won" : "leading") : "";

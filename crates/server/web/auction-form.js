@@ -1,7 +1,8 @@
 // The form of one auction: what would be bid, what is wrong with it, and what became of it.
 // What always holds: one press makes one attempt and no second one runs beside it; an amount
-// that moved under the finger is not sent, unless somebody said up to how much it may; what somebody typed stays until it is taken or until
-// the server said that it is too low.
+// that moved under the finger is not sent, unless somebody said up to how much it may; who leads
+// bids over the own bid only by an amount that was typed for it, or after a question; what
+// somebody typed stays until it is taken or until the server said that it is too low.
 
 import { isDutch, isEnglish, isSealed, leastBid, phase, standsAt } from "./auction-state.js";
 import { moneyText, timeWords } from "./auction-words.js";
@@ -13,6 +14,8 @@ import { lang, t } from "./i18n.js";
 const BIDDER_BYTES_MAX = 254;
 // A press within this time after the amount moved by itself was meant for the one before.
 const SETTLE_MS = 400;
+// A press within this time after an answer was the second half of a double press.
+const REST_MS = 700;
 
 const form = byId("bid");
 const inputs = {
@@ -28,6 +31,7 @@ const errors = new Map();
 let typed = false;
 let prefilled = null;
 let movedAt = -Infinity;
+let answeredAt = -Infinity;
 let offeredBuyNow = false;
 
 /** What is to be known: `{auction, own, now, busy}`. */
@@ -49,7 +53,7 @@ export function drawForm(known) {
   setText(byId("maximum-label"), t("bid.maximum", { currency: auction.currency }));
   const leads = own?.leads && isEnglish(auction);
   setText(byId("amount-hint"), leastText(auction, own, least));
-  setText(byId("maximum-hint"), t(leads ? "bid.raiseHint" : "bid.maximumHint"));
+  setText(byId("maximum-hint"), maximumText(auction) || t(leads ? "bid.raiseHint" : "bid.maximumHint"));
   drawButton(auction, own, now, busy);
   drawBuyNow(auction, now, busy);
   for (const [field, input] of Object.entries(inputs)) {
@@ -62,6 +66,12 @@ export function drawForm(known) {
 function leastText(auction, own, least) {
   if (own !== null && isSealed(auction)) return t("bid.leastSealed", { amount: moneyText(auction, own.maximum) });
   return t(own?.leads && isEnglish(auction) ? "bid.leastOwn" : "bid.least", { least: moneyText(auction, least) });
+}
+
+/** What the maximum is read as, before it is sent: a wrong decimal mark is seen there. */
+function maximumText(auction) {
+  const maximum = givesMaximum(auction) ? parse(inputs.maximum.value, auction) : null;
+  return maximum === null ? "" : t("bid.maximumRead", { maximum: moneyText(auction, maximum) });
 }
 
 function prefill(auction, own, least) {
@@ -82,6 +92,19 @@ function prefill(auction, own, least) {
 }
 
 const settled = () => performance.now() - movedAt >= SETTLE_MS;
+const resting = () => performance.now() - answeredAt < REST_MS;
+
+/** After an answer: what is pressed next was not yet meant for it, unless something was typed. */
+export function rest() {
+  answeredAt = performance.now();
+  setAttr(button, "data-resting", true);
+  setTimeout(() => setAttr(button, "data-resting", resting()), REST_MS + 10);
+}
+
+function wake() {
+  answeredAt = -Infinity;
+  setAttr(button, "data-resting", null);
+}
 
 function drawButton(auction, own, now, busy) {
   const { label, total, mode } = buttonWords(auction, own, now);
@@ -198,8 +221,15 @@ function moneyError(auction) {
 /** Whether the amount may be sent: not when it moved by itself a moment ago, but for up to a maximum. */
 export const mayPress = () => typed || givesMaximum(state.auction) || isDutch(state.auction) || settled();
 
+/** Whether a press is none: while nothing can be bid, while one is under way, right after one. */
 export function isClosed() {
-  return button.getAttribute("aria-disabled") === "true";
+  return button.getAttribute("aria-disabled") === "true" || resting();
+}
+
+/** Whether `wanted` is over the bid that leads already, without anybody having typed it. */
+export function isOverOwn({ amount, maximum = null }) {
+  const { auction, own } = state;
+  return isEnglish(auction) && Boolean(own?.leads) && !typed && !isRaise(auction, own, amount, maximum);
 }
 
 /** Shows what the server said of a field, where there is such a field. */
@@ -226,11 +256,16 @@ export function startForm(onChange) {
   for (const [field, input] of Object.entries(inputs)) {
     input.addEventListener("input", () => {
       errors.delete(field);
+      wake();
       // An emptied field follows the least valid bid again once it is left.
       if (field === "bidAmount") typed = true;
       onChange();
     });
   }
+  // A key that is held down repeats, and one press is one bid.
+  form.addEventListener("keydown", (event) => {
+    if (event.repeat && event.key === "Enter") event.preventDefault();
+  });
   inputs.bidAmount.addEventListener("blur", () => {
     if (inputs.bidAmount.value.trim() === "") startOver({ keepMaximum: true });
     onChange();

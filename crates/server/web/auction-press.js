@@ -5,7 +5,7 @@
 import { problemText } from "./api.js";
 import { fallenTo, isDutch } from "./auction-state.js";
 import { moneyText, refusalText } from "./auction-words.js";
-import { forgetAttempt, isRepeatable, newAttempt, placeBid } from "./bids.js";
+import { forgetAttempt, isRepeatable, markStopped, newAttempt, placeBid } from "./bids.js";
 import { clock } from "./clock.js";
 import { byId, h, hook, keyed, setAttr, setText } from "./dom.js";
 import { exactMoment, moment } from "./format.js";
@@ -22,15 +22,18 @@ export class Press {
   #onChange;
   #onTaken;
   #onRefused;
+  #onAnswer;
   #sending = null;
-  /** `{kind, text(), actions?, attempt?}`; the text is asked for again in another language. */
+  #attempt = null;
+  /** `{kind, text(), actions?, attempt?, bid?}`; the text is asked for again in another language. */
   #said = null;
 
-  constructor({ auctionOf, onChange, onTaken, onRefused }) {
+  constructor({ auctionOf, onChange, onTaken, onRefused, onAnswer }) {
     this.#auctionOf = auctionOf;
     this.#onChange = onChange;
     this.#onTaken = onTaken;
     this.#onRefused = onRefused;
+    this.#onAnswer = onAnswer;
   }
 
   get busy() {
@@ -42,12 +45,18 @@ export class Press {
     this.#onChange();
   }
 
+  /** Takes back what was said of a bid that was retracted. */
+  forgetRetracted(bids) {
+    const about = bids.find((bid) => bid.id === this.#said?.bid);
+    if (about?.status === "retracted") this.#said = null;
+  }
+
   /** Takes back what was said, if it was of this kind. */
   forget(kind) {
     if (this.#said?.kind === kind) this.say(null);
   }
 
-  /** An attempt from long ago is shown and not repeated without being asked for. */
+  /** An attempt that was stopped, or is from long ago, is shown and not sent without a press. */
   leave(attempt) {
     const repeatable = isRepeatable(attempt);
     this.say({
@@ -62,7 +71,9 @@ export class Press {
     });
   }
 
-  async send(attempt, repeats = 0) {
+  async send(wanted, repeats = 0) {
+    const attempt = wanted.stopped ? markStopped(wanted, false) : wanted;
+    this.#attempt = attempt;
     this.#sending = new AbortController();
     const { signal } = this.#sending;
     this.say({ kind: "wait", text: () => t("said.sending") });
@@ -87,6 +98,7 @@ export class Press {
       clearTimeout(slow);
     }
     this.#sending = null;
+    this.#onAnswer();
     this.#onChange();
     return undefined;
   }
@@ -98,7 +110,7 @@ export class Press {
       when: exactMoment(bid.timestamp, lang()),
     });
     const key = attempt.buyNow ? "bought" : bid.status === "outbid" ? "outbid" : attempt.maximum ? "maximum" : "taken";
-    this.say({ kind: key === "outbid" ? "bad" : "good", text: () => t(`said.${key}`, params()) });
+    this.say({ kind: key === "outbid" ? "bad" : "good", bid: bid.id, text: () => t(`said.${key}`, params()) });
     this.#onTaken(bid);
   }
 
@@ -127,7 +139,11 @@ export class Press {
 
   #act(name) {
     const { attempt } = this.#said ?? {};
-    if (name === "stop") this.#sending?.abort();
+    if (name === "stop" && this.busy) {
+      // Stored before anything else: the page may be closed the next moment.
+      markStopped(this.#attempt, true);
+      this.#sending.abort();
+    }
     if (name === "again") this.send(attempt);
     if (name === "forget") {
       forgetAttempt(attempt);

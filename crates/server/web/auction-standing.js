@@ -5,7 +5,7 @@
 import { isEnglish, standingKind } from "./auction-state.js";
 import { moneyText, rulesText, unsoldText } from "./auction-words.js";
 import { byId, h, hook, keyed, setAttr, setText, show } from "./dom.js";
-import { exactMoment } from "./format.js";
+import { exactMoment, time, timeLeft } from "./format.js";
 import { lang, t } from "./i18n.js";
 
 /** Tone of the panel and icon of the tab, by `standingKind`. */
@@ -16,9 +16,11 @@ const TONES = {
   outbid: "error",
   in: "pending",
   deciding: "sending",
+  answering: "sending",
   won: "accepted",
   paid: "accepted",
   offered: "pending",
+  expired: "sold_out",
   forfeited: "sold_out",
   lost: "sold_out",
   sold: "sold_out",
@@ -27,15 +29,18 @@ const TONES = {
   cancelled: "cancelled",
 };
 
-/** `{kind, tone, title, text, facts: [[key, text]], actions}` */
-export function describe(auction, own, now) {
-  const kind = standingKind(auction, own, now);
+/**
+ * `{kind, tone, title, text, facts: [[key, text]], actions}`; `asking` is whether a bid of one's own
+ * is on its way.
+ */
+export function describe(auction, own, now, asking = false) {
+  const kind = standingKind(auction, own, now, asking);
   const several = auction.lots > 1 && ["leading", "outbid"].includes(kind);
   const award = own?.award;
   const price = award?.price ?? auction.currentPrice;
   const params = {
     price: price === null || price === undefined ? "" : moneyText(auction, price),
-    when: exactMoment(kind === "offered" ? (award.until ?? auction.endTime) : auction.startTime, lang()),
+    when: exactMoment(["offered", "expired"].includes(kind) ? (award.until ?? auction.endTime) : auction.startTime, lang()),
   };
   const text = {
     watching: () => rulesText(auction),
@@ -46,12 +51,12 @@ export function describe(auction, own, now) {
     tone: TONES[kind],
     title: t(`standing.${kind}.title${several ? ".lots" : ""}`),
     text: text(),
-    facts: facts(auction, own, kind),
+    facts: facts(auction, own, kind, now),
     actions: kind === "offered" ? ["accept", "decline"] : [],
   };
 }
 
-function facts(auction, own, kind) {
+function facts(auction, own, kind, now) {
   if (own === null) return [];
   const highest = moneyText(auction, own.maximum);
   switch (kind) {
@@ -64,6 +69,8 @@ function facts(auction, own, kind) {
       return [[isEnglish(auction) && own.maximum > own.amount ? "maximum" : "bid", highest]];
     case "in":
       return [["bid", highest]];
+    case "offered":
+      return own.award.until ? [["left", timeLeft(Date.parse(own.award.until) - now, lang())]] : [];
     default:
       return [];
   }
@@ -79,14 +86,21 @@ const ICONS = {
   error: "M16 8v10M16 23.5v.01",
 };
 
-/** Draws where this browser stands; returns what it drew. */
-export function drawStanding(auction, own, now, onAction) {
-  const view = describe(auction, own, now);
+const staleText = ({ at, stopped }) =>
+  t(stopped ? "standing.staleStopped" : "standing.stale", { time: time(new Date(at).toISOString(), lang()) });
+
+/** Draws where this browser stands; returns what it drew. `stale` is `{at, stopped}`, or null. */
+export function drawStanding(auction, own, now, { asking, stale, onAction }) {
+  const known = describe(auction, own, now, asking);
+  // Not green, nor red: how it stands by now is not known here.
+  const view = stale === null ? known : { ...known, tone: stale.stopped ? "cancelled" : "sending" };
   const root = hook("standing");
   setAttr(root, "data-standing", view.kind);
   setAttr(root, "data-status", view.tone);
   setText(byId("standing-title"), view.title);
   setText(byId("standing-text"), view.text);
+  setAttr(root, "data-stale", stale !== null);
+  setText(byId("standing-stale"), stale === null ? "" : staleText(stale));
   keyed(
     byId("standing-facts"),
     view.facts,

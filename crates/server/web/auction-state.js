@@ -17,12 +17,32 @@ export function phase(auction, now) {
   return Date.parse(auction.endTime) > now ? "open" : "ending";
 }
 
-/** An auction as the server gave it, with what it leaves out. */
-export const received = (answer) => ({
+/**
+ * An auction as the server gave it, with what it leaves out. `askedAt` is when it was asked for,
+ * `newestNo` the highest number of a bid that it is known to reflect.
+ */
+export const received = (answer, { askedAt = -Infinity, newestNo = 0 } = {}) => ({
   ...answer,
   leaders: answer.leaders ?? [],
   winners: answer.winners ?? [],
+  askedAt,
+  newestNo,
 });
+
+/** An auction as an event of its stream gave it, after what was known `before`. */
+export const heard = (event, before) =>
+  received(event, { askedAt: before.askedAt, newestNo: Math.max(before.newestNo, ...event.bids.map((bid) => bid.no)) });
+
+/**
+ * Whether the auction, as it is known, reflects a bid. The answer to a bid and the auction come
+ * separately: between them the answer knows more. Numbers alone do not tell, because a bid that
+ * was taken back keeps its number and is not counted.
+ */
+const reflects = (auction, bid) =>
+  isOver(auction) ||
+  bid.answeredAt === undefined ||
+  bid.answeredAt <= auction.askedAt ||
+  bid.no <= Math.max(auction.bidCount, auction.newestNo);
 
 // ---------------------------------------------------------------- prices
 
@@ -88,31 +108,39 @@ export function ownStanding(auction, bids) {
   if (standing.length === 0) return null;
   const names = new Set(standing.map((bid) => bid.bidderName));
   const top = (values) => Math.max(...values);
+  const ahead = standing.filter((bid) => !reflects(auction, bid));
+  const bought = ahead.find((bid) => bid.status === "winning");
   return {
     names,
-    leads: auction.leaders.some((name) => names.has(name)),
+    leads: auction.leaders.some((name) => names.has(name)) || ahead.some((bid) => bid.status === "leading"),
     amount: top(standing.map((bid) => bid.amount)),
     maximum: top(standing.map((bid) => bid.maximum ?? bid.amount)),
-    award: auction.winners.find((winner) => names.has(winner.bidder)) ?? null,
+    award: auction.winners.find((winner) => names.has(winner.bidder)) ?? (bought ? boughtAward(bought) : null),
   };
 }
 
+/** What a bid came to that ended its auction, until the auction itself says so. */
+const boughtAward = ({ bidderName, amount, price }) => ({ bidder: bidderName, price: price ?? amount, status: "won" });
+
 /**
  * Where somebody stands: `scheduled | watching | leading | outbid | in | deciding`, and after
- * the end `won | paid | forfeited | offered | lost | sold | unsold | void | cancelled`.
+ * the end `won | paid | forfeited | offered | expired | lost | sold | unsold | void | cancelled`; and
+ * `answering` when it has ended and the answer to one's own bid has not come (`asking`).
  */
-export function standingKind(auction, own, now) {
+export function standingKind(auction, own, now, asking = false) {
+  if (isOver(auction)) return asking ? "answering" : outcomeKind(auction, own, now);
+  if (own?.award?.status === "won") return "won";
   switch (phase(auction, now)) {
     case "scheduled":
       return "scheduled";
     case "open":
       if (own === null) return "watching";
       if (isSealed(auction)) return "in";
-      return own.leads ? "leading" : "outbid";
-    case "ending":
-      return "deciding";
+      if (own.leads) return "leading";
+      // Whoever takes a falling price ends the auction; nobody is over anybody.
+      return isDutch(auction) ? "watching" : "outbid";
     default:
-      return outcomeKind(auction, own, now);
+      return "deciding";
   }
 }
 
@@ -122,7 +150,7 @@ function outcomeKind(auction, own, now) {
   if (award?.status === "won") return "won";
   if (award?.status === "settled") return "paid";
   if (award?.status === "forfeited") return "forfeited";
-  if (award?.status === "offered" && !(Date.parse(award.until) <= now)) return "offered";
+  if (award?.status === "offered") return Date.parse(award.until) <= now ? "expired" : "offered";
   if (auction.status === "unsold") return "unsold";
   return own === null ? "sold" : "lost";
 }

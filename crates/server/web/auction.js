@@ -10,20 +10,22 @@ import { drawAbout, drawFigures, drawLeaders, Spoken } from "./auction-draw.js";
 import {
   drawForm,
   isClosed,
+  isOverOwn,
   markField,
   mayPress,
   readBidderOnly,
   readForm,
+  rest,
   startForm,
   startOver,
 } from "./auction-form.js";
 import { Press } from "./auction-press.js";
 import { drawStanding } from "./auction-standing.js";
-import { isDutch, isOver, isSealed, leastBid, ownStanding, phase, received } from "./auction-state.js";
+import { heard, isOver, leastBid, ownStanding, phase, received, standingKind } from "./auction-state.js";
 import { moneyText, refusalText } from "./auction-words.js";
 import { attemptsIn, bidder, isFresh, isRepeatable, newAttempt } from "./bids.js";
 import { clock } from "./clock.js";
-import { byId, hook, setAttr, setText, show } from "./dom.js";
+import { byId, hook, setAttr, show } from "./dom.js";
 import { lang, t } from "./i18n.js";
 import { follow } from "./live.js";
 import { OwnBids } from "./own-bids.js";
@@ -33,16 +35,20 @@ import { sharpener } from "./sharpen.js";
 // Past the end, or past the start, without a word: the page asks itself.
 const OVERDUE_MS = 2_500;
 const EXTENSION_SHOWN_MS = 8_000;
+// A reconnection that takes no longer than this is nobody's concern.
+const AWAY_AFTER_MS = 900;
 
-const id = decodeURIComponent(location.pathname.split("/")[2] ?? "");
+const id = idIn(location.pathname);
 
 let auction = null;
-let missing = false;
+let missing = id === null;
+/** Since when the server is away, `{at, stopped}`; null while it is not. */
+let away = null;
 let sawItRun = false;
 let extendedAt = -Infinity;
 
 const spoken = new Spoken(byId("spoken"));
-const bids = new BidList(id, { list: byId("bids"), empty: byId("bids-none"), more: byId("bids-more") });
+const bids = new BidList(id, { list: byId("bids"), empty: byId("bids-none"), more: byId("bids-more") }, () => redraw());
 const own = new OwnBids(id, { section: byId("own"), list: byId("own-list"), onChange: () => redraw() });
 const press = new Press({
   auctionOf: () => auction,
@@ -52,16 +58,22 @@ const press = new Press({
     fetchAuction().catch(() => {});
   },
   onRefused: refused,
+  onAnswer: rest,
 });
 
 // ---------------------------------------------------------------- drawing
 
 function draw() {
   takeIn();
+  keepFocus(drawAll);
+}
+
+function drawAll() {
   show(byId("missing"), missing);
   show(byId("auction"), !missing);
-  if (auction === null) {
-    setTab(t("tab.none", { name: t("auctions.title") }));
+  if (missing || auction === null) {
+    show(byId("own"), false);
+    setTab(t(missing ? "tab.auction.missing" : "tab.auction.loading"));
     return;
   }
   const now = clock.now();
@@ -70,17 +82,33 @@ function draw() {
   drawFigures(auction, now, performance.now() - extendedAt < EXTENSION_SHOWN_MS);
   drawLeaders(auction, standing);
   drawAbout(auction);
-  const view = drawStanding(auction, standing, now, answerOffer);
+  const stale = isSettled(auction, standing, now) ? null : away;
+  const view = drawStanding(auction, standing, now, { asking: press.busy, stale, onAction: answerOffer });
   // A page that finds an auction over has no form; one that sees it end keeps its room.
   sawItRun ||= !isOver(auction);
   show(byId("bid"), sawItRun);
   drawForm({ auction, own: standing, now, busy: press.busy });
+  press.forgetRetracted(mine);
   press.draw();
   bids.draw(auction, mine);
   own.draw(auction, now);
   spoken.hear(auction, now);
-  const tab = t(`tab.auction.${view.kind}`, { name: auction.product });
+  const tab = t(`tab.auction.${stale === null ? view.kind : "stale"}`, { name: auction.product });
   setTab(tab, view.tone === "sending" || view.tone === "none" ? "idle" : view.tone);
+  if (!counting && !isSettled(auction, standing, now)) keepCounting();
+}
+
+/** Whether nothing turns by time alone any more: it is over, and no offer runs. */
+const isSettled = (known, standing, now) => isOver(known) && standingKind(known, standing, now) !== "offered";
+
+/** What had the focus may be gone after drawing; the panel that says why gets it then. */
+function keepFocus(change) {
+  const focused = document.activeElement;
+  const inOwn = byId("own").contains(focused);
+  change();
+  if (focused === null || focused === document.body || focused.checkVisibility({ visibilityProperty: true })) return;
+  const next = [inOwn ? byId("own-title") : null, byId("standing-title"), byId("missing").firstElementChild];
+  next.find((node) => node?.checkVisibility())?.focus();
 }
 
 const redraw = perFrame(draw);
@@ -95,16 +123,24 @@ function keepCounting() {
   counting = true;
   eachSecond(
     () => {
-      counting = auction !== null && !isOver(auction);
+      const standing = auction === null ? null : ownStanding(auction, own.bids);
+      counting = auction !== null && !missing && !isSettled(auction, standing, clock.now());
       redraw();
-      if (counting) {
+      if (counting && !isOver(auction)) {
         sharpenClock();
         askIfOverdue();
       }
       return counting;
     },
-    () => Date.parse(auction === null ? 0 : phase(auction, clock.now()) === "scheduled" ? auction.startTime : auction.endTime),
+    () => Date.parse(turn()),
   );
+}
+
+/** What the page counts to. */
+function turn() {
+  if (auction === null) return 0;
+  if (isOver(auction)) return ownStanding(auction, own.bids)?.award?.until ?? auction.endTime;
+  return phase(auction, clock.now()) === "scheduled" ? auction.startTime : auction.endTime;
 }
 
 function askIfOverdue() {
@@ -119,9 +155,11 @@ function askIfOverdue() {
 
 async function fetchAuction() {
   try {
-    const answer = received(await request("GET", paths.auction(id)));
+    const askedAt = Date.now();
+    const answer = received(await request("GET", paths.auction(id)), { askedAt, newestNo: auction?.newestNo });
     // An answer that was overtaken by what was heard knows less than the page does.
     if (auction === null || answer.lastEvent >= auction.lastEvent) learn(answer);
+    else learn({ ...auction, askedAt });
     setArt(auction.product);
     missing = false;
   } catch (problem) {
@@ -152,23 +190,47 @@ async function fetchEverything({ polling = false } = {}) {
   redraw();
 }
 
+let awayTimer;
+let lastHeardAt;
+
+/** How the stream stands; the panel says from when its word is, unless that is soon over. */
+function noteConnection(state, problem) {
+  setConnection(state);
+  if (state === "connecting") return;
+  if (problem?.code === "auction_not_found") missing = true;
+  if (state === "live") {
+    clearTimeout(awayTimer);
+    awayTimer = undefined;
+    away = null;
+  } else {
+    lastHeardAt = awayTimer === undefined ? clock.now() : lastHeardAt;
+    clearTimeout(awayTimer);
+    const noteAway = () => {
+      away = { at: lastHeardAt, stopped: state === "stopped" };
+      redraw();
+    };
+    awayTimer = setTimeout(noteAway, away === null ? AWAY_AFTER_MS : 0);
+  }
+  redraw();
+}
+
 /** What the next frame takes in. */
-let heard = [];
+let waiting = [];
 
 function hear(type, event) {
   if (type === "reset") fetchEverything().catch(() => {});
-  else if (type === "auction" && event !== null) heard.push(event);
+  else if (type === "auction" && event !== null) waiting.push(event);
   redraw();
 }
 
 function takeIn() {
-  if (auction === null || heard.length === 0) return;
-  const events = heard;
-  heard = [];
+  if (auction === null || waiting.length === 0) return;
+  const events = waiting;
+  waiting = [];
   for (const event of events) {
     bids.hear(event);
     own.hear(event);
-    if (event.lastEvent > auction.lastEvent) learn(received(event));
+    if (event.lastEvent > auction.lastEvent) learn(heard(event, auction));
   }
 }
 
@@ -184,13 +246,27 @@ byId("bid").addEventListener("submit", (event) => {
   if (auction === null || isClosed()) return;
   if (mayPress()) {
     const wanted = readForm();
-    if (wanted) bid({ auctionId: id, ...wanted });
+    if (wanted) bidUnlessByAccident({ auctionId: id, ...wanted });
   } else {
     const least = leastBid(auction, ownStanding(auction, own.bids), clock.now());
     press.say({ kind: "bad", text: () => t("bid.moved", { least: moneyText(auction, least) }) });
   }
   draw();
 });
+
+async function bidUnlessByAccident(wanted) {
+  if (isOverOwn(wanted)) {
+    const amount = moneyText(auction, wanted.amount);
+    const sure = await confirm({
+      title: t("overOwn.title"),
+      text: t("overOwn.text", { amount }),
+      yes: t("overOwn.yes", { amount }),
+      no: t("overOwn.no"),
+    });
+    if (!sure || press.busy) return;
+  }
+  bid(wanted);
+}
 
 function bid(wanted) {
   bidder.set(wanted.bidderId);
@@ -255,17 +331,30 @@ document.addEventListener("visibilitychange", () => redraw());
 setAttr(byId("certificate"), "href", paths.certificate(id));
 startForm(() => auction !== null && draw());
 startPage(draw);
-follow(paths.auctionEvents(id), {
-  // Who has bid wants to be told in another tab as well.
-  whileHidden: () => own.bids.length > 0 && auction !== null && !isOver(auction),
-  onEvent: hear,
-  onOpen: fetchEverything,
-  onState: setConnection,
-});
-fetchAuction().catch(() => {});
+if (id !== null) {
+  follow(paths.auctionEvents(id), {
+    // Who has bid wants to be told in another tab as well.
+    whileHidden: () => own.bids.length > 0 && auction !== null && !isOver(auction),
+    onEvent: hear,
+    onOpen: fetchEverything,
+    onState: noteConnection,
+  });
+  fetchAuction().catch(() => {});
+} else {
+  setConnection("stopped");
+}
 
 const [unanswered] = attemptsIn(id);
 if (unanswered) {
   if (isFresh(unanswered)) press.send(unanswered);
   else press.leave(unanswered);
+}
+
+/** Null for what no address of an auction can be. */
+function idIn(path) {
+  try {
+    return decodeURIComponent(path.split("/")[2] ?? "");
+  } catch {
+    return null;
+  }
 }

@@ -15,7 +15,7 @@ const ATTEMPT_TIMEOUT_MS = 20_000;
 // The server keeps a key for 24 hours. An hour before that, a repetition could already be a
 // second bid, so the attempt is only shown.
 const ATTEMPT_KEPT_MS = 23 * 3_600_000;
-// Up to here somebody who reloads surely still wants what they pressed for.
+// Up to here somebody who reloads surely still wants what they pressed for, unless they stopped it.
 const ATTEMPT_FRESH_MS = 10 * 60_000;
 
 export const bidder = {
@@ -36,8 +36,15 @@ export function attemptsIn(auctionId) {
     .sort((a, b) => b.at - a.at);
 }
 
+/** Whether somebody stopped it: then only a press sends it again, however fresh it is. */
+export function markStopped(attempt, stopped) {
+  const marked = { ...attempt, stopped };
+  write(ATTEMPT + attempt.key, JSON.stringify(marked));
+  return marked;
+}
+
 export const forgetAttempt = (attempt) => erase(ATTEMPT + attempt.key);
-export const isFresh = (attempt) => Date.now() - attempt.at < ATTEMPT_FRESH_MS;
+export const isFresh = (attempt) => !attempt.stopped && Date.now() - attempt.at < ATTEMPT_FRESH_MS;
 export const isRepeatable = (attempt) => Date.now() - attempt.at < ATTEMPT_KEPT_MS;
 
 /** This browser's bids, of one auction or of all, newest first. */
@@ -48,9 +55,10 @@ export function ownBids(auctionId) {
 }
 
 /** Stores what the server said about a bid, on top of what was known. */
-export function rememberBid({ id, auctionId, bidderId, bidderName, bidAmount, maximum, no, timestamp, status }) {
+export function rememberBid({ id, auctionId, bidderId, bidderName, bidAmount, maximum, no, timestamp, status, ...more }) {
   const known = read(BID + id);
-  const said = { id, auctionId, bidderId, bidderName, amount: bidAmount, maximum, no, timestamp, status };
+  const { currentHighestBid: price, answeredAt } = more;
+  const said = { id, auctionId, bidderId, bidderName, amount: bidAmount, maximum, no, timestamp, status, price, answeredAt };
   const given = Object.entries(said).filter(([, value]) => value !== undefined && value !== null);
   const kept = { ...(known ? JSON.parse(known) : {}), ...Object.fromEntries(given) };
   write(BID + id, JSON.stringify(kept));
@@ -71,7 +79,7 @@ export async function placeBid(attempt, { onWaiting, signal }) {
     try {
       const headers = { "idempotency-key": attempt.key };
       const bid = await request("POST", path, { headers, body, timeoutMs: ATTEMPT_TIMEOUT_MS, signal });
-      const kept = rememberBid(bid);
+      const kept = rememberBid({ ...bid, answeredAt: Date.now() });
       forgetAttempt(attempt);
       return kept;
     } catch (problem) {

@@ -97,6 +97,7 @@ function draw() {
   setTab(title, open > 0 || state?.summary.deadLetters > 0 ? "error" : "idle");
   feed.draw();
   if (state === null) return;
+  setAttr(byId("main"), "data-unknown", null);
   const empty = t(filter.value.trim() ? "ops.noneFiltered" : "ops.none");
   drawAlerts(state.alerts, matches);
   drawConsumers(state.consumers, matches);

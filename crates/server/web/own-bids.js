@@ -96,6 +96,8 @@ export class OwnBids {
 
   async #press(row) {
     const { bid, auction } = row;
+    const button = row.querySelector("button");
+    if (button.ariaDisabled === "true") return;
     const sure = await confirm({
       title: t("retract.title"),
       text: t("retract.text", { summary: summary(auction, bid) }),
@@ -104,15 +106,15 @@ export class OwnBids {
       danger: true,
     });
     if (!sure) return;
-    const button = row.querySelector("button");
-    button.disabled = true;
+    // Not `disabled`: the button keeps the focus while it waits.
+    setAttr(button, "aria-disabled", "true");
     try {
       await retractBid(bid);
       notice(t("retract.done"));
     } catch (problem) {
       notice(problemText(problem), "bad");
     } finally {
-      button.disabled = false;
+      setAttr(button, "aria-disabled", null);
       this.#onChange();
     }
   }

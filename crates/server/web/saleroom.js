@@ -31,10 +31,14 @@ const shown = Object.hasOwn(STATUSES, asked) ? asked : "open";
 const listing = new Listing(STATUSES[shown], {
   async fetchPage(status, after) {
     const query = new URLSearchParams({ status, limit: PAGE_SIZE, ...(after ? { after } : {}) });
+    const askedAt = Date.now();
     const { auctions, next } = await request("GET", `/auctions?${query}`);
-    return { auctions: auctions.map(received), next };
+    return { auctions: auctions.map((auction) => received(auction, { askedAt })), next };
   },
-  fetchOne: async (id) => received(await request("GET", paths.auction(id))),
+  async fetchOne(id) {
+    const askedAt = Date.now();
+    return received(await request("GET", paths.auction(id)), { askedAt });
+  },
 });
 
 const inView = new Set();

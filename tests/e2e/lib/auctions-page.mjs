@@ -95,7 +95,7 @@ export async function fillBid(page, { bidder, amount, maximum }) {
 
 /** Presses once the amount has stood still. */
 export async function press(page) {
-  await page.locator('[data-testid="bid-button"]:not([data-moved]):not([aria-disabled])').click();
+  await page.locator('[data-testid="bid-button"]:not([data-moved]):not([data-resting]):not([aria-disabled])').click();
 }
 
 /** What the last press came to, once that is known: `good` or `bad`, and the sentence. */
