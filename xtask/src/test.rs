@@ -54,7 +54,7 @@ const RUST: [(&str, &str); 3] = [
     ("doc", "the examples in the documentation of every crate"),
     ("fuzz", "made-up bytes for every decoder of requests"),
 ];
-const SUITES: [Suite; 35] = [
+const SUITES: [Suite; 36] = [
     Suite {
         name: "contract",
         what: "docs/openapi.json is what the server answers",
