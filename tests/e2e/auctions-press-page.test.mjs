@@ -358,4 +358,20 @@ describe("pressing", () => {
       assert.ok(shifted < 0.1, `${width}: shifted by ${shifted}`);
     }
   });
+
+  pageTest("the link of an e-mail makes the bid one's own on another device, and the address forgets it", async () => {
+    const auction = await createAuction(server, "Elsewhere");
+    const { id } = await take(server, auction, "ada@example.com", 1_000);
+    const page = await open(`${addressOf(auction)}#bid=${id}`);
+    await standing(page, "leading");
+    await until("the address is short again", async () => new URL(page.url()).hash === "");
+    await page.reload();
+    await standing(page, "leading");
+    assert.equal(await byId(page, "own-bids").locator("li").count(), 1);
+    // A bid of another auction says nothing about this one.
+    const other = await createAuction(server, "Elsewhere too");
+    const strange = await open(`${addressOf(other)}#bid=${id}`);
+    await until("the address is short again", async () => new URL(strange.url()).hash === "");
+    await standing(strange, "watching");
+  });
 });

@@ -23,7 +23,7 @@ import { Press } from "./auction-press.js";
 import { drawStanding } from "./auction-standing.js";
 import { heard, isOver, leastBid, ownStanding, phase, received, standingKind } from "./auction-state.js";
 import { moneyText, refusalText } from "./auction-words.js";
-import { attemptsIn, bidder, isFresh, isRepeatable, newAttempt } from "./bids.js";
+import { attemptsIn, bidder, isFresh, isRepeatable, newAttempt, takeInBid } from "./bids.js";
 import { clock } from "./clock.js";
 import { byId, hook, setAttr, show } from "./dom.js";
 import { lang, t } from "./i18n.js";
@@ -340,6 +340,7 @@ if (id !== null) {
     onState: noteConnection,
   });
   fetchAuction().catch(() => {});
+  takeInBid(id).then(redraw, () => {});
 } else {
   setConnection("stopped");
 }

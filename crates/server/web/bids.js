@@ -66,6 +66,22 @@ export function rememberBid({ id, auctionId, bidderId, bidderName, bidAmount, ma
   return kept;
 }
 
+/**
+ * The id of a bid that an e-mail's link carries behind the `#`, taken in as this browser's own and
+ * out of the address; it stays there while the server cannot say what it is.
+ */
+export async function takeInBid(auctionId) {
+  const [, id] = /^#bid=(bid_\w+)$/.exec(location.hash) ?? [];
+  if (id === undefined) return;
+  try {
+    const bid = await request("GET", paths.bid(id));
+    if (bid.auctionId === auctionId && bid.no !== undefined) rememberBid(bid);
+  } catch (problem) {
+    if (problem.undecided) throw problem;
+  }
+  history.replaceState(history.state, "", location.pathname + location.search);
+}
+
 export const forgetBid = (bid) => erase(BID + bid.id);
 
 /**

@@ -271,6 +271,7 @@ export const en = {
   "mail.kind.order.sold_out": "Order sold out",
   "mail.kind.order.cancelled": "Order cancelled",
   "mail.kind.auction.won": "Auction won",
+  "mail.kind.auction.offered": "Second chance",
   "mail.why": "About",
   "mail.sent": "Sent",
   "mail.attempts": "Attempts",

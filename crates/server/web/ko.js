@@ -265,6 +265,7 @@ export const ko = {
   "mail.kind.order.sold_out": "품절",
   "mail.kind.order.cancelled": "주문 취소",
   "mail.kind.auction.won": "낙찰",
+  "mail.kind.auction.offered": "차순위 제안",
   "mail.why": "내용",
   "mail.sent": "보낸 시각",
   "mail.attempts": "시도 횟수",

@@ -31,6 +31,17 @@ pub struct AuctionWon<'a> {
     pub link: Option<&'a Link>,
 }
 
+/// The lot became free again, and is the reader's for the asking.
+#[derive(Debug, Clone, Copy)]
+pub struct AuctionOffered<'a> {
+    pub product: &'a Name,
+    /// What is to be paid.
+    pub price: Money,
+    pub currency: Currency,
+    pub until: Millis,
+    pub link: Option<&'a Link>,
+}
+
 /// Somebody else's bid was the best, or nobody's was good enough.
 #[derive(Debug, Clone, Copy)]
 pub struct AuctionLost<'a> {
@@ -125,6 +136,44 @@ impl AuctionWon<'_> {
             link: self
                 .link
                 .map(|link| (language.choose(LINK.0, LINK.1), link)),
+        }
+        .into_text()
+    }
+}
+
+impl AuctionOffered<'_> {
+    pub fn write(&self, reader: Reader) -> Text {
+        let language = reader.language;
+        let product = one_line(self.product.as_str());
+        let price = money(self.price, self.currency, language);
+        let (subject, lead) = match language {
+            Language::English => (
+                format!("Offered to you: {product}"),
+                format!("{product} became free again. You may have it for {price}."),
+            ),
+            Language::Korean => (
+                format!("구매 기회가 왔어요: {product}"),
+                format!("{product} 상품이 다시 나왔어요. {price}에 가져가실 수 있어요."),
+            ),
+        };
+        Page {
+            language,
+            subject,
+            heading: language.choose("The lot is offered to you", "구매 기회가 왔어요"),
+            lead,
+            facts: vec![
+                (language.choose("Lot", "경매 상품"), product),
+                (language.choose("Price", "가격"), price),
+                (
+                    language.choose("Answer until", "답변 기한"),
+                    moment(self.until, reader),
+                ),
+            ],
+            closing: None,
+            link: self.link.map(|link| {
+                let label = language.choose("Take it or decline", "구매하거나 사양하기");
+                (label, link)
+            }),
         }
         .into_text()
     }

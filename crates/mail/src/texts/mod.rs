@@ -18,7 +18,7 @@ mod tests;
 
 pub use ads::{PauseAds, ResumeAds};
 pub use alerts::{Alert, AlertCause};
-pub use auctions::{AuctionLost, AuctionOutbid, AuctionWon};
+pub use auctions::{AuctionLost, AuctionOffered, AuctionOutbid, AuctionWon};
 pub use money::minor_digits;
 pub use orders::{OrderAccepted, OrderCancelled, OrderSoldOut};
 pub use page::{InvalidLink, Link};

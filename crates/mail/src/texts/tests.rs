@@ -162,6 +162,17 @@ fn all(name: &str, reader: Reader) -> Vec<(&'static str, Text)> {
             .write(reader),
         ),
         (
+            "auction_offered",
+            AuctionOffered {
+                product,
+                price,
+                currency,
+                until: later,
+                link,
+            }
+            .write(reader),
+        ),
+        (
             "auction_lost",
             AuctionLost {
                 product,

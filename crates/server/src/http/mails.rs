@@ -52,7 +52,7 @@ struct MailList {
 struct MailView {
     id: String,
     /// `alert`, `ads.pause`, `ads.resume`, `order.accepted`, `order.sold_out`, `order.cancelled`,
-    /// `auction.won`.
+    /// `auction.won`, `auction.offered`.
     kind: String,
     to: String,
     subject: String,

@@ -64,7 +64,7 @@ const ORDERS: Hears = Hears {
 };
 const AUCTIONS: Hears = Hears {
     topic: TOPIC_AUCTIONS,
-    types: &[Kind::AuctionClosed.as_str()],
+    types: &[Kind::AuctionClosed.as_str(), Kind::AuctionOffered.as_str()],
 };
 
 /// After an outage of something in the house.
@@ -176,6 +176,10 @@ impl Emails {
             }
             Some((Kind::AuctionClosed, _)) if self.winners => {
                 self.hear_close(body).await?;
+                Ok(None)
+            }
+            Some((Kind::AuctionOffered, _)) if self.winners => {
+                self.hear_offer(body).await?;
                 Ok(None)
             }
             Some((

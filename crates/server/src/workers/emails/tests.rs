@@ -6,7 +6,7 @@ use std::time::Duration;
 use commerce::auction::{Bidder, Format, Increment, Terms};
 use commerce::{AuctionId, Currency, Money, Name};
 use effects::mails;
-use engine::{BodyHash, Command, CreateAuction, Offer, PlaceBid, Reply};
+use engine::{Aftermath, BodyHash, Command, CreateAuction, Offer, PlaceBid, Reply};
 
 use super::super::consumers::tests::rig::start_real;
 use super::super::testing::shop::{Shop, product, restocked};
@@ -195,7 +195,7 @@ async fn a_winner_reads_the_price_in_the_language_of_the_shop() {
             "what he would have paid is his own: {text}"
         );
         assert!(
-            text.contains(&format!("http://shop.example/saleroom/{id}")),
+            text.contains(&format!("http://shop.example/saleroom/{id}#bid=bid_")),
             "{text}"
         );
     }
@@ -232,6 +232,52 @@ async fn nobody_is_told_that_he_won_what_was_not_sold() {
     let shop = of_winners("en");
     auction(&shop, 1, Some(20_000), &[("ada@example.com", 20_000)]).await;
     assert_eq!(mailed(&shop).await.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_gets_a_second_chance_hears_until_when_and_nobody_after_that() {
+    for (offer_ms, language, expected) in [
+        (
+            600 * MINUTE_MS,
+            "en",
+            &["You won: A teapot", "Offered to you: A teapot"][..],
+        ),
+        (
+            600 * MINUTE_MS,
+            "ko",
+            &["낙찰받으셨어요: A teapot", "구매 기회가 왔어요: A teapot"],
+        ),
+        // It has run out by the time that it would be told.
+        (MINUTE_MS, "en", &["You won: A teapot"]),
+    ] {
+        let shop = of_winners(language);
+        let bids = [("ada@example.com", 20_000), ("bob@example.com", 50_000)];
+        let id = auction(&shop, 1, None, &bids).await;
+        let bidder = who("bob@example.com");
+        let until = shop.now() + offer_ms;
+        for what in [
+            Aftermath::Forfeit { bidder },
+            Aftermath::SecondChance { until },
+        ] {
+            shop.done(Command::AfterClose { auction: id, what }).await;
+        }
+        if offer_ms == MINUTE_MS {
+            tokio::time::sleep(Duration::from_millis(61_000)).await;
+        }
+        let mails = mailed(&shop).await;
+        let subjects: Vec<&str> = mails
+            .iter()
+            .map(|(.., subject, _)| subject.as_str())
+            .collect();
+        assert_eq!(subjects, expected);
+        if let Some((_, to, _, text)) = mails.get(1) {
+            assert_eq!(to, "ada@example.com");
+            assert!(
+                text.contains(&format!("http://shop.example/saleroom/{id}#bid=bid_")),
+                "{text}"
+            );
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]
