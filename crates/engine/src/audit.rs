@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
-use commerce::{Email, Hash, LineId, Millis, chain, commit_to_buyer, genesis};
+use commerce::{Currency, Email, Hash, LineId, Millis, Money, chain, commit_to_buyer, genesis};
 
 use crate::decide::{SYSTEM_LINE, hex};
 use crate::engine::Limits;
@@ -15,6 +15,7 @@ use crate::entry::{Buyer, Data, Entry, Family, Kind, OrderStatus};
 use crate::ports::{Reader, StoreError};
 
 mod auctions;
+mod requests;
 mod stored;
 
 /// Entries read at a time.
@@ -75,6 +76,8 @@ struct LineModel {
     pending: BTreeMap<u64, (u64, Pending)>,
     pending_units: u64,
     open_replenishment: Option<u64>,
+    /// The newest price that the log has.
+    price: Option<(Money, Option<Currency>)>,
     /// The smallest quantity refused since units last became free.
     refused: Option<u64>,
 }
@@ -94,6 +97,7 @@ struct Audit<'a> {
     key_retention: Millis,
     /// Replenishments by their sequence, and whether their goods were counted.
     replenishments: HashMap<u64, bool>,
+    requests: HashMap<u64, requests::Request>,
     last_seq: u64,
     last_at: Millis,
 }
@@ -128,11 +132,13 @@ pub fn audit_with(
         keys: HashMap::new(),
         key_retention: Millis::try_from(key_retention.as_millis()).unwrap_or(Millis::MAX),
         replenishments: HashMap::new(),
+        requests: HashMap::new(),
         last_seq: 0,
         last_at: Millis::MIN,
     };
     audit.read_on()?;
     audit.compare_products()?;
+    audit.compare_requests()?;
     audit.compare_auctions()?;
     audit.compare_look_ups(now)?;
     for line in audit.lines.values() {
@@ -280,6 +286,7 @@ impl Audit<'_> {
         let units = data.quantity.unwrap_or(0);
         match entry.kind {
             Kind::ProductCreated | Kind::StockReceived => {
+                self.note_price(entry, data);
                 if let Some(line) = self.lines.get_mut(&entry.line) {
                     line.received += units;
                     line.refused = None;
@@ -294,19 +301,27 @@ impl Audit<'_> {
             Kind::OrderAccepted | Kind::OrderSoldOut => self.later_verdict(entry, units),
             Kind::OrderPlaced => self.broken(5, entry, "places an order that was there before"),
             Kind::OrderCancelled => self.cancellation(entry, units),
-            Kind::ReplenishmentRequested => self.requested(entry),
+            Kind::ReplenishmentRequested => {
+                self.note_request(entry, data, false);
+                self.requested(entry);
+            }
             Kind::ReplenishmentStarted => {
+                self.note_request(entry, data, false);
                 if !self.is_open_replenishment(entry) {
                     self.broken(8, entry, "starts a replenishment that is not open");
                 }
             }
-            Kind::ReplenishmentReceived => self.counted(entry),
+            Kind::ReplenishmentReceived => {
+                self.note_request(entry, data, true);
+                self.counted(entry);
+            }
             Kind::ReplenishmentFailed => {
+                self.note_request(entry, data, false);
                 if !self.end_replenishment(entry) {
                     self.broken(8, entry, "fails a replenishment that is not open");
                 }
             }
-            Kind::ProductUpdated => {}
+            Kind::ProductUpdated => self.note_price(entry, data),
             Kind::MessageDeadLettered
             | Kind::AuctionCreated
             | Kind::AuctionOpened
@@ -325,6 +340,13 @@ impl Audit<'_> {
             | Kind::ParcelMoved => {
                 self.broken(11, entry, "does not belong into a product's line");
             }
+        }
+    }
+
+    fn note_price(&mut self, entry: &Entry, data: &Data<'_>) {
+        let price = data.unit_price.map(|price| (price, data.currency));
+        if let Some(line) = self.lines.get_mut(&entry.line) {
+            line.price = price.or(line.price);
         }
     }
 

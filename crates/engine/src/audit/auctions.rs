@@ -17,6 +17,8 @@ use crate::auction::{BidChange, StoredAuction};
 use crate::entry::{BidStep, Buyer, Entry, Kind};
 use crate::ports::StoreError;
 
+/// Rows read at a time.
+const PAGE: usize = 1_000;
 /// Rule 7 is about who wins.
 const RULE_WINNER: u8 = 7;
 
@@ -209,6 +211,7 @@ impl Audit<'_> {
 
     /// The auctions as stored are what their history gives.
     pub(super) fn compare_auctions(&mut self) -> Result<(), StoreError> {
+        self.compare_heads()?;
         for (auction, model) in std::mem::take(&mut self.auctions) {
             self.report.auctions += 1;
             let AuctionModel {
@@ -270,6 +273,58 @@ impl Audit<'_> {
             }
             self.compare_auction(auction, &stored, &verified);
         }
+        Ok(())
+    }
+
+    /// Rule 11: every row ends with the newest entry of its line.
+    fn compare_heads(&mut self) -> Result<(), StoreError> {
+        let mut known: Vec<u64> = self.auctions.keys().copied().collect();
+        known.sort_unstable();
+        for auction in known {
+            self.compare_head(auction)?;
+        }
+        let mut before = None;
+        loop {
+            let page = self.reader.auctions(None, before, PAGE)?;
+            self.read_on()?;
+            for stored in &page {
+                before = Some(stored.auction.seq);
+                if !self.auctions.contains_key(&stored.auction.seq) {
+                    let what = "is an auction that has no history".to_owned();
+                    self.tell_auction(stored.auction.seq, None, what);
+                }
+            }
+            if page.len() < PAGE {
+                return Ok(());
+            }
+        }
+    }
+
+    fn compare_head(&mut self, auction: u64) -> Result<(), StoreError> {
+        // A row and its newest entry are one commit, and the row is read after all the entries that
+        // are known so far.
+        let last_seq = |audit: &Self| {
+            audit
+                .auctions
+                .get(&auction)
+                .map_or(0, |model| model.last_seq)
+        };
+        let known = last_seq(self);
+        let what = match self.reader.auction(auction)? {
+            None => "is an auction that is not stored",
+            Some(stored) if stored.last_seq < known => {
+                "is stored as it was before its newest entries"
+            }
+            Some(stored) if stored.last_seq > known => {
+                self.read_on()?;
+                if stored.last_seq <= last_seq(self) {
+                    return Ok(());
+                }
+                "ends with an entry that is not in the log"
+            }
+            Some(_) => return Ok(()),
+        };
+        self.tell_auction(auction, None, what.to_owned());
         Ok(())
     }
 

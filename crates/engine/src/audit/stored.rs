@@ -7,10 +7,10 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use commerce::{LineId, Millis, Sku, WhenSoldOut};
+use commerce::{Currency, LineId, Millis, Money, Sku, WhenSoldOut};
 
 use super::{Audit, Violation};
-use crate::entry::Entry;
+use crate::entry::{Buyer, Entry};
 use crate::ports::StoreError;
 
 /// How often a product that changes while it is compared is looked at again.
@@ -26,6 +26,15 @@ impl Audit<'_> {
             return Ok(());
         };
         let first = entry.subject == entry.seq;
+        if !first {
+            let order = self.stored_entry(entry.subject)?;
+            let ordered = order.and_then(|order| order.buyer);
+            let customer =
+                |buyer: &Option<Buyer>| buyer.as_ref().map(|buyer| buyer.customer.clone());
+            if ordered.is_some() && customer(&ordered) != customer(&entry.buyer) {
+                self.broken(11, entry, "is stored under another buyer than its order");
+            }
+        }
         match self.reader.order_change(entry.subject)? {
             None if first => {}
             None => self.broken(5, entry, "is a verdict that the order does not show"),
@@ -171,6 +180,10 @@ impl Audit<'_> {
                     .values()
                     .map(|(seq, pending)| (pending.place, *seq, pending.units)));
             let free = line.received.saturating_sub(line.allocated);
+            let is_told = |(price, currency): (Money, Option<Currency>)| {
+                price == product.price && currency.is_none_or(|c| c == product.currency)
+            };
+            let same_price = line.price.is_none_or(is_told);
             let owed = line
                 .pending
                 .values()
@@ -184,6 +197,24 @@ impl Audit<'_> {
             }
             if stored != history {
                 self.told_of(sku, 1, "is stored differently from what its history gives");
+            }
+            if !same_price {
+                self.told_of(
+                    sku,
+                    11,
+                    "is stored with another price than its history gives",
+                );
+            }
+            for waits in &waiting {
+                let order = self.stored_entry(waits.order)?;
+                let buyer = order.and_then(|order| order.buyer);
+                if buyer.is_some_and(|buyer| buyer.customer != waits.customer) {
+                    self.told_of(
+                        sku,
+                        3,
+                        "has a waiting line with another customer than ordered",
+                    );
+                }
             }
             if !same_line {
                 self.told_of(sku, 3, "has a waiting line that its history does not give");

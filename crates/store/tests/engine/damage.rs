@@ -6,6 +6,7 @@
 
 pub(crate) mod forger;
 mod keys;
+mod rows;
 
 use commerce::{Reorder, WhenSoldOut};
 use engine::audit::{Report, audit};

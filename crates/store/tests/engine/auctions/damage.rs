@@ -82,7 +82,7 @@ fn what_is_changed_beside_the_log_is_told() {
         "UPDATE auctions SET state = json_insert(state, '$.auction.awards[#]', \
          json_set(({AWARD}), '$.bidder', 'eve', '$.bid', 5, '$.no', 3, '$.status', 'won')) WHERE seq = 1"
     );
-    let cases: [Case<'_>; 10] = [
+    let cases: [Case<'_>; 15] = [
         (
             "a retraction without an entry",
             "INSERT INTO bid_changes VALUES (4, 4, 1, 4)",
@@ -133,6 +133,32 @@ fn what_is_changed_beside_the_log_is_told() {
             "an offer that is gone",
             "UPDATE auctions SET state = json_remove(state, '$.auction.awards[1]') WHERE seq = 1",
             (7, 1, "other awards"),
+        ),
+        (
+            "the newest entry of an auction, gone",
+            "DELETE FROM log WHERE seq = 11",
+            (7, 1, "ends with an entry that is not in the log"),
+        ),
+        (
+            "an auction from a backup",
+            "UPDATE auctions SET state = json_set(state, '$.lastSeq', 10) WHERE seq = 1",
+            (7, 1, "as it was before its newest entries"),
+        ),
+        (
+            "an auction from the future",
+            "UPDATE auctions SET state = json_set(state, '$.lastSeq', 99) WHERE seq = 1",
+            (7, 1, "ends with an entry that is not in the log"),
+        ),
+        (
+            "an auction that is gone",
+            "DELETE FROM auctions WHERE seq = 1",
+            (7, 1, "creates an auction that is not stored"),
+        ),
+        (
+            "an auction from nowhere",
+            "INSERT INTO auctions SELECT 20, status, NULL, json_set(state, '$.auction.seq', 20) \
+             FROM auctions WHERE seq = 1",
+            (7, 20, "has no history"),
         ),
     ];
     runtime().block_on(async {

@@ -22,6 +22,8 @@ pub(crate) struct Forger {
     products: BTreeMap<Sku, Product>,
     waiting: Vec<(ProductId, Waiting)>,
     changes: HashMap<u64, OrderChange>,
+    /// Newest first.
+    replenishments: Vec<Replenishment>,
     /// What it turns into, and after how many looks at a product.
     later: Option<(Box<Self>, AtomicU32)>,
     /// How long it takes to read some of the log, and how often that was asked for.
@@ -44,6 +46,7 @@ impl Forger {
             .map(|change| (change.order, change))
             .collect();
         Self {
+            replenishments: reader.replenishments(None, None, 1_000).unwrap(),
             products: products.into_iter().map(|p| (p.sku.clone(), p)).collect(),
             log,
             waiting,
@@ -271,8 +274,9 @@ impl Reader for Forger {
         not_asked()
     }
 
-    fn replenishment(&self, _: u64) -> Result<Option<Replenishment>, StoreError> {
-        not_asked()
+    fn replenishment(&self, seq: u64) -> Result<Option<Replenishment>, StoreError> {
+        let mut all = self.now().replenishments.iter();
+        Ok(all.find(|found| found.seq == seq).cloned())
     }
 
     fn replenishments(
@@ -281,7 +285,7 @@ impl Reader for Forger {
         _: Option<u64>,
         _: usize,
     ) -> Result<Vec<Replenishment>, StoreError> {
-        not_asked()
+        Ok(self.now().replenishments.clone())
     }
 
     fn open_replenishments(&self, _: usize) -> Result<Vec<Replenishment>, StoreError> {
@@ -327,7 +331,7 @@ impl Reader for Forger {
     }
 
     fn queues(&self, _: Millis) -> Result<Vec<QueueDepth>, StoreError> {
-        not_asked()
+        Ok(Vec::new())
     }
 
     fn queue(&self, _: &str, _: Millis) -> Result<Option<QueueDepth>, StoreError> {
