@@ -173,11 +173,7 @@ impl Mailbox {
     fn make_room(&self) -> io::Result<bool> {
         let mut files = self.files()?;
         files.sort_by(|a, b| (a.written_at, &a.id).cmp(&(b.written_at, &b.id)));
-        let now = SystemTime::now();
-        let is_old = |file: &&File| {
-            now.duration_since(file.written_at)
-                .is_ok_and(|age| age > KEPT)
-        };
+        let is_old = |file: &&File| file.written_at.elapsed().is_ok_and(|age| age > KEPT);
         let old = files.iter().take_while(is_old).count().min(REMOVED_MAX);
         let too_many = (files.len() + 1).saturating_sub(self.files_max);
         let (removed, has_room) = match self.when_full {

@@ -34,7 +34,7 @@ fn set_age(directory: &Path, id: &str, seconds_after: u64) {
         .write(true)
         .open(directory.join(format!("{id}.eml")))
         .unwrap();
-    let an_hour_ago = SystemTime::now() - Duration::from_secs(3_600);
+    let an_hour_ago = file.metadata().unwrap().modified().unwrap() - Duration::from_secs(3_600);
     file.set_modified(an_hour_ago + Duration::from_secs(seconds_after))
         .unwrap();
 }
@@ -131,7 +131,8 @@ async fn what_is_too_old_goes_with_each_new_one_and_makes_room() {
             assert!(mailbox.send(&mail(id)).await.is_delivered());
             let path = data.path().join(format!("{id}.eml"));
             let file = fs::File::options().write(true).open(path).unwrap();
-            file.set_modified(SystemTime::now() - DAY * days).unwrap();
+            let now = file.metadata().unwrap().modified().unwrap();
+            file.set_modified(now - DAY * days).unwrap();
         }
         assert!(mailbox.send(&mail("c")).await.is_delivered());
         assert_eq!(names(data.path()), ["b.eml", "c.eml"]);
