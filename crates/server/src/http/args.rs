@@ -4,13 +4,13 @@
 use std::time::Duration;
 
 use axum::body::{HttpBody as _, to_bytes};
-use http_body_util::LengthLimitError;
 use axum::extract::path::ErrorKind;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use engine::KeyHash;
+use http_body_util::LengthLimitError;
 use serde::de::DeserializeOwned;
 use wire::{Code, Prefer};
 

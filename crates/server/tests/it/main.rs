@@ -9,6 +9,7 @@ mod access;
 mod auctions;
 #[cfg(test)]
 mod aws;
+#[cfg(test)]
 mod backup;
 #[cfg(test)]
 mod bounds;
