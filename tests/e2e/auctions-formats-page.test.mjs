@@ -117,7 +117,8 @@ describe("formats, the list and the operators of auctions", () => {
     await standing(bob, "leading");
     await standing(ada, "watching");
     await says(bob, "price", /^₩1,000$/);
-    assert.match(await byId(bob, "bids").locator("li").first().innerText(), /Retracted/);
+    const newest = byId(bob, "bids").locator("li").first();
+    await newest.filter({ hasText: "Retracted" }).waitFor();
     assert.equal((await auctionNow(auction)).bidCount, 1);
     const stands = await createAuction(server, "No slip", { retraction: null });
     await ada.goto(server.url + addressOf(stands));

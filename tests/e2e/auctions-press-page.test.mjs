@@ -277,7 +277,9 @@ describe("pressing", () => {
     await fillBid(page, { maximum: "4.50" });
     assert.match(await hint.innerText(), /€4\.50/);
     await fillBid(page, { maximum: "4,50" });
-    assert.match(await hint.innerText(), /€450\.00/);
+    assert.match(await hint.innerText(), /€4\.50/);
+    await fillBid(page, { maximum: "4500" });
+    assert.match(await hint.innerText(), /€4,500\.00/);
     assert.equal((await hint.boundingBox()).height, before.height, "nothing moves");
     await fillBid(page, { maximum: "" });
     assert.match(await hint.innerText(), /^Hidden until the end/);
