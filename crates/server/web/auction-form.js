@@ -9,13 +9,12 @@ import { moneyText, timeWords } from "./auction-words.js";
 import { bidder } from "./bids.js";
 import { byId, hook, setAttr, setText, show } from "./dom.js";
 import { amount as amountText, currencySign, exponent, money, parseMoney } from "./format.js";
+import { QUIET_MS, ignoreHeldEnter } from "./gesture.js";
 import { lang, t } from "./i18n.js";
 
 const BIDDER_BYTES_MAX = 254;
 // A press within this time after the amount moved by itself was meant for the one before.
 const SETTLE_MS = 400;
-// A press within this time after an answer was the second half of a double press.
-const REST_MS = 700;
 
 const form = byId("bid");
 const inputs = {
@@ -92,13 +91,13 @@ function prefill(auction, own, least) {
 }
 
 const settled = () => performance.now() - movedAt >= SETTLE_MS;
-const resting = () => performance.now() - answeredAt < REST_MS;
+const resting = () => performance.now() - answeredAt < QUIET_MS;
 
 /** After an answer: what is pressed next was not yet meant for it, unless something was typed. */
 export function rest() {
   answeredAt = performance.now();
   setAttr(button, "data-resting", true);
-  setTimeout(() => setAttr(button, "data-resting", resting()), REST_MS + 10);
+  setTimeout(() => setAttr(button, "data-resting", resting()), QUIET_MS + 10);
 }
 
 function wake() {
@@ -262,10 +261,7 @@ export function startForm(onChange) {
       onChange();
     });
   }
-  // A key that is held down repeats, and one press is one bid.
-  form.addEventListener("keydown", (event) => {
-    if (event.repeat && event.key === "Enter") event.preventDefault();
-  });
+  ignoreHeldEnter(form);
   inputs.bidAmount.addEventListener("blur", () => {
     if (inputs.bidAmount.value.trim() === "") startOver({ keepMaximum: true });
     onChange();

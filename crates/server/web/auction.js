@@ -3,7 +3,7 @@
 // behind it; pressing makes one attempt, and an attempt keeps its key until its answer is known
 // (bids.js).
 
-import { paths, problemText, request } from "./api.js";
+import { decoded, paths, problemText, request } from "./api.js";
 import { art } from "./art.js";
 import { BidList } from "./auction-bids.js";
 import { drawAbout, drawFigures, drawLeaders, Spoken } from "./auction-draw.js";
@@ -38,7 +38,8 @@ const EXTENSION_SHOWN_MS = 8_000;
 // A reconnection that takes no longer than this is nobody's concern.
 const AWAY_AFTER_MS = 900;
 
-const id = idIn(location.pathname);
+// Null for what no address of an auction can be.
+const id = decoded(location.pathname.split("/")[2] ?? "");
 
 let auction = null;
 let missing = id === null;
@@ -349,13 +350,4 @@ const [unanswered] = attemptsIn(id);
 if (unanswered) {
   if (isFresh(unanswered)) press.send(unanswered);
   else press.leave(unanswered);
-}
-
-/** Null for what no address of an auction can be. */
-function idIn(path) {
-  try {
-    return decodeURIComponent(path.split("/")[2] ?? "");
-  } catch {
-    return null;
-  }
 }

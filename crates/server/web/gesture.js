@@ -5,7 +5,7 @@
 // repeats itself. Knows neither form nor answer.
 
 // Longer than the longest double click that systems allow by default (500 ms).
-const QUIET_MS = 700;
+export const QUIET_MS = 700;
 
 export class Gesture {
   #quietUntil = -Infinity;
