@@ -210,13 +210,7 @@ pub(super) fn entries(
     after: u64,
     limit: usize,
 ) -> Result<Vec<Entry>, StoreError> {
-    many(
-        connection,
-        "the log",
-        &format!("{ENTRY} WHERE seq > ?1 ORDER BY seq LIMIT ?2"),
-        params![sought(after), rows(limit)],
-        entry_of,
-    )
+    entries_by(connection, after, limit, entry_of)
 }
 
 /// As [`entries`], for those who look for damage.
@@ -225,12 +219,22 @@ pub(super) fn entries_as_stored(
     after: u64,
     limit: usize,
 ) -> Result<Vec<Entry>, StoreError> {
+    entries_by(connection, after, limit, stored_entry_of)
+}
+
+fn entries_by(
+    connection: &Connection,
+    after: u64,
+    limit: usize,
+    of: fn(&Row<'_>) -> Result<Entry, rusqlite::Error>,
+) -> Result<Vec<Entry>, StoreError> {
+    let query = format!("{ENTRY} WHERE seq > ?1 ORDER BY seq LIMIT ?2");
     many(
         connection,
         "the log",
-        &format!("{ENTRY} WHERE seq > ?1 ORDER BY seq LIMIT ?2"),
+        &query,
         params![sought(after), rows(limit)],
-        stored_entry_of,
+        of,
     )
 }
 

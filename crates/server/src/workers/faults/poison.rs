@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 
-use super::dying::PATIENCE;
+use super::dying::{PATIENCE, Way, send};
 use super::worlds::{Letters, Notices, World};
 use crate::workers::consumers::ConsumerState;
 use crate::workers::consumers::tests::rig::{Running, start_real};
@@ -53,10 +53,7 @@ async fn an_e_mail_that_the_server_hangs_up_over_holds_up_no_other() {
 async fn an_e_mail_that_never_gets_through_is_a_dead_letter_one_day() {
     let world = Letters::open().await;
     *world.shop().post.chokes_on.lock().unwrap() = Some("ada@");
-    let queue = world.shop().queue();
-    for (n, message) in world.messages().iter().enumerate() {
-        queue.send_body(&n.to_string(), &message.body, None);
-    }
+    let queue = send(&world, Way::InOrder);
     let running = start_real(&queue, world.process());
     running.is_empty(Duration::from_secs(30 * 3_600)).await;
     let dead = queue.dead();
@@ -69,10 +66,7 @@ async fn an_e_mail_that_never_gets_through_is_a_dead_letter_one_day() {
 async fn a_server_that_hangs_up_over_each_is_waited_for() {
     let world = Letters::open().await;
     *world.shop().post.chokes_on.lock().unwrap() = Some("");
-    let queue = world.shop().queue();
-    for (n, message) in world.messages().iter().enumerate() {
-        queue.send_body(&n.to_string(), &message.body, None);
-    }
+    let queue = send(&world, Way::InOrder);
     let running = start_real(&queue, world.process());
     tokio::time::sleep(Duration::from_secs(3_600)).await;
     assert!(
@@ -104,10 +98,7 @@ async fn a_marketing_system_that_fails_over_each_is_waited_for() {
     world
         .system
         .answers(StatusCode::INTERNAL_SERVER_ERROR, None);
-    let queue = world.shop().queue();
-    for (n, message) in world.messages().iter().enumerate() {
-        queue.send_body(&n.to_string(), &message.body, None);
-    }
+    let queue = send(&world, Way::InOrder);
     let running = start_real(&queue, world.process());
     tokio::time::sleep(Duration::from_secs(3_600)).await;
     assert!(
