@@ -21,15 +21,17 @@ use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use crate::listen::HEADER_TIMEOUT;
+
 /// How long the rest of a request that was already answered is waited for, from one part to the next.
 const LINGER_IDLE: Duration = Duration::from_secs(2);
 /// And in all: as long as a body may take that is read.
 const LINGER_MAX: Duration = Duration::from_secs(30);
-/// How long nothing that is sent may be taken: as long as a connection may be idle. Without it who
-/// never reads would hold a connection for ever.
-const STUCK_MAX: Duration = Duration::from_secs(75);
 /// How much of it is thrown away at a time, in bytes.
 const LINGER_BYTES: usize = 16 * 1024;
+/// How long nothing that is sent may be taken: as long as a connection may be idle. Without it who
+/// never reads would hold a connection for ever.
+const STUCK_MAX: Duration = HEADER_TIMEOUT;
 
 /// Whether there may be bytes of a request that nobody has read.
 ///

@@ -2,8 +2,9 @@
 //! and for machines from which something else fetches them.
 //!
 //! What always holds: a file is whole or not there, also after a power failure; there are at
-//! most as many as the bound says; those that are too old go with each new one; an e-mail that is there already is not written again, and
-//! the name of a file is an id that was checked, so that none leads out of the directory.
+//! most as many as the bound says; those that are too old go with each new one; an e-mail that is
+//! there already is not written again, and the name of a file is an id that was checked, so that
+//! none leads out of the directory.
 
 mod stored;
 
