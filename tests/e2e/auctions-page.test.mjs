@@ -51,8 +51,9 @@ describe("the pages of the auctions", () => {
 
     await placeBid(ada, { bidder: "ada@example.com" });
     await standing(ada, "leading");
+    // The price was the same before there was a bid; the least valid one was not.
+    await until("the bid is heard", async () => (await byId(bob, "bid-amount").inputValue()) === "1,100");
     await price(bob, "₩1,000");
-    assert.equal(await byId(bob, "bid-amount").inputValue(), "1,100");
     await placeBid(bob, { bidder: "bob@example.com", amount: "1,500" });
     await standing(bob, "leading");
     await standing(ada, "outbid");
