@@ -6,6 +6,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
 
+import { createAuction, inMs } from "./lib/auctions-page.mjs";
 import {
   assertAccessible,
   assertFits,
@@ -327,10 +328,13 @@ describe("an order on its product's page", () => {
 
   test("a name of 200 letters, and the tools of operators, fit a small telephone", async () => {
     const telephone = (width) => context({ viewport: { width, height: 700 }, isMobile: true });
+    await createAuction(server, "Large", { startingPrice: 99_999_999_999, startTime: inMs(600_000) });
     for (const language of ["en", "ko"]) {
       const ops = await openPage(await telephone(320), `${server.url}/ops?lang=${language}`);
       await connected(ops);
-      await ops.locator("#products tbody tr").first().waitFor();
+      for (const table of ["#products", "#auctions", "#decisions"]) {
+        await ops.locator(`${table} tbody tr`).first().waitFor();
+      }
       await assertFits(ops, `operations, ${language}`);
     }
     await createProduct(server, "L".repeat(64), { name: "N".repeat(200), price: 999_999_999_999_999, currency: "KRW", stock: 1e9 });

@@ -87,10 +87,12 @@ export async function number(page, name, condition) {
 }
 
 export async function assertFits(page, what) {
-  const { content, window: width } = await page.evaluate(() => ({
+  const { content, window } = await page.evaluate(() => ({
     content: document.documentElement.scrollWidth,
     window: document.documentElement.clientWidth,
   }));
+  // A telephone makes the window as wide as what does not fit.
+  const width = Math.min(window, page.viewportSize().width);
   assert.ok(content <= width, `${what}: ${content} px in a window of ${width} px`);
 }
 
