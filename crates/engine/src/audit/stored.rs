@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use commerce::{Currency, LineId, Millis, Money, Sku, WhenSoldOut};
+use commerce::{Currency, LineId, Millis, Money, ProductId, Sku, Waiting, WhenSoldOut};
 
 use super::{Audit, Violation};
 use crate::entry::{Buyer, Entry};
@@ -17,6 +17,9 @@ use crate::ports::StoreError;
 const LOOKS: usize = 50;
 /// How long a live server may take to give the head of a line what it is owed, times [`LOOKS`].
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
+/// Places of a line whose count of those before is looked at, about.
+const PLACES_COUNTED: usize = 64;
 
 impl Audit<'_> {
     /// Rule 5: what is stored of an order is its newest verdict, and nothing but an entry
@@ -124,6 +127,29 @@ impl Audit<'_> {
         Ok(())
     }
 
+    /// A place before which the store counts others than stand there, of those that are looked at:
+    /// the first, the last, and some in between.
+    fn miscounted(
+        &self,
+        product: ProductId,
+        waiting: &[Waiting],
+    ) -> Result<Option<u64>, StoreError> {
+        let every = waiting.len() / PLACES_COUNTED + 1;
+        let mut before = (0, 0);
+        for (nth, waits) in waiting.iter().enumerate() {
+            if nth % every == 0 || nth + 1 == waiting.len() {
+                let ahead = self.reader.ahead(product, waits.place)?;
+                if (ahead.orders, ahead.units) != before {
+                    return Ok(Some(waits.place));
+                }
+            }
+            before = (before.0 + 1, before.1 + waits.quantity.units());
+        }
+        let all = self.reader.ahead(product, u64::MAX)?;
+        let after = waiting.last().map_or(1, |last| last.place + 1);
+        Ok(((all.orders, all.units) != before).then_some(after))
+    }
+
     fn compare_product(&mut self, sku: &Sku) -> Result<(), StoreError> {
         // On a live store the product moves on while it is looked at; look again until both
         // sides stand at the same entry.
@@ -139,6 +165,7 @@ impl Audit<'_> {
                 return Ok(());
             }
             let waiting = self.reader.waiting(product.id, 0, usize::MAX >> 1)?;
+            let miscounted = self.miscounted(product.id, &waiting)?;
             self.read_on()?;
             let Some(line) = self.lines.get(&product.id.into()) else {
                 self.told_of(sku, 11, "has no history");
@@ -218,6 +245,15 @@ impl Audit<'_> {
             }
             if !same_line {
                 self.told_of(sku, 3, "has a waiting line that its history does not give");
+            }
+            if let Some(place) = miscounted.filter(|_| same_line) {
+                self.tell(Violation {
+                    rule: 3,
+                    sku: Some(sku.to_string()),
+                    seq: None,
+                    place: Some(place),
+                    what: "others are counted before it than stand there".to_owned(),
+                });
             }
             if !same_replenishment {
                 self.told_of(

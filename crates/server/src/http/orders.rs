@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use commerce::{Email, OrderId, Quantity, Sku};
+use engine::ports::Reader;
 use engine::{
     BodyHash, Command, EngineError, OrderRecord, OrderReply, OrderStatus, PlaceOrder, Reply,
 };
@@ -79,25 +80,18 @@ async fn standing(app: &App, order: &OrderRecord) -> Result<Standing, EngineErro
 
 /// The same, and the newest entry that was counted.
 pub async fn standing_at(app: &App, order: &OrderRecord) -> Result<(Standing, u64), EngineError> {
-    let (product, place) = (order.product, order.place);
-    let ahead = app
-        .engine
-        .read(move |reader| reader.ahead(product, place))
-        .await?;
+    let (of, place, sku) = (order.product, order.place, order.sku.clone());
+    let look = move |reader: &dyn Reader| Ok((reader.ahead(of, place)?, reader.product(&sku)?));
+    let (ahead, product) = app.engine.read(look).await?;
     let units = ahead.units + order.quantity.units();
+    // How long it takes until so many units are granted, by the rate of late.
+    let estimate_s = product.and_then(|product| product.estimate_s(units, app.engine.now()));
     let standing = Standing {
         ahead: ahead.orders,
         ahead_units: ahead.units,
-        estimate_s: estimate(app, &order.sku, units).await?,
+        estimate_s,
     };
     Ok((standing, ahead.last_seq))
-}
-
-/// How long it takes until so many units are granted, by the rate of late.
-async fn estimate(app: &App, sku: &Sku, units: u64) -> Result<Option<u64>, EngineError> {
-    let sku = sku.clone();
-    let product = app.engine.read(move |reader| reader.product(&sku)).await?;
-    Ok(product.and_then(|product| product.estimate_s(units, app.engine.now())))
 }
 
 /// An order by its id; none when the sequence or the unguessable part is wrong.

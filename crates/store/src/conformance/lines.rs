@@ -304,6 +304,61 @@ pub(crate) fn the_line_is_read_in_place_order(harness: &dyn Harness) {
     });
 }
 
+pub(crate) fn who_stands_before_a_place_is_counted_in_long_lines(harness: &dyn Harness) {
+    let mut opened = harness.open();
+    let mut script = Script::new();
+    line_of(&mut script, 1, "A", 1_300, WhenSoldOut::Wait);
+    line_of(&mut script, 2, "B", 700, WhenSoldOut::Wait);
+    script.commit(&mut opened);
+    let check = |opened: &mut Opened, script: &Script| {
+        for (id, name) in [(1, "A"), (2, "B")] {
+            let line = expected_line(script, name);
+            for place in [
+                0,
+                1,
+                2,
+                511,
+                512,
+                513,
+                700,
+                1_023,
+                1_024,
+                1_025,
+                1_300,
+                u64::MAX,
+            ] {
+                let before = line.iter().filter(|waiting| waiting.place < place);
+                let expected = Ahead {
+                    orders: before.clone().count() as u64,
+                    units: before.map(|waiting| waiting.quantity.units()).sum(),
+                    last_seq: script.log.len() as u64,
+                };
+                let found = opened.reader.ahead(ProductId(id), place).unwrap();
+                assert_eq!(found, expected, "before place {place} of {name}");
+            }
+        }
+    };
+    check(&mut opened, &script);
+    // From the front, from the middle, all of a stretch, and one who comes and goes at once.
+    for gone in [0..7, 100..101, 400..1_100] {
+        for waiting in &expected_line(&script, "A")[gone] {
+            script.later(waiting.order, Kind::OrderCancelled);
+        }
+        let passing = script.order(&Ordered {
+            kind: Kind::OrderPlaced,
+            ..Ordered::default()
+        });
+        script.later(passing, Kind::OrderAccepted);
+        script.commit(&mut opened);
+        check(&mut opened, &script);
+    }
+    for waiting in expected_line(&script, "B") {
+        script.later(waiting.order, Kind::OrderAccepted);
+    }
+    script.commit(&mut opened);
+    always(harness, opened, |opened| check(opened, &script));
+}
+
 pub(crate) fn unsettled_products_are_those_that_may_be_owed_something(harness: &dyn Harness) {
     let mut opened = harness.open();
     let mut script = Script::new();

@@ -57,6 +57,7 @@ pub(crate) use lines::{
     a_head_is_loaded_when_it_is_asked_for, a_head_is_never_longer_than_one_call_decides,
     orders_carry_what_became_of_them, products_are_found_by_sku, the_line_is_read_in_place_order,
     unsettled_products_are_those_that_may_be_owed_something,
+    who_stands_before_a_place_is_counted_in_long_lines,
 };
 pub(crate) use log::{an_empty_store_has_nothing, entries_come_back_as_they_were_written};
 pub(crate) use looks::{
@@ -106,6 +107,7 @@ macro_rules! suite {
             a_head_is_loaded_when_it_is_asked_for,
             a_head_is_never_longer_than_one_call_decides,
             the_line_is_read_in_place_order,
+            who_stands_before_a_place_is_counted_in_long_lines,
             unsettled_products_are_those_that_may_be_owed_something,
             keys_are_found_until_they_expire,
             keys_that_share_their_first_half_are_told_apart,

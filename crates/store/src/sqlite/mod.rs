@@ -16,6 +16,7 @@ mod auctions;
 mod checkpoint;
 mod damage;
 mod durability;
+mod line_sums;
 mod look_ups;
 mod mailbox;
 mod read;
@@ -249,8 +250,12 @@ fn read_only(file: &Path) -> Result<Connection, rusqlite::Error> {
     )?;
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
     prepare_once(&connection)?;
-    if schema::version(&connection)? < 3 {
+    let found = schema::version(&connection)?;
+    if found < 3 {
         connection.execute_batch(schema::READ_BEFORE_V3)?;
+    }
+    if found < 6 {
+        connection.execute_batch(schema::READ_BEFORE_V6)?;
     }
     Ok(connection)
 }

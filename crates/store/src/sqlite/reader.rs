@@ -15,10 +15,10 @@ use messaging::Message;
 use rusqlite::{Connection, params};
 
 use super::read::{
-    entries, entries_as_stored, entry, json_at, last_entry, many, one, order, order_change,
-    product, products, relayed, replenishment, rows, sought, u64_at, waiting,
+    entries, entries_as_stored, entry, json_at, last_entry, many, order, order_change, product,
+    products, relayed, replenishment, rows, sought, waiting,
 };
-use super::{auctions, look_ups, mailbox};
+use super::{auctions, line_sums, look_ups, mailbox};
 
 /// Connections kept open when nobody reads.
 const POOL_MAX: usize = 16;
@@ -91,25 +91,7 @@ impl Reader for SqliteReader {
     }
 
     fn ahead(&self, product: ProductId, place: u64) -> Result<Ahead, StoreError> {
-        self.with(|connection| {
-            // One statement, so that all of it is of one moment.
-            let found = one(
-                connection,
-                "a waiting line",
-                "SELECT count(*), coalesce(sum(quantity), 0),
-                        (SELECT coalesce(max(seq), 0) FROM log)
-                 FROM waiting WHERE product = ?1 AND place < ?2",
-                params![product.0, sought(place)],
-                |row| {
-                    Ok(Ahead {
-                        orders: u64_at(row, 0)?,
-                        units: u64_at(row, 1)?,
-                        last_seq: u64_at(row, 2)?,
-                    })
-                },
-            )?;
-            found.ok_or_else(|| StoreError::text("a count has no row"))
-        })
+        self.with(|connection| line_sums::ahead(connection, product, place))
     }
 
     fn waiting(

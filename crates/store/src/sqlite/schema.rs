@@ -5,6 +5,7 @@
 //! products       a product and the state of its line, JSON with its version in `v`
 //! order_changes  what became of an order after its first row
 //! waiting        (product, place) -> orders without a verdict
+//! line_sums      (product, stretch) -> how many wait in so many places of a line
 //! receipts       (product, reference) -> goods that were counted
 //! replenishments seq -> requests to factories
 //! queues         a queue's settings, and how many messages it has
@@ -27,10 +28,10 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use super::look_ups;
 
 /// The version this program writes.
-pub const VERSION: u32 = 5;
+pub const VERSION: u32 = 6;
 
 /// One script for each version, never edited once released.
-const MIGRATIONS: [&str; VERSION as usize] = [V1, V2, V3, V4, V5];
+const MIGRATIONS: [&str; VERSION as usize] = [V1, V2, V3, V4, V5, V6];
 
 const V1: &str = "
 CREATE TABLE log (
@@ -302,6 +303,26 @@ CREATE TABLE holder_pages (
     entries BLOB NOT NULL,
     PRIMARY KEY (block, first_customer, page)
 );
+";
+
+/// Sums of the waiting lines.
+const V6: &str = "
+CREATE TABLE line_sums (
+    product INTEGER NOT NULL,
+    stretch INTEGER NOT NULL,
+    orders INTEGER NOT NULL,
+    units INTEGER NOT NULL,
+    PRIMARY KEY (product, stretch)
+) WITHOUT ROWID;
+INSERT INTO line_sums
+SELECT product, place / 512, count(*), sum(quantity) FROM waiting GROUP BY 1, 2;
+";
+
+/// The same for those who may only read a store that is older than version 6.
+pub(super) const READ_BEFORE_V6: &str = "
+CREATE TEMP VIEW line_sums AS
+SELECT product, place / 512 AS stretch, count(*) AS orders, sum(quantity) AS units
+FROM waiting GROUP BY 1, 2;
 ";
 
 /// For those who may only read a store that is older than version 3: what it does not have yet, as

@@ -4,6 +4,7 @@ use engine::Entry;
 use engine::ports::Changes;
 use rusqlite::{Connection, params};
 
+use super::line_sums::LineSums;
 use super::read;
 
 pub(super) fn write_entries(
@@ -53,7 +54,9 @@ pub(super) fn write_lines(
             )?
             .execute(params![product.id.0, product.sku.as_str(), state])?;
     }
+    let mut sums = LineSums::default();
     for (product, waiting) in &changes.waiting_added {
+        sums.add(*product, waiting.place, waiting.quantity.get());
         connection
             .prepare_cached(
                 "INSERT INTO waiting (product, place, order_seq, quantity, customer)
@@ -69,10 +72,9 @@ pub(super) fn write_lines(
     }
     // After the additions: an order may come and go in one batch.
     for (product, place) in &changes.waiting_removed {
-        connection
-            .prepare_cached("DELETE FROM waiting WHERE product = ?1 AND place = ?2")?
-            .execute(params![product.0, read::stored(*place)])?;
+        sums.remove(connection, *product, *place)?;
     }
+    sums.write(connection)?;
     for change in &changes.order_changes {
         connection
             .prepare_cached(

@@ -4,7 +4,7 @@ use commerce::auction::{AuctionStatus, AwardStatus, Format};
 use commerce::{CustomerHash, Money, ProductId, Reference, ReplenishmentStatus, WhenSoldOut};
 use engine::auction::{BIDS_QUEUE, BidStatus};
 use engine::audit::audit;
-use engine::ports::{Cursors, Duplicate, QueueTouch, TopicTouch, Touch};
+use engine::ports::{Cursors, Duplicate, QueueTouch, Reader, TopicTouch, Touch};
 use engine::{Kind, OrderStatus};
 use messaging::{DeduplicationScope, content_deduplication_id};
 use rusqlite::Connection;
@@ -20,6 +20,7 @@ pub(super) const VINTAGES: [&str; VERSION as usize] = [
     include_str!("v3.sql"),
     include_str!("v4.sql"),
     include_str!("v5.sql"),
+    include_str!("v6.sql"),
 ];
 
 pub(super) fn store_of(script: &str) -> TempDir {
@@ -382,6 +383,21 @@ fn a_store_from_before_the_auctions_is_read_as_if_there_were_none() {
         assert_eq!(reader.bid_change(3).unwrap(), None);
         assert!(reader.waiting_bids(1, 10).unwrap().is_empty());
         assert_eq!(reader.order(3).unwrap().unwrap().id.seq, 3);
+    }
+}
+
+#[test]
+fn who_waits_is_counted_in_every_version() {
+    for script in VINTAGES {
+        let directory = store_of(script);
+        let ahead = |reader: &dyn Reader| {
+            let ahead = |place| reader.ahead(ProductId(1), place).unwrap();
+            [5, 6].map(|place| (ahead(place).orders, ahead(place).units))
+        };
+        let expected = [(0, 0), (1, 3)];
+        assert_eq!(ahead(&*open_reader(directory.path()).unwrap()), expected);
+        let opened = open(directory.path()).unwrap();
+        assert_eq!(ahead(&*opened.reader), expected);
     }
 }
 

@@ -270,8 +270,14 @@ impl Reader for Forger {
         not_asked()
     }
 
-    fn ahead(&self, _: ProductId, _: u64) -> Result<Ahead, StoreError> {
-        not_asked()
+    fn ahead(&self, product: ProductId, place: u64) -> Result<Ahead, StoreError> {
+        let line = self.now().waiting.iter().filter(|(of, _)| *of == product);
+        let before = line.map(|(_, w)| w).filter(|w| w.place < place);
+        Ok(Ahead {
+            orders: before.clone().count() as u64,
+            units: before.map(|w| w.quantity.units()).sum(),
+            last_seq: self.now().log.len() as u64,
+        })
     }
 
     fn replenishment(&self, seq: u64) -> Result<Option<Replenishment>, StoreError> {

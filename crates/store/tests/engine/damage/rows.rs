@@ -70,6 +70,11 @@ fn rows_that_are_not_what_the_log_gives_are_told() {
             "UPDATE waiting SET customer = 'mallory@example.com' WHERE place = 5",
             (3, A, None, None, "another customer than ordered"),
         ),
+        (
+            "how many wait",
+            "UPDATE line_sums SET units = units + 1",
+            (3, A, None, Some(6), "are counted before it"),
+        ),
     ];
     runtime().block_on(async {
         for (what, sql, told) in cases {
