@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::command::{Command, Refusal, Reply};
 use crate::company::Crowd;
@@ -14,6 +14,7 @@ use crate::feed::Feed;
 use crate::flow::{Flow, Flows};
 use crate::pace::{Load, Pace};
 use crate::ports::{Clock, Ids, Opened, Reader, StoreError};
+use crate::reads::{Lane, Reads};
 use crate::sequencer::{self, Caller, Job, Shared};
 use crate::trace::{self, Remembered, Step, Trace};
 use crate::waits::Waits;
@@ -51,10 +52,6 @@ impl Default for Limits {
         }
     }
 }
-
-/// Reads at once: more would only share the same processors, each with a connection of its own.
-/// One more waits its turn.
-const READS_MAX: usize = 16;
 
 /// Why a command has no decision.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -104,7 +101,7 @@ struct Inner {
     sender: mpsc::Sender<Job>,
     shared: Arc<Shared>,
     reader: Arc<dyn Reader>,
-    reads: Semaphore,
+    reads: Reads,
     clock: Arc<dyn Clock>,
     feed: Feed,
     limits: Limits,
@@ -150,7 +147,7 @@ impl Engine {
                 sender,
                 shared,
                 reader,
-                reads: Semaphore::new(READS_MAX),
+                reads: Reads::new(),
                 clock,
                 feed,
                 limits,
@@ -217,20 +214,41 @@ impl Engine {
     /// Reads on a thread where blocking is allowed.
     ///
     /// # Errors
-    /// [`EngineError::Store`] when the store fails.
+    /// [`EngineError::Store`] when the store fails, [`EngineError::Overloaded`] when very many wait
+    /// to read.
     pub async fn read<T, F>(&self, read: F) -> Result<T, EngineError>
     where
         T: Send + 'static,
         F: FnOnce(&dyn Reader) -> Result<T, StoreError> + Send + 'static,
     {
-        let _permit = self
-            .inner
-            .reads
-            .acquire()
-            .await
-            .expect("the semaphore is never closed");
+        self.read_in(Lane::Requests, read).await
+    }
+
+    /// The same for the server's own timers, which do not stand in line with those who ask.
+    ///
+    /// # Errors
+    /// [`EngineError::Store`] when the store fails.
+    pub async fn read_own<T, F>(&self, read: F) -> Result<T, EngineError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&dyn Reader) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.read_in(Lane::Own, read).await
+    }
+
+    async fn read_in<T, F>(&self, lane: Lane, read: F) -> Result<T, EngineError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&dyn Reader) -> Result<T, StoreError> + Send + 'static,
+    {
+        let turn = self.inner.reads.turn(lane).await?;
         let reader = Arc::clone(&self.inner.reader);
-        let result = match tokio::task::spawn_blocking(move || read(&*reader)).await {
+        let reading = tokio::task::spawn_blocking(move || {
+            let read = read(&*reader);
+            drop(turn);
+            read
+        });
+        let result = match reading.await {
             Ok(result) => result.map_err(EngineError::from)?,
             Err(_) => return Err(EngineError::Store("a read was cut short".into())),
         };

@@ -28,6 +28,7 @@ pub mod feed;
 mod flow;
 mod pace;
 pub mod ports;
+mod reads;
 mod relay;
 mod sequencer;
 pub mod trace;

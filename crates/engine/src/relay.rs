@@ -253,7 +253,7 @@ async fn tell_until_it_fails(
     envelopes: &dyn Envelopes,
     cancel: &CancellationToken,
 ) -> Result<(), EngineError> {
-    let mut cursors = engine.read(|reader| reader.relayed()).await?;
+    let mut cursors = engine.read_own(|reader| reader.relayed()).await?;
     let mut cursor = *which.cursor(&mut cursors);
     let mut version = engine.subscriptions_version();
     let mut subscribed = Heard::read(engine, which).await?;
@@ -335,7 +335,7 @@ async fn publications(
     let mut orders = HashMap::new();
     if !asked.is_empty() {
         orders = engine
-            .read(move |reader| {
+            .read_own(move |reader| {
                 let mut found = HashMap::new();
                 for seq in asked {
                     if let Some(order) = reader.order(seq)? {
@@ -375,7 +375,7 @@ impl Heard {
     async fn read(engine: &Engine, which: Relay) -> Result<Vec<Self>, EngineError> {
         let topics = which.topics();
         engine
-            .read(move |reader| {
+            .read_own(move |reader| {
                 let mut heard = Vec::new();
                 for topic in topics.iter().copied() {
                     let listeners = reader.subscriptions(Some(topic), None, FILTERS_MAX + 1)?;

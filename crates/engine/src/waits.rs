@@ -305,7 +305,7 @@ pub async fn run_waits(engine: Engine, cancel: CancellationToken) -> Result<(), 
         for question in &questions {
             let (queue, since) = (question.queue.to_string(), question.since);
             match engine
-                .read(move |reader| reader.next_visible(&queue, since))
+                .read_own(move |reader| reader.next_visible(&queue, since))
                 .await
             {
                 Ok(due) => waits.learn(question, due),

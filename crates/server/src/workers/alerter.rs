@@ -116,7 +116,7 @@ impl Alerter {
         let seen = self
             .app
             .engine
-            .read(move |reader| {
+            .read_own(move |reader| {
                 Ok(Seen {
                     depths: reader.queues(now)?,
                     factories: failing_factories(reader)?,

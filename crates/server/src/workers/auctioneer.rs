@@ -52,7 +52,7 @@ pub(super) async fn run(app: App) {
 async fn catch_up(app: &App) {
     let mut before = None;
     while !app.cancel.is_cancelled() {
-        let page = app.engine.read(move |reader| {
+        let page = app.engine.read_own(move |reader| {
             let open = Some(AuctionStatus::Open);
             reader.auctions(open, before, CATCH_UP_PAGE)
         });
@@ -87,7 +87,7 @@ async fn round(app: &App, most: &mut usize) -> Result<Duration, EngineError> {
     let limit = *most;
     let due = app
         .engine
-        .read(move |reader| reader.due_auctions(now, limit))
+        .read_own(move |reader| reader.due_auctions(now, limit))
         .await?;
     let is_full = due.len() == limit;
     let begun = due.len();
@@ -109,7 +109,7 @@ async fn round(app: &App, most: &mut usize) -> Result<Duration, EngineError> {
     }
     let next = app
         .engine
-        .read(move |reader| reader.next_due_auction(now))
+        .read_own(move |reader| reader.next_due_auction(now))
         .await?;
     let until = next.map_or(EVERY, |at| {
         Duration::from_millis(u64::try_from(at - app.engine.now()).unwrap_or(0))

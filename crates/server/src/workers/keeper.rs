@@ -39,7 +39,7 @@ async fn round(app: &App, seen: &mut Option<Sku>) -> Result<(), EngineError> {
     let after = seen.clone();
     let (open, unsettled) = app
         .engine
-        .read(move |reader| {
+        .read_own(move |reader| {
             Ok((
                 reader.open_replenishments(ROWS)?,
                 reader.unsettled_products(after.as_ref(), ROWS)?,

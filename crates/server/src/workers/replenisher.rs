@@ -71,7 +71,7 @@ impl Replenisher {
         let found = self
             .app
             .engine
-            .read(move |reader| reader.replenishment(id.seq))
+            .read_own(move |reader| reader.replenishment(id.seq))
             .await?;
         Ok(found.filter(|found| found.id() == id))
     }

@@ -70,7 +70,7 @@ async fn clear_away(app: &App) {
 async fn clear_piece(app: &App, is_due: bool) -> Result<bool, EngineError> {
     let was_purged = app
         .engine
-        .read(|reader| reader.has_dropped_messages())
+        .read_own(|reader| reader.has_dropped_messages())
         .await?;
     if is_due || was_purged {
         let rows = if is_due { EXPIRED_ROWS } else { SWEEP_ROWS };
@@ -106,7 +106,7 @@ impl Budgets {
 }
 
 async fn move_round(app: &App, budgets: &mut Budgets) -> Result<(), EngineError> {
-    let moving = app.engine.read(|reader| reader.moving_queues()).await?;
+    let moving = app.engine.read_own(|reader| reader.moving_queues()).await?;
     budgets
         .by_task
         .retain(|id, _| moving.iter().any(|(_, task)| task.id == *id));

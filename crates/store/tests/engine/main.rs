@@ -25,6 +25,8 @@ mod parcels;
 #[cfg(test)]
 mod queues;
 #[cfg(test)]
+mod reads;
+#[cfg(test)]
 mod relay;
 #[cfg(test)]
 mod rig;

@@ -47,7 +47,7 @@ impl Lost {
     async fn look(&mut self, app: &App, webhooks: &Webhooks, now: Millis) -> Result<(), String> {
         let read = app
             .engine
-            .read(move |reader| reader.queue(super::CALLER_QUEUE, now));
+            .read_own(move |reader| reader.queue(super::CALLER_QUEUE, now));
         let Some(depth) = read.await.map_err(|error| error.to_string())? else {
             return Ok(());
         };
