@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use commerce::Millis;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::command::{Command, Refusal, Reply};
@@ -123,10 +124,11 @@ impl Engine {
     ) -> Result<Self, StoreError> {
         let Opened { store, reader } = opened;
         let last_seq = reader.last_seq()?;
+        let newest = reader.entry(last_seq)?;
         let (sender, receiver) = mpsc::channel(limits.queue_max);
         let (stopped_tx, stopped) = watch::channel(false);
         let feed = Feed::new(last_seq);
-        let shared = Arc::new(Shared::new());
+        let shared = Arc::new(Shared::new(newest.map_or(Millis::MIN, |entry| entry.at)));
         let unsettled = reader.unsettled_products(None, limits.products_max)?;
         let thread = sequencer::spawn(sequencer::Parts {
             store,
@@ -264,8 +266,9 @@ impl Engine {
         &self.inner.feed
     }
 
-    pub fn now(&self) -> commerce::Millis {
-        self.inner.clock.now()
+    /// What the clock says, and never earlier than the newest entry.
+    pub fn now(&self) -> Millis {
+        self.inner.shared.now(&*self.inner.clock)
     }
 
     pub fn limits(&self) -> &Limits {

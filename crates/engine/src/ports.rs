@@ -59,6 +59,7 @@ pub struct Touch {
     pub subscriptions: Vec<String>,
     /// Keys older than this are forgotten.
     pub keys_since: Millis,
+    /// What is earlier than the newest entry counts as its time ([`Loaded::last_at`]).
     pub now: Millis,
 }
 

@@ -11,7 +11,7 @@
 //! is only a hint (a periodic scan finds the same).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc as blocking};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -71,6 +71,8 @@ pub(crate) struct Shared {
     /// Batches that readers of the store may see, and those of them that are durable.
     pub(crate) appended: AtomicU64,
     pub(crate) durable: watch::Sender<u64>,
+    /// When the newest entry was made: nothing is earlier from then on.
+    last_at: AtomicI64,
     /// Batches on their way from the first to the second, and the commands in them.
     on_the_way: AtomicU64,
     in_hand: AtomicU64,
@@ -80,7 +82,7 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(last_at: Millis) -> Self {
         Self {
             depth: AtomicU64::new(0),
             failed: Mutex::new(None),
@@ -92,11 +94,18 @@ impl Shared {
             subscriptions: AtomicU64::new(0),
             appended: AtomicU64::new(0),
             durable: watch::Sender::new(0),
+            last_at: AtomicI64::new(last_at),
             on_the_way: AtomicU64::new(0),
             in_hand: AtomicU64::new(0),
             company: Company::default(),
             traces: Remembered::default(),
         }
+    }
+
+    /// What the clock says. One that was set back stands at the newest entry until it is there
+    /// again: what is decided must not be earlier than what was decided before.
+    pub(crate) fn now(&self, clock: &dyn Clock) -> Millis {
+        clock.now().max(self.last_at.load(Ordering::Acquire))
     }
 
     /// The first failure counts; the others follow from it.
@@ -401,7 +410,7 @@ fn decide_and_append(
     parts: &mut Parts,
     taken: Vec<Taken>,
 ) -> Result<Option<Appended>, EngineError> {
-    let now = parts.clock.now();
+    let now = parts.shared.now(&*parts.clock);
     metrics::histogram!("firstcome_batch_size").record(taken.len() as f64);
     let touch = decide::touch(
         taken.iter().map(|(command, ..)| command),
@@ -466,6 +475,9 @@ fn decide_and_append(
                 answer_with(answers, &error);
                 return Err(error);
             }
+        }
+        if let Some(newest) = changes.entries.last() {
+            parts.shared.last_at.store(newest.at, Ordering::Release);
         }
     }
     if let (Some(started), Some(decided_in)) = (started, decided_in) {

@@ -73,6 +73,7 @@ pub(crate) use queues::{
     dead_letters_bring_the_queue_they_came_from, depths_tell_visible_from_in_flight_and_delayed,
     messages_are_changed_and_removed, messages_in_flight_are_counted_near_the_bound,
     queues_are_loaded_with_those_beside_them, the_oldest_visible_message_comes_first,
+    what_was_visible_when_the_newest_entry_was_made_still_is,
 };
 pub(crate) use remembered::{
     duplicates_are_found_in_both_scopes, duplicates_outlive_the_message_and_a_purge,
@@ -125,6 +126,7 @@ macro_rules! suite {
             an_auction_is_found_by_the_key_that_made_it,
             standing_bids_leave_out_what_was_taken_back,
             the_oldest_visible_message_comes_first,
+            what_was_visible_when_the_newest_entry_was_made_still_is,
             messages_are_changed_and_removed,
             messages_in_flight_are_counted_near_the_bound,
             depths_tell_visible_from_in_flight_and_delayed,

@@ -1,5 +1,7 @@
 //! Queues and their messages.
 
+use commerce::LineId;
+use engine::Kind;
 use engine::ports::{Queue, QueueDepth, QueueTouch, Touch};
 use hashbrown::HashMap;
 use messaging::{Attribute, DeadLetter, Message, limits};
@@ -63,6 +65,29 @@ pub(crate) fn the_oldest_visible_message_comes_first(harness: &dyn Harness) {
         assert_eq!(reader.messages("a", 6, 3).unwrap(), []);
         assert_eq!(reader.messages("b", 0, 100).unwrap(), [message(1, START)]);
         assert_eq!(reader.messages("c", 0, 100).unwrap(), []);
+    });
+}
+
+pub(crate) fn what_was_visible_when_the_newest_entry_was_made_still_is(harness: &dyn Harness) {
+    let mut opened = harness.open();
+    let mut script = Script::new();
+    let mut a = queue(1, "a", None);
+    script.send(&mut a, [message(1, START + 100), message(2, START + 300)]);
+    script.at = START + 200;
+    let (line, kind) = (LineId::System, Kind::MessageDeadLettered);
+    script.entry(line, kind, Some(0), "{}", None);
+    script.commit(&mut opened);
+    always(harness, opened, |opened| {
+        let touch = || QueueTouch {
+            visible: 10,
+            ..touch_queue("a")
+        };
+        // The clock was set back since.
+        for now in [START, START + 99, START + 200] {
+            let loaded = load_queue(opened, touch(), now);
+            assert_eq!(loaded.visible, [message(1, START + 100)]);
+        }
+        assert_eq!(load_queue(opened, touch(), START + 300).visible.len(), 2);
     });
 }
 

@@ -61,8 +61,9 @@ impl Mailbox {
         loaded.queue_count = self.queues.len();
         loaded.topic_count = self.topics.len();
         loaded.subscription_count = self.subscriptions.len();
+        let now = touch.now.max(loaded.last_at);
         for touched in &touch.queues {
-            self.load_queue(loaded, touched, touch.now);
+            self.load_queue(loaded, touched, now);
         }
         for touched in &touch.topics {
             self.load_topic(loaded, touched);

@@ -25,8 +25,9 @@ impl Mailbox {
         loaded.queue_count = self.queues.len();
         loaded.topic_count = self.topics.len();
         loaded.subscription_count = self.by_id.len();
+        let now = touch.now.max(loaded.last_at);
         for queue in &touch.queues {
-            self.load_queue(connection, loaded, queue, touch.now)?;
+            self.load_queue(connection, loaded, queue, now)?;
         }
         for topic in &touch.topics {
             self.load_topic(loaded, topic);
