@@ -262,15 +262,31 @@ async fn tell_until_it_fails(
         let mut tail = engine.feed().tail(cursor, engine.reader());
         let mut seen = cursor;
         loop {
-            let batch = tokio::select! {
-                () = cancel.cancelled() => return Ok(()),
-                batch = tail.next() => batch?,
+            let skipped = seen > cursor;
+            let next = tokio::select! {
+                () = cancel.cancelled() => None,
+                batch = tail.next() => Some(batch?.map(Some)),
+                () = tokio::time::sleep(SUBSCRIPTIONS_EVERY), if skipped => Some(Some(None)),
             };
-            let Some(batch) = batch else {
+            let newest = engine.subscriptions_version();
+            // What nobody was there to hear is past when somebody comes, and for the next start.
+            if skipped && (next.is_none() || newest != version) {
+                match advance(engine, which, (cursor, seen), Vec::new(), cancel).await? {
+                    Some(moved) if moved == seen => cursor = seen,
+                    Some(moved) => {
+                        cursor = moved;
+                        continue 'restart;
+                    }
+                    None => return Ok(()),
+                }
+            }
+            let Some(Some(batch)) = next else {
                 return Ok(());
             };
+            let Some(batch) = batch else {
+                continue;
+            };
             // In this order: what is added after the version was read is seen the next time.
-            let newest = engine.subscriptions_version();
             if newest != version || looked.elapsed() > SUBSCRIPTIONS_EVERY {
                 version = newest;
                 subscribed = Heard::read(engine, which).await?;

