@@ -138,6 +138,7 @@ fn describe() {
         "firstcome_clearing",
         "1 while messages of purged or deleted queues still take space in the store"
     );
+    describe_gauge!("firstcome_log_bytes", "the write-ahead log on the disk");
     describe_gauge!("firstcome_feed_listeners", "live streams and subscriptions");
     describe_counter!(
         "firstcome_feed_dropped_total",

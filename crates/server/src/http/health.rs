@@ -75,14 +75,16 @@ async fn readyz(State(app): State<App>) -> HttpResult<Json<HealthView>> {
 async fn refresh(app: &App) -> HttpResult<String> {
     let now = app.engine.now();
     let rows = app.engine.limits().products_max;
-    let (products, depths, is_clearing) = app
+    let log = app.config.data.join(store::sqlite::LOG_FILE);
+    let (products, depths, is_clearing, log_bytes) = app
         .engine
-        .read(move |reader| {
+        .read_own(move |reader| {
             let products = reader.products(None, rows)?;
             Ok((
                 products,
                 reader.queues(now)?,
                 reader.has_dropped_messages()?,
+                std::fs::metadata(log).map_or(0, |found| found.len()),
             ))
         })
         .await?;
@@ -97,6 +99,7 @@ async fn refresh(app: &App) -> HttpResult<String> {
     };
     metrics::gauge!("firstcome_sequencer_depth").set(gauge(app.engine.depth()));
     metrics::gauge!("firstcome_clearing").set(gauge(is_clearing.into()));
+    metrics::gauge!("firstcome_log_bytes").set(gauge(log_bytes));
     metrics::gauge!("firstcome_feed_listeners").set(gauge(app.hub.listeners()));
     for product in products {
         let sku = product.sku.to_string();

@@ -6,14 +6,14 @@
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 /// When the log is looked at, and when it is too long.
 #[derive(Debug, Clone, Copy)]
@@ -67,35 +67,68 @@ impl Drop for Checkpointer {
     }
 }
 
-fn run(file: &PathBuf, pace: Pace, stopped: &Receiver<()>, restart: &AtomicBool) {
-    let connection = match Connection::open(file) {
-        Ok(connection) => connection,
-        Err(error) => {
-            tracing::warn!(%error, "no checkpoints: the log will grow until the next start");
-            return;
-        }
-    };
+fn run(file: &Path, pace: Pace, stopped: &Receiver<()>, restart: &AtomicBool) {
+    let mut connection = None;
+    let mut is_failing = false;
     while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(pace.every) {
-        match checkpoint(&connection, "PASSIVE") {
-            Ok(pages) => {
-                if pages > pace.restart_pages {
-                    catch_up(&connection);
+        match round(&mut connection, file, pace) {
+            Ok(too_long) => {
+                if too_long {
                     restart.store(true, Ordering::Relaxed);
                 }
+                if is_failing {
+                    tracing::info!("checkpoints go on");
+                }
+                is_failing = false;
             }
-            Err(error) => tracing::debug!(%error, "a checkpoint was put off"),
+            Err(error) if is_busy(&error) => tracing::debug!(%error, "a checkpoint was put off"),
+            Err(error) => {
+                // Said once, not four times a second.
+                if !is_failing {
+                    tracing::warn!(%error, "no checkpoints for now: the write-ahead log grows");
+                }
+                is_failing = true;
+                connection = None;
+            }
         }
     }
 }
 
+/// One look. Whether the log has grown too long.
+pub(super) fn round(
+    connection: &mut Option<Connection>,
+    file: &Path,
+    pace: Pace,
+) -> Result<bool, rusqlite::Error> {
+    let connection = match connection {
+        Some(connection) => connection,
+        None => connection.insert(Connection::open_with_flags(
+            file,
+            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+        )?),
+    };
+    let too_long = checkpoint(connection, "PASSIVE")? > pace.restart_pages;
+    if too_long {
+        catch_up(connection)?;
+    }
+    Ok(too_long)
+}
+
+/// Somebody else uses what it needs, which is nothing out of the ordinary.
+pub(super) fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
+    )
+}
+
 /// What was committed during a long checkpoint is moved by a shorter one, and so on: the writer
 /// waits for the rest to be moved and synced, which took it 4 to 7 ms after a single one.
-fn catch_up(connection: &Connection) {
+fn catch_up(connection: &Connection) -> Result<(), rusqlite::Error> {
     for _ in 0..2 {
-        if let Err(error) = checkpoint(connection, "PASSIVE") {
-            tracing::debug!(%error, "a checkpoint was put off");
-        }
+        checkpoint(connection, "PASSIVE")?;
     }
+    Ok(())
 }
 
 /// How long the writer waits for readers to let go of the log. A reader that takes its time (an

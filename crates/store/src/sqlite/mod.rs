@@ -46,6 +46,8 @@ pub use reader::SqliteReader;
 pub use schema::VERSION;
 
 const FILE: &str = "firstcome.db";
+/// What was committed and is not in [`FILE`] yet.
+pub const LOG_FILE: &str = "firstcome.db-wal";
 const LOCK: &str = "firstcome.lock";
 
 /// Pages that the writer keeps in memory while an older store becomes a newer one: 64 MiB; negative

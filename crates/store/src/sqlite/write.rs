@@ -12,7 +12,7 @@ use commerce::{
 use engine::ports::{Changes, Cursors, Durability, Loaded, Store, StoreError, Touch};
 use rusqlite::Connection;
 
-use super::checkpoint::{Checkpointer, restart_log};
+use super::checkpoint::{Checkpointer, is_busy, restart_log};
 use super::durability::LogSync;
 use super::look_ups::{BlockSizes, LookUps};
 use super::write_auctions::Auctions;
@@ -245,8 +245,12 @@ impl Store for SqliteStore {
         if self.checkpointer.restart.swap(false, Ordering::Relaxed)
             && let Err(error) = restart_log(&self.connection)
         {
-            // A reader is in the way; the next round tries again.
-            tracing::debug!(%error, "the log could not be started over");
+            // The next round tries again.
+            if is_busy(&error) {
+                tracing::debug!(%error, "a reader is in the way of starting the log over");
+            } else {
+                tracing::warn!(%error, "the write-ahead log could not be started over");
+            }
         }
         let durability: Arc<dyn Durability> = self.durability.clone();
         Ok(Some(durability))

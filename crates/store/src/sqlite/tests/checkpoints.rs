@@ -7,7 +7,7 @@ use engine::ports::{Changes, Store as _};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use super::super::checkpoint::Pace;
+use super::super::checkpoint::{Pace, is_busy, round};
 use super::super::{BlockSizes, FILE, open_at};
 use crate::conformance::script::{START, Script, message, queue};
 
@@ -149,4 +149,18 @@ fn a_reader_that_stays_holds_up_the_log_and_not_the_commits() {
         log_bytes(&directory) < grown + 100 * 131_072,
         "the log goes on growing"
     );
+}
+
+#[test]
+fn a_checkpoint_that_cannot_be_made_is_tried_again_and_makes_no_file() {
+    let directory = TempDir::new().unwrap();
+    let file = directory.path().join(FILE);
+    let mut connection = None;
+    let error = round(&mut connection, &file, EAGER).unwrap_err();
+    assert!(!is_busy(&error), "{error}");
+    assert!(connection.is_none() && !file.exists());
+    let (mut store, _) = open_at(directory.path(), EAGER, BlockSizes::default()).unwrap();
+    store.commit(&some_changes(1)).unwrap();
+    assert!(round(&mut connection, &file, EAGER).is_ok());
+    assert!(connection.is_some(), "kept for the next");
 }
