@@ -83,28 +83,33 @@ async fn catch_up(app: &App) {
 
 /// The groups of the queue of which something was received and is not done with.
 async fn held(app: &App) -> BTreeSet<String> {
-    let now = app.engine.now();
     let mut held = BTreeSet::new();
+    if let Err(error) = look_for_held(app, &mut held).await {
+        tracing::warn!(%error, worker = NAME, "messages that are held were not looked for");
+    }
+    held
+}
+
+async fn look_for_held(app: &App, held: &mut BTreeSet<String>) -> Result<(), EngineError> {
+    let now = app.engine.now();
+    let depth = app.engine.read(move |reader| reader.queue(BIDS_QUEUE, now));
+    let mut left = depth.await?.map_or(0, |depth| depth.in_flight);
     let mut after = 0;
-    while !app.cancel.is_cancelled() {
+    while left > 0 && !app.cancel.is_cancelled() {
         let page = app
             .engine
             .read(move |reader| reader.messages(BIDS_QUEUE, after, CATCH_UP_PAGE));
-        let page = match page.await {
-            Ok(page) => page,
-            Err(error) => {
-                tracing::warn!(%error, worker = NAME, "messages that are held were not looked for");
-                break;
-            }
-        };
-        let in_flight = page.iter().filter(|message| message.is_in_flight(now));
-        held.extend(in_flight.filter_map(|message| message.group.clone()));
+        let page = page.await?;
+        for message in page.iter().filter(|message| message.is_in_flight(now)) {
+            left = left.saturating_sub(1);
+            held.extend(message.group.clone());
+        }
         match page.last() {
-            Some(last) if page.len() == CATCH_UP_PAGE => after = last.seq,
-            Some(_) | None => break,
+            Some(last) => after = last.seq,
+            None => return Ok(()),
         }
     }
-    held
+    Ok(())
 }
 
 async fn decide_waiting(app: &App, auction: AuctionId) {
