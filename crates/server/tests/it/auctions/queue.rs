@@ -206,6 +206,21 @@ async fn what_cannot_be_decided_is_a_dead_letter_and_the_auction_goes_on() {
         ),
         (
             group,
+            json!([group, "ada@example.com", 200, null, null]).to_string(),
+            "the message is not a bid: it is not an object",
+        ),
+        (
+            group,
+            with(&ada, "bidAmount", json!("ada: 200")).to_string(),
+            "the message is not a bid: field `bidAmount`: invalid type at line 1 column ",
+        ),
+        (
+            group,
+            with(&ada, "bidAmount", json!(200.0)).to_string(),
+            "the message is not a bid: field `bidAmount`: invalid type at line 1 column ",
+        ),
+        (
+            group,
             with(&ada, "maximum", json!(-1)).to_string(),
             "field `maximum` must be 0 to ",
         ),
