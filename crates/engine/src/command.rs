@@ -249,7 +249,8 @@ pub enum Command {
     CreateAuction(Box<CreateAuction>),
     PlaceBid(Box<PlaceBid>),
     /// Verdicts on the deferred bids of an auction; the messages that asked for it go in the same
-    /// commit. Each with the sequence in its bid's id.
+    /// commit. Each with the sequence in its bid's id. Without messages: also those that were
+    /// received and never worked on.
     DecideBids {
         auction: AuctionId,
         queue: String,

@@ -109,6 +109,10 @@ pub const RFC3339_RULE: &str =
 /// # Errors
 /// When it is not one, or a later one: see [`RFC3339_RULE`].
 pub fn parse_rfc3339(text: &str) -> Result<Millis, jiff::Error> {
+    // What RFC 9557 puts behind it may name another zone than the offset, and would be passed over.
+    if text.contains('[') {
+        return Err(jiff::Error::from_args(format_args!("it names a zone")));
+    }
     text.parse::<jiff::Timestamp>()
         .map(jiff::Timestamp::as_millisecond)
 }
@@ -138,6 +142,13 @@ mod tests {
             parse_rfc3339("2025-11-24T17:00:00+01:00").unwrap(),
             1_764_000_000_000
         );
+        for zoned in [
+            "2025-11-24T17:00:00+01:00[Europe/Paris]",
+            "2025-11-24T17:00:00+01:00[Asia/Seoul]",
+            "2025-11-24T16:00:00Z[u-ca=hebrew]",
+        ] {
+            parse_rfc3339(zoned).unwrap_err();
+        }
     }
 
     #[test]

@@ -145,9 +145,12 @@ impl Terms {
         if self.ends_at <= self.starts_at {
             return refuse("endTime", "must be after the start");
         }
-        let last = self.soft_close.map_or(self.ends_at, |soft| soft.hard_end);
-        if last.max(self.ends_at) > now.saturating_add(DURATION_MAX_MS) {
+        let last = now.saturating_add(DURATION_MAX_MS);
+        if self.ends_at > last {
             return refuse("endTime", "must be within 400 days");
+        }
+        if self.soft_close.is_some_and(|soft| soft.hard_end > last) {
+            return refuse("softClose.hardEnd", "must be within 400 days");
         }
         Ok(())
     }

@@ -89,7 +89,11 @@ fn touch_auction(touch: &mut Touch, command: &Command) {
         } => {
             auction(touch, *id);
             let seqs = messages.iter().map(|(_, handle)| handle.seq);
-            queue_of(touch, queue).messages.extend(seqs);
+            let queue = queue_of(touch, queue);
+            queue.messages.extend(seqs);
+            if messages.is_empty() {
+                queue.group_firsts.push(id.to_string());
+            }
             touch.bids.extend(messages.iter().map(|(bid, _)| *bid));
         }
         Command::RetractBid { auction: id, bid } => {

@@ -2,7 +2,8 @@
 //! and for machines from which something else fetches them.
 //!
 //! What always holds: a file is whole or not there, also after a power failure; there are at
-//! most as many as the bound says; those that are too old go with each new one; an e-mail that is
+//! most as many as the bound says, and who writes one does not look at all of them; those that are
+//! too old go with each new one; an e-mail that is
 //! there already is not written again, and the name of a file is an id that was checked, so that
 //! none leads out of the directory.
 
@@ -11,6 +12,7 @@ mod stored;
 #[cfg(test)]
 mod tests;
 
+use std::collections::VecDeque;
 use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -53,8 +55,19 @@ pub struct Mailbox {
     files_max: usize,
     when_full: WhenFull,
     /// One at a time counts and writes.
-    writing: Arc<Mutex<()>>,
+    writing: Arc<Mutex<Known>>,
 }
+
+/// What is in the directory, as far as is known without looking: at least what is there, since
+/// others only fetch. To look for each e-mail would cost as much as there are.
+#[derive(Debug, Default)]
+struct Known {
+    /// Oldest first; none before the first look.
+    files: Option<VecDeque<Old>>,
+}
+
+/// A file and when it was written.
+type Old = (SystemTime, PathBuf);
 
 /// The newest e-mails of the mailbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,7 +92,7 @@ impl Mailbox {
             directory: directory.into().into(),
             files_max,
             when_full,
-            writing: Arc::new(Mutex::new(())),
+            writing: Arc::default(),
         }
     }
 
@@ -148,7 +161,7 @@ impl Mailbox {
     }
 
     fn write(&self, id: &str, bytes: &[u8]) -> io::Result<Outcome> {
-        let _one_at_a_time = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let delivered = Outcome::Delivered {
             reply: String::new(),
         };
@@ -157,7 +170,7 @@ impl Mailbox {
             return Ok(delivered);
         }
         fs::create_dir_all(&self.directory)?;
-        if !self.make_room()? {
+        if !self.make_room(&mut known)? {
             let text = format!("the mailbox holds {} e-mails", self.files_max);
             return Ok(Failure::new(FailureCause::Full, text).into());
         }
@@ -165,29 +178,49 @@ impl Mailbox {
         let mut file = fs::File::create(&beside)?;
         file.write_all(bytes)?;
         file.sync_all()?;
+        let written_at = file.metadata()?.modified()?;
         fs::rename(&beside, &path)?;
+        if let Some(files) = &mut known.files {
+            files.push_back((written_at, path));
+        }
         sync_directory(&self.directory)?;
         Ok(delivered)
     }
 
     /// Whether one more may be written.
-    fn make_room(&self) -> io::Result<bool> {
-        let mut files = self.files()?;
-        files.sort_by(|a, b| (a.written_at, &a.id).cmp(&(b.written_at, &b.id)));
-        let is_old = |file: &&File| file.written_at.elapsed().is_ok_and(|age| age > KEPT);
+    fn make_room(&self, known: &mut Known) -> io::Result<bool> {
+        // Not known any more, if this fails half-way.
+        let mut files = match known.files.take() {
+            Some(files) => files,
+            None => self.look()?,
+        };
+        let fails = self.when_full == WhenFull::Fail;
+        if fails && files.len() >= self.files_max {
+            // Somebody may have fetched some.
+            files = self.look()?;
+        }
+        let is_old = |(written_at, _): &&Old| written_at.elapsed().is_ok_and(|age| age > KEPT);
         let old = files.iter().take_while(is_old).count().min(REMOVED_MAX);
         let too_many = (files.len() + 1).saturating_sub(self.files_max);
         let (removed, has_room) = match self.when_full {
             WhenFull::Fail => (old, old >= too_many),
             WhenFull::RemoveOldest => (old.max(too_many), true),
         };
-        for file in &files[..removed] {
-            match fs::remove_file(&file.path) {
+        for (_, path) in files.drain(..removed) {
+            match fs::remove_file(&path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 Ok(()) | Err(_) => {}
             }
         }
+        known.files = Some(files);
         Ok(has_room)
+    }
+
+    fn look(&self) -> io::Result<VecDeque<Old>> {
+        let mut files = self.files()?;
+        files.sort_by(|a, b| (a.written_at, &a.id).cmp(&(b.written_at, &b.id)));
+        let files = files.into_iter();
+        Ok(files.map(|file| (file.written_at, file.path)).collect())
     }
 }
 

@@ -140,6 +140,28 @@ async fn what_is_too_old_goes_with_each_new_one_and_makes_room() {
 }
 
 #[tokio::test]
+async fn who_writes_one_does_not_look_at_all_the_others() {
+    for when_full in [WhenFull::Fail, WhenFull::RemoveOldest] {
+        let data = tempfile::tempdir().unwrap();
+        let mailbox = Mailbox::new(data.path(), 4, when_full);
+        assert!(mailbox.send(&mail("a")).await.is_delivered());
+        // Others do not write here: whoever looked would count these.
+        for id in ["x", "y", "z"] {
+            fs::write(data.path().join(format!("{id}.eml")), "x").unwrap();
+            set_age(data.path(), id, 0);
+        }
+        assert!(mailbox.send(&mail("b")).await.is_delivered());
+        assert_eq!(names(data.path()).len(), 5, "nothing went for it");
+        // What somebody has fetched needs not be removed.
+        fs::remove_file(data.path().join("a.eml")).unwrap();
+        for id in ["c", "d"] {
+            assert!(mailbox.send(&mail(id)).await.is_delivered());
+        }
+        assert_eq!(names(data.path()).len(), 6);
+    }
+}
+
+#[tokio::test]
 async fn a_disk_that_fails_is_a_failure() {
     let data = tempfile::tempdir().unwrap();
     let in_the_way = data.path().join("file");

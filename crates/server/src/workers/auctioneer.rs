@@ -1,6 +1,7 @@
 //! The clock of the auctions: opens, tells that the end is near, closes, each as a command
 //! through the sequencer. After a start it finds what fell due while nobody was there.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use commerce::AuctionId;
@@ -47,8 +48,9 @@ pub(super) async fn run(app: App) {
     }
 }
 
-/// Bids that were admitted before the start and have no verdict get it now: the messages that
-/// would ask for it may be held, until their time-out, by a worker that is gone.
+/// Bids that were admitted before the start and have no verdict get it now, and what a worker that
+/// is gone has received of the queue goes: it would hold back until its time-out what comes next of
+/// the same auction.
 async fn catch_up(app: &App) {
     let mut before = None;
     while !app.cancel.is_cancelled() {
@@ -66,17 +68,65 @@ async fn catch_up(app: &App) {
         };
         before = page.last().map(|stored| stored.auction.seq);
         for stored in page.iter().filter(|stored| stored.waiting > 0) {
-            let command = Command::DecideBids {
-                auction: stored.id(),
-                queue: BIDS_QUEUE.to_owned(),
-                messages: Vec::new(),
-            };
-            if let Err(error) = app.engine.decide(command).await {
-                tracing::warn!(%error, worker = NAME, "bids that wait were left for later");
-            }
+            decide_waiting(app, stored.id()).await;
         }
         if page.len() < CATCH_UP_PAGE {
-            return;
+            break;
+        }
+    }
+    for group in held(app).await {
+        if let Ok(auction) = AuctionId::parse(&group) {
+            decide_waiting(app, auction).await;
+        }
+    }
+}
+
+/// The groups of the queue of which something was received and is not done with.
+async fn held(app: &App) -> BTreeSet<String> {
+    let mut held = BTreeSet::new();
+    if let Err(error) = look_for_held(app, &mut held).await {
+        tracing::warn!(%error, worker = NAME, "messages that are held were not looked for");
+    }
+    held
+}
+
+async fn look_for_held(app: &App, held: &mut BTreeSet<String>) -> Result<(), EngineError> {
+    let now = app.engine.now();
+    let depth = app.engine.read(move |reader| reader.queue(BIDS_QUEUE, now));
+    let mut left = depth.await?.map_or(0, |depth| depth.in_flight);
+    let mut after = 0;
+    while left > 0 && !app.cancel.is_cancelled() {
+        let page = app
+            .engine
+            .read(move |reader| reader.messages(BIDS_QUEUE, after, CATCH_UP_PAGE));
+        let page = page.await?;
+        for message in page.iter().filter(|message| message.is_in_flight(now)) {
+            left = left.saturating_sub(1);
+            held.extend(message.group.clone());
+        }
+        match page.last() {
+            Some(last) => after = last.seq,
+            None => return Ok(()),
+        }
+    }
+    Ok(())
+}
+
+async fn decide_waiting(app: &App, auction: AuctionId) {
+    loop {
+        let command = Command::DecideBids {
+            auction,
+            queue: BIDS_QUEUE.to_owned(),
+            messages: Vec::new(),
+        };
+        match app.engine.decide(command).await {
+            // As many as one command decides have their verdicts.
+            Ok(Err(Refusal::BidsWaiting)) if !app.cancel.is_cancelled() => {}
+            Ok(_) => return,
+            Err(error) => {
+                tracing::warn!(%error, worker = NAME, "bids that wait were left for later");
+                return;
+            }
         }
     }
 }
@@ -91,16 +141,19 @@ async fn round(app: &App, most: &mut usize) -> Result<Duration, EngineError> {
         .await?;
     let is_full = due.len() == limit;
     let begun = due.len();
-    let done: Vec<bool> = join_all(due.into_iter().map(|auction| decide(app, auction)))
+    let done: Vec<Step> = join_all(due.into_iter().map(|auction| decide(app, auction)))
         .await
         .into_iter()
         .collect::<Result<_, _>>()?;
-    let put_off = done.iter().filter(|done| !**done).count();
+    let put_off = done.iter().filter(|step| **step != Step::Done).count();
     *most = if is_full && put_off > 0 {
         (limit * 2).min(ROUND_LIMIT)
     } else {
         ROUND_MAX
     };
+    if done.contains(&Step::More) {
+        return Ok(Duration::ZERO);
+    }
     if put_off > 0 {
         return Ok(if put_off == begun { EVERY } else { AGAIN });
     }
@@ -117,22 +170,31 @@ async fn round(app: &App, most: &mut usize) -> Result<Duration, EngineError> {
     Ok(until.min(EVERY))
 }
 
-/// Whether nothing is left to do for now.
-async fn decide(app: &App, auction: AuctionId) -> Result<bool, EngineError> {
+/// What became of an auction that was due.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// Nothing is left to do for now.
+    Done,
+    /// A part of what stands before its close was done: the rest can be done at once.
+    More,
+    /// It waits for somebody else.
+    PutOff,
+}
+
+async fn decide(app: &App, auction: AuctionId) -> Result<Step, EngineError> {
     match app.engine.decide(Command::AuctionDue { auction }).await {
-        Ok(Ok(_)) => Ok(true),
-        Ok(Err(Refusal::Auction(AuctionRefusal::BidsUndecided { .. }) | Refusal::BidsWaiting)) => {
-            Ok(false)
-        }
+        Ok(Ok(_)) => Ok(Step::Done),
+        Ok(Err(Refusal::BidsWaiting)) => Ok(Step::More),
+        Ok(Err(Refusal::Auction(AuctionRefusal::BidsUndecided { .. }))) => Ok(Step::PutOff),
         // Bought, taken or cancelled since it was found.
         Ok(Err(Refusal::Auction(AuctionRefusal::Closed { .. } | AuctionRefusal::Cancelled))) => {
-            Ok(true)
+            Ok(Step::Done)
         }
         Ok(Err(refusal)) => {
             tracing::error!(%auction, code = refusal.code(), "an auction that is due was refused");
-            Ok(false)
+            Ok(Step::PutOff)
         }
-        Err(EngineError::Overloaded) => Ok(false),
+        Err(EngineError::Overloaded) => Ok(Step::PutOff),
         Err(error) => Err(error),
     }
 }

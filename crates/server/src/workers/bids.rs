@@ -40,20 +40,21 @@ const TRIES: u32 = 50;
 /// When what could not be done now is tried again, in seconds.
 const AGAIN_S: u32 = 1;
 
-/// What a message asks for.
+/// A message about a bid that was admitted before.
 #[derive(Deserialize)]
-#[serde(untagged)]
-enum Body {
-    /// Admitted before.
-    Reference { placed: u64 },
-    #[serde(rename_all = "camelCase")]
-    Bid {
-        auction_id: String,
-        bidder_id: String,
-        bid_amount: i64,
-        maximum: Option<i64>,
-        currency: Option<String>,
-    },
+struct Reference {
+    placed: u64,
+}
+
+/// A message that brings a bid.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Letter {
+    auction_id: String,
+    bidder_id: String,
+    bid_amount: i64,
+    maximum: Option<i64>,
+    currency: Option<String>,
 }
 
 /// What is to be done with one message.
@@ -246,54 +247,67 @@ fn auction_of(message: &Message) -> Option<AuctionId> {
 }
 
 fn task(auction: AuctionId, queue_id: u32, message: &Message) -> Task {
-    let body = match serde_json::from_str(&message.body) {
-        Ok(body) => body,
-        Err(error) => return Task::Dead(format!("the message is not a bid: {}", unquoted(&error))),
+    if let Ok(Reference { placed }) = serde_json::from_str(&message.body) {
+        return Task::Decide(placed);
+    }
+    let letter = match letter(&message.body) {
+        Ok(letter) => letter,
+        Err(reason) => return Task::Dead(format!("the message is not a bid: {reason}")),
     };
-    match body {
-        Body::Reference { placed } => Task::Decide(placed),
-        Body::Bid {
-            auction_id,
-            bidder_id,
-            bid_amount,
-            maximum,
-            currency,
-        } => {
-            // The close waits for what is in the auction's group, and for nothing else.
-            if AuctionId::parse(&auction_id) != Ok(auction) {
-                return Task::Dead("field `auctionId` is not the message group".to_owned());
-            }
-            match offer(&bidder_id, bid_amount, maximum, currency.as_deref()) {
-                Ok((bidder, offer)) => Task::Place(Box::new(PlaceBid {
-                    auction,
-                    bidder,
-                    offer,
-                    key: None,
-                    body: BodyHash(0),
-                    defer: false,
-                    message: Some(BidMessage {
-                        queue: BIDS_QUEUE.to_owned(),
-                        handle: handle(queue_id, message),
-                    }),
-                })),
-                Err(reason) => Task::Dead(reason),
-            }
-        }
+    // The close waits for what is in the auction's group, and for nothing else.
+    if AuctionId::parse(&letter.auction_id) != Ok(auction) {
+        return Task::Dead("field `auctionId` is not the message group".to_owned());
+    }
+    match offer(&letter) {
+        Ok((bidder, offer)) => Task::Place(Box::new(PlaceBid {
+            auction,
+            bidder,
+            offer,
+            key: None,
+            body: BodyHash(0),
+            defer: false,
+            message: Some(BidMessage {
+                queue: BIDS_QUEUE.to_owned(),
+                handle: handle(queue_id, message),
+            }),
+        })),
+        Err(reason) => Task::Dead(reason),
     }
 }
 
-fn offer(
-    bidder: &str,
-    amount: i64,
-    maximum: Option<i64>,
-    currency: Option<&str>,
-) -> Result<(Bidder, Offer), String> {
+/// What is wrong with it otherwise, and with which field.
+fn letter(body: &str) -> Result<Letter, String> {
+    // Serde reads an array as the fields in their order, which nobody can have meant.
+    if body.trim_start().starts_with('[') {
+        return Err("it is not an object".to_owned());
+    }
+    let mut json = serde_json::Deserializer::from_str(body);
+    let letter = serde_path_to_error::deserialize(&mut json);
+    let letter = letter.map_err(|error| {
+        let path = error.path().to_string();
+        let what = unquoted(error.inner());
+        match path.as_str() {
+            "." | "?" => what,
+            field => format!("field `{field}`: {what}"),
+        }
+    })?;
+    json.end().map_err(|error| unquoted(&error))?;
+    Ok(letter)
+}
+
+fn offer(letter: &Letter) -> Result<(Bidder, Offer), String> {
     let money =
         |field: &str, minor: i64| Money::new(minor).map_err(|why| format!("field `{field}` {why}"));
-    let bidder = Bidder::folded(bidder).map_err(|why| format!("field `bidderId` {why}"))?;
-    let amount = money("bidAmount", amount)?;
-    let maximum = maximum.map(|minor| money("maximum", minor)).transpose()?;
-    let currency = currency
+    let bidder =
+        Bidder::folded(&letter.bidder_id).map_err(|why| format!("field `bidderId` {why}"))?;
+    let amount = money("bidAmount", letter.bid_amount)?;
+    let maximum = letter
+        .maximum
+        .map(|minor| money("maximum", minor))
+        .transpose()?;
+    let currency = letter
+        .currency
+        .as_deref()
         .map(|text| Currency::new(text).map_err(|why| format!("field `currency` {why}")))
         .transpose()?;
     Ok((

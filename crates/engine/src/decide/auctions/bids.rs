@@ -487,7 +487,9 @@ impl Batch {
         }
     }
 
-    /// The worker's command: verdicts, and the messages that asked for them are gone.
+    /// The worker's command: verdicts, and the messages that asked for them are gone. Without
+    /// messages, after a start: those go that a worker held which is gone. They would hold back
+    /// all that stand behind them, until their time-out.
     pub(in crate::decide) fn decide_bids(
         &mut self,
         id: AuctionId,
@@ -497,6 +499,10 @@ impl Batch {
         self.find_auction(id)?;
         self.open_if_due(id.seq);
         self.decide_waiting_bids(id.seq);
+        if messages.is_empty() {
+            self.decide_all_waiting(id.seq)?;
+            self.clear_decided(id);
+        }
         let mut deleted = 0;
         for (seq, handle) in messages {
             let bid = self.find_bid(seq).filter(|bid| bid.auction == id);

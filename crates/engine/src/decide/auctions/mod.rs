@@ -33,6 +33,15 @@ pub(super) use self::bids::{bid_of_message, bidder_hash};
 /// customer may hold bounds what strangers can have stored, and only operators make auctions.
 const NOBODY: &str = "";
 
+/// What stands first in an auction's group of [`BIDS_QUEUE`].
+#[derive(Default)]
+pub(super) struct Firsts {
+    /// When the first message that brings a bid itself was sent.
+    letter: Option<Millis>,
+    /// There may be more messages than were loaded, all of them sent at this moment or later.
+    unseen_from: Option<Millis>,
+}
+
 impl Batch {
     /// In this order, which is part of the API: the key, the number of auctions, the terms.
     pub(super) fn create_auction(&mut self, new: CreateAuction) -> Result<Reply, Refusal> {
@@ -158,7 +167,9 @@ impl Batch {
             }
             return Ok(self.auction_reply(id.seq));
         }
-        let decided_until = self.bids_decided_until(id);
+        let Some(decided_until) = self.bids_decided_until(id) else {
+            return Err(Refusal::BidsWaiting);
+        };
         let auction = &mut self.stored_mut(id.seq).auction;
         match auction.close(now, decided_until) {
             Ok(events) => {
@@ -171,39 +182,60 @@ impl Batch {
         }
     }
 
-    /// Every bid that was admitted before this moment has its verdict. Messages of bids that
-    /// were decided meanwhile, before their worker came to it, go now.
-    fn bids_decided_until(&mut self, id: AuctionId) -> Millis {
+    /// Every bid that was admitted before this moment has its verdict. None when that is only known
+    /// after another look, because this one cleared away all that it saw.
+    fn bids_decided_until(&mut self, id: AuctionId) -> Option<Millis> {
         let now = self.now;
         let loaded = self.loaded_auction(id.seq);
         if let Some(first) = loaded.waiting.front() {
-            return first.admitted_at;
+            return Some(first.admitted_at);
         }
         if loaded.stored.waiting > 0 {
-            return 0;
+            return None;
         }
+        let ends_at = loaded.stored.auction.ends_at;
+        let firsts = self.clear_decided(id);
+        if let Some(letter) = firsts.letter {
+            return Some(letter.min(now));
+        }
+        match firsts.unseen_from {
+            Some(from) if from < ends_at => None,
+            Some(_) | None => Some(now),
+        }
+    }
+
+    /// Takes the messages away that ask for verdicts which are there, whoever holds them: of the
+    /// first ones of this auction's group, up to one that brings a bid itself. Not while a bid of
+    /// this auction waits.
+    pub(super) fn clear_decided(&mut self, id: AuctionId) -> Firsts {
         let Some(queue) = self.loaded.queues.get(BIDS_QUEUE) else {
-            return now;
+            return Firsts::default();
         };
         let partition = queue.queue.partition;
         // They stay where they are: the same may be asked again in this batch.
         let firsts = queue.group_firsts.get(&id.to_string());
         let firsts = firsts.cloned().unwrap_or_default();
         let full = firsts.len() >= crate::ports::GROUP_FIRST_MAX;
-        let last = firsts.last().map_or(now, |message| message.sent_at_ms);
+        let unseen_from = firsts.last().filter(|_| full).map(|last| last.sent_at_ms);
         for message in firsts {
             let is_gone = matches!(self.messages.get(&(partition, message.seq)), Some(None));
             if is_gone {
                 continue;
             }
             match bid_of_message(&message.body) {
-                // Nothing of this auction waits any more, so it has its verdict.
                 Some(_) => self.remove(BIDS_QUEUE, &message),
-                None => return message.sent_at_ms.min(now),
+                None => {
+                    return Firsts {
+                        letter: Some(message.sent_at_ms),
+                        unseen_from,
+                    };
+                }
             }
         }
-        // What stands behind those that were loaded is not known.
-        if full { last.min(now) } else { now }
+        Firsts {
+            letter: None,
+            unseen_from,
+        }
     }
 
     pub(super) fn cancel_auction(&mut self, id: AuctionId) -> Result<Reply, Refusal> {

@@ -2,17 +2,19 @@
 
 use axum::Json;
 use axum::extract::State;
+use commerce::auction::DURATION_MAX_MS;
 use engine::{Aftermath, Command};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+use wire::Code;
 
 use super::args::{BidderName, moment};
 use super::find::{auction_id, decide, find_or_refuse};
 use super::views::{AuctionView, ResultView};
 use crate::http::args::{JsonBody, PathArgs};
-use crate::http::error::HttpResult;
+use crate::http::error::{HttpError, HttpResult};
 use crate::http::views::ProblemView;
 use crate::state::App;
 
@@ -34,7 +36,7 @@ struct WinnerArgs {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct SecondChanceArgs {
-    /// Until when the bidder may answer.
+    /// Until when the bidder may answer: in the future, at most 400 days from now.
     #[schema(format = "date-time")]
     until: String,
 }
@@ -116,5 +118,13 @@ async fn second_chance(
     JsonBody(args): JsonBody<SecondChanceArgs>,
 ) -> HttpResult<Json<AuctionView>> {
     let until = moment("until", &args.until)?;
+    // Nobody can take an offer back, and nobody else is asked while it runs.
+    if until > app.engine.now().saturating_add(DURATION_MAX_MS) {
+        return Err(HttpError::at(
+            Code::InvalidField,
+            "until",
+            "must be within 400 days",
+        ));
+    }
     after_close(&app, &id, Aftermath::SecondChance { until }).await
 }

@@ -102,7 +102,8 @@ struct NewAuctionArgs {
         example = "english"
     )]
     format: Option<String>,
-    /// 1 when it is left out: whatever is higher counts.
+    /// By how much a bid must be higher, in english. A table of 1 to 2.5 % of the price (from 5.00
+    /// on) when it is left out.
     #[serde(default)]
     #[schema(value_type = Option<IncrementSchema>)]
     increment: Option<IncrementArgs>,

@@ -158,9 +158,7 @@ pub fn error_of(refusal: &AuctionRefusal) -> HttpError {
             Code::NothingToOffer,
             "everybody who could be asked has won, given up, declined or let the offer run out",
         ),
-        AuctionRefusal::NoOffer => {
-            HttpError::new(Code::NoOffer, "no lot is offered to this bidder")
-        }
+        AuctionRefusal::NoOffer => HttpError::new(Code::NoOffer, "no lot is offered for this bid"),
         AuctionRefusal::OfferExpired { until } => {
             let until = rfc3339(until);
             let detail = format!("it could be answered before {until}");

@@ -77,9 +77,12 @@ async fn the_next_bidder_is_asked_when_a_winner_gives_up() {
     assert_eq!(given_up["unsoldReason"], "forfeited");
     assert_eq!(own(&shop, &bob).await["status"], "lost");
 
-    let past = json!({"until": "2020-01-01T00:00:00Z"});
-    let refused = act(&shop, &guitar, "second-chance", past).await;
-    assert_eq!(refused.problem(422, "invalid_field")["field"], "until");
+    // Nobody could take an offer back that runs for ever.
+    for until in ["2020-01-01T00:00:00Z", "9999-12-30T22:00:00Z"] {
+        let wrong = json!({"until": until});
+        let refused = act(&shop, &guitar, "second-chance", wrong).await;
+        assert_eq!(refused.problem(422, "invalid_field")["field"], "until");
+    }
     let until = after_ms(&shop, 60_000).await;
     let until_body = json!({"until": until});
     let offered = act(&shop, &guitar, "second-chance", until_body.clone()).await;
@@ -146,4 +149,28 @@ async fn an_offer_is_declined_or_runs_out() {
     let offer = format!("/bids/by-id/{}/offer", id(&ada));
     let answer = shop.post(&offer, &json!({"accept": true})).await;
     assert_eq!(answer.problem(409, "offer_expired")["until"], soon);
+}
+
+#[tokio::test]
+async fn an_offer_is_answered_by_the_bid_that_it_rests_on() {
+    let shop = Shop::start(Settings::new()).await;
+    let fields = json!({"endTime": after_ms(&shop, 1_500).await});
+    let guitar = open(&shop, fields).await;
+    let lower = taken(&shop, &guitar, "ada@example.com", 100).await;
+    let highest = up_to(&shop, &guitar, "ada@example.com", 150, 300).await;
+    taken(&shop, &guitar, "bob@example.com", 400).await;
+    becomes(&shop, &guitar, "closed").await;
+    let bob_gone = json!({"bidderId": "bob@example.com"});
+    act(&shop, &guitar, "forfeit", bob_gone).await.expect(200);
+    let until = json!({"until": after_ms(&shop, 60_000).await});
+    act(&shop, &guitar, "second-chance", until)
+        .await
+        .expect(200);
+    let yes = json!({"accept": true});
+    let offer = |bid: &Value| format!("/bids/by-id/{}/offer", id(bid));
+    let refused = shop.post(&offer(&lower), &yes).await;
+    let detail = &refused.problem(409, "no_offer")["detail"];
+    assert_eq!(*detail, "no lot is offered for this bid");
+    let taken = shop.post(&offer(&highest), &yes).await.expect(200);
+    assert_eq!(taken["status"], "winning");
 }

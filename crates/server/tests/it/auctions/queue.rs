@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::{after_ms, auction, becomes, bid_body, bids, delete, id, open, with, without};
+use super::{after_ms, auction, becomes, bid_body, bids, delete, id, open, own, with, without};
 use crate::aws::client::{Client, Wire};
 use crate::aws::xml::Node;
 use crate::harness::wait::eventually;
@@ -206,6 +206,21 @@ async fn what_cannot_be_decided_is_a_dead_letter_and_the_auction_goes_on() {
         ),
         (
             group,
+            json!([group, "ada@example.com", 200, null, null]).to_string(),
+            "the message is not a bid: it is not an object",
+        ),
+        (
+            group,
+            with(&ada, "bidAmount", json!("ada: 200")).to_string(),
+            "the message is not a bid: field `bidAmount`: invalid type at line 1 column ",
+        ),
+        (
+            group,
+            with(&ada, "bidAmount", json!(200.0)).to_string(),
+            "the message is not a bid: field `bidAmount`: invalid type at line 1 column ",
+        ),
+        (
+            group,
             with(&ada, "maximum", json!(-1)).to_string(),
             "field `maximum` must be 0 to ",
         ),
@@ -382,4 +397,45 @@ async fn an_auction_that_ends_closes_by_itself_and_the_topic_tells_once() {
     // Three of the last one; single bids are not among them.
     assert_eq!(published.len(), 11, "{published:?}");
     assert!(!json!(published).to_string().contains("@example.com"));
+}
+
+#[tokio::test]
+async fn what_was_held_when_the_server_was_killed_delays_no_later_verdict() {
+    let mut shop = Shop::start(Settings::new()).await;
+    let sender = Sender::new(&shop).await;
+    let guitar = open(&shop, json!({})).await;
+    // As a worker that dies with it would: for longer than this test waits for anything.
+    let held = async {
+        let hold = json!({"VisibilityTimeout": 3_600, "WaitTimeSeconds": 1});
+        while sender
+            .sqs
+            .receive(&sender.url, hold.clone())
+            .await
+            .is_empty()
+        {}
+    };
+    let bidding = async {
+        for amount in 101.. {
+            let body = bid_body(&guitar, "ada@example.com", amount);
+            shop.post("/bid", &body).await.expect(202);
+        }
+    };
+    tokio::select! {
+        () = held => {}
+        () = bidding => {}
+    }
+    shop.kill();
+    shop.restart().await;
+    eventually("nothing is held any more", async || {
+        let queue = shop.get(&format!("/ops/queues/{QUEUE}")).await.expect(200);
+        (queue["inFlight"] == 0).then_some(())
+    })
+    .await;
+    let body = bid_body(&guitar, "bob@example.com", 1_000_000);
+    let last = shop.post("/bid", &body).await.expect(202);
+    eventually("the verdict follows", async || {
+        (own(&shop, &last).await["status"] == "leading").then_some(())
+    })
+    .await;
+    all_decided(&shop).await;
 }

@@ -1,7 +1,7 @@
 //! Everything that is refused, by its name, and that it changes nothing.
 
 use commerce::Secret;
-use commerce::auction::AuctionRefusal;
+use commerce::auction::{AuctionRefusal, DURATION_MAX_MS, SoftClose};
 use engine::Aftermath;
 
 use super::*;
@@ -49,8 +49,15 @@ fn terms_that_do_not_hold_are_named() {
             change(&mut wrong);
             Command::CreateAuction(Box::new(create(wrong)))
         };
-        let cases: [(&str, fn(&mut Terms)); 4] = [
+        let cases: [(&str, fn(&mut Terms)); 5] = [
             ("endTime", |terms| terms.ends_at = START),
+            ("softClose.hardEnd", |terms| {
+                terms.soft_close = Some(SoftClose {
+                    window_ms: 1,
+                    extend_ms: 1,
+                    hard_end: START + DURATION_MAX_MS + 1,
+                });
+            }),
             ("increment", |terms| {
                 terms.increment = Increment::Fixed(money(0))
             }),
