@@ -58,6 +58,7 @@ impl Batch {
     /// Stores a message under the queue's next sequence, which it must carry already.
     fn put_new(&mut self, name: &str, message: Message) {
         let now = self.now;
+        self.message_bytes += message.bytes();
         let loaded = self.loaded_queue(name);
         assert_eq!(message.seq, loaded.queue.next_seq, "one sequence a queue");
         loaded.queue.next_seq += 1;
