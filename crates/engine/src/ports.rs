@@ -345,6 +345,16 @@ pub struct Sweep {
     pub rows: usize,
 }
 
+/// What a FIFO queue's new delay does to its messages that nobody has received yet: each is visible
+/// so long after it was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Redelay {
+    pub partition: u32,
+    pub delay_ms: Millis,
+    /// What was sent until then was to be had before and is so now.
+    pub sent_after: Millis,
+}
+
 /// All that a batch changes. Committed together or not at all.
 #[derive(Debug, Default)]
 pub struct Changes {
@@ -378,6 +388,8 @@ pub struct Changes {
     pub messages: Vec<(u32, Message)>,
     /// By partition and sequence.
     pub messages_removed: Vec<(u32, u64)>,
+    /// Also of the messages of this commit.
+    pub redelays: Vec<Redelay>,
     /// By the number of the queue or topic.
     pub duplicates: Vec<(u32, DedupEntry)>,
     pub attempts: Vec<(u32, Attempt)>,
@@ -411,6 +423,7 @@ impl Changes {
             subscriptions_removed,
             messages,
             messages_removed,
+            redelays,
             duplicates,
             attempts,
             relayed,
@@ -437,6 +450,7 @@ impl Changes {
             && subscriptions_removed.is_empty()
             && messages.is_empty()
             && messages_removed.is_empty()
+            && redelays.is_empty()
             && duplicates.is_empty()
             && attempts.is_empty()
             && relayed.is_none()

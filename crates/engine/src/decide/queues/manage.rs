@@ -12,7 +12,7 @@ use messaging::{QueueConfig, QueueMore, QueueName, QueueSettings};
 use super::super::Batch;
 use super::uuid;
 use crate::command::{OwnSubscription, QueueSpec, Refusal, Reply};
-use crate::ports::{LoadedQueue, NUMBERS_MAX, Queue, Subscription, Sweep};
+use crate::ports::{LoadedQueue, NUMBERS_MAX, Queue, Redelay, Subscription, Sweep};
 
 /// Between two purges of one queue (API reference, `PurgeQueue`).
 const PURGE_INTERVAL_MS: i64 = 60_000;
@@ -224,15 +224,33 @@ impl Batch {
         }
         let now = self.now;
         let loaded = self.loaded_queue(name);
+        let old_delay_s = loaded.queue.config.delay_s;
         loaded.queue.config = config;
         loaded.queue.more = Arc::new(more);
         loaded.queue.modified_at = now;
         let queue = loaded.queue.clone();
         self.dirty_queues.insert(name.to_owned());
-        // A shorter delay or another time-out changes nothing that is stored, a dead-letter
-        // queue that is gone makes what it held up visible.
-        self.woken.entry(name.to_owned()).or_default().now += 1;
+        let wake = self.woken.entry(name.to_owned()).or_default();
+        // Another time-out changes nothing that is stored, a dead-letter queue that is gone makes
+        // what it held up visible.
+        wake.now += 1;
+        if queue.config.is_fifo() && queue.config.delay_s != old_delay_s {
+            // When the next message becomes visible the timer has to ask again.
+            wake.at = Some(now);
+            self.redelay(&queue, old_delay_s);
+        }
         Ok(Reply::Queue(Box::new(queue)))
+    }
+
+    /// On a FIFO queue a new delay counts for the messages that are there, too (API reference,
+    /// `SetQueueAttributes`, `DelaySeconds`).
+    fn redelay(&mut self, queue: &Queue, old_delay_s: u32) {
+        let ms = |delay_s: u32| i64::from(delay_s) * 1000;
+        self.changes.redelays.push(Redelay {
+            partition: queue.partition,
+            delay_ms: ms(queue.config.delay_s),
+            sent_after: self.now - ms(queue.config.delay_s.max(old_delay_s)),
+        });
     }
 
     fn check_dead_letter_queue(&self, name: &str, config: &QueueConfig) -> Result<(), Refusal> {

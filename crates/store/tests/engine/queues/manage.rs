@@ -197,6 +197,55 @@ fn there_are_so_many_queues_and_no_more() {
 }
 
 #[test]
+fn a_new_delay_of_a_fifo_queue_counts_for_what_is_there() {
+    on_both(async |rig| {
+        let delayed = |delay_s| QueueSettings {
+            delay_s: Some(delay_s),
+            ..none()
+        };
+        let settings = QueueSettings {
+            delay_s: Some(900),
+            ..fifo()
+        };
+        rig.done(create("q.fifo", settings)).await;
+        let sent = |body: &str| Command::SendMessage {
+            queue: "q.fifo".to_owned(),
+            send: Box::new(Send {
+                deduplication: Some(body.to_owned()),
+                ..in_group(body, body)
+            }),
+        };
+        let got = async |rig: &Rig| bodies(&received(rig, "q.fifo", 10).await.0).join(" ");
+        rig.done(sent("a")).await;
+        rig.clock.advance(1_000);
+        rig.done(sent("b")).await;
+        assert_eq!(got(rig).await, "");
+        // Sooner, also for one that is sent in the same commit.
+        rig.batch(vec![sent("c"), set("q.fifo", delayed(2))]).await;
+        rig.clock.advance(999);
+        assert_eq!(got(rig).await, "");
+        rig.clock.advance(1);
+        assert_eq!(got(rig).await, "a");
+        rig.done(set("q.fifo", delayed(0))).await;
+        assert_eq!(got(rig).await, "b c");
+        // What was received has its time-out, and nothing else.
+        rig.done(sent("d")).await;
+        rig.done(set("q.fifo", delayed(300))).await;
+        rig.clock.advance(30_000);
+        assert_eq!(got(rig).await, "a b c");
+        rig.clock.advance(269_999);
+        assert_eq!(got(rig).await, "a b c");
+        rig.clock.advance(1);
+        assert_eq!(got(rig).await, "d");
+        // On a standard queue it counts for what is sent from then on.
+        rig.done(create("q", delayed(10))).await;
+        rig.done(send("q", "a")).await;
+        rig.done(set("q", delayed(0))).await;
+        assert_eq!(received(rig, "q", 10).await.0, []);
+    });
+}
+
+#[test]
 fn a_purge_takes_everything_but_what_was_sent_after_it() {
     on_both(async |rig| {
         rig.done(create("q.fifo", fifo())).await;
