@@ -237,6 +237,7 @@ impl Batch {
             Command::Unsubscribe { id } => self.unsubscribe(&id),
             Command::SetSubscription { id, change } => self.set_subscription(&id, *change),
             Command::Publish { topic, publishes } => self.publish(&topic, publishes),
+            Command::Bury { subscription, send } => self.bury(&subscription, *send),
             Command::Relay {
                 which,
                 from,

@@ -422,17 +422,7 @@ impl Batch {
     ) -> Option<String> {
         let rules = &subscription.subscription;
         if rules.protocol == Protocol::Queue {
-            // Whoever subscribed a name before it was taken has no right to the queue that
-            // another account then made.
-            let is_taken = self
-                .loaded
-                .queues
-                .get(&rules.endpoint)
-                .is_some_and(|loaded| {
-                    loaded.queue.more.owner != subscription.owner
-                        && loaded.queue.created_at > subscription.created_at
-                });
-            if is_taken {
+            if self.is_taken(&rules.endpoint, subscription) {
                 return Some(format!("queue {} is another account's", rules.endpoint));
             }
             return self.deliver_to(&rules.endpoint, send);
@@ -455,6 +445,27 @@ impl Batch {
             ..Send::default()
         };
         self.deliver_to(DELIVERIES_QUEUE, send)
+    }
+
+    /// Whoever named a queue before it was there, as an endpoint or for dead letters, has no right
+    /// to the one that another account then made.
+    fn is_taken(&self, queue: &str, subscription: &Subscription) -> bool {
+        self.loaded.queues.get(queue).is_some_and(|loaded| {
+            loaded.queue.more.owner != subscription.owner
+                && loaded.queue.created_at > subscription.created_at
+        })
+    }
+
+    /// What no endpoint took goes to the dead-letter queue of its subscription.
+    pub(super) fn bury(&mut self, subscription: &str, send: Send) -> Result<Reply, Refusal> {
+        let subscription = self.loaded.subscriptions.get(subscription).cloned();
+        let subscription = subscription.ok_or(Refusal::SubscriptionNotFound)?;
+        let target = subscription.subscription.redrive.clone();
+        let Some(queue) = target.filter(|target| !self.is_taken(target, &subscription)) else {
+            return Err(Refusal::NoDeadLetterSource);
+        };
+        let config = self.queue(&queue)?.queue.config.clone();
+        self.accept_message(&queue, &config, send)
     }
 
     fn deliver_to(&mut self, queue: &str, send: Send) -> Option<String> {
@@ -488,6 +499,9 @@ impl Batch {
     ) {
         let target = subscription.subscription.redrive.clone();
         let reached = target.filter(|target| {
+            if self.is_taken(target, subscription) {
+                return false;
+            }
             // More attributes than any queue takes must not cost the message too.
             let bare = Send {
                 attributes: BTreeMap::new(),

@@ -226,7 +226,11 @@ fn touch_messaging(touch: &mut Touch, command: &Command) {
             topic_of(touch, topic);
             touch.subscriptions.push(id.clone());
         }
-        Command::Unsubscribe { id } | Command::SetSubscription { id, .. } => {
+        Command::Unsubscribe { id }
+        | Command::SetSubscription { id, .. }
+        | Command::Bury {
+            subscription: id, ..
+        } => {
             touch.subscriptions.push(id.clone());
         }
         Command::Publish { topic, publishes } => touch_publishes(touch, topic, publishes.iter()),
@@ -337,6 +341,7 @@ pub(crate) fn ends_batch(command: &Command) -> bool {
         | Command::AfterClose { .. }
         | Command::TellParcels { .. }
         | Command::TagQueue { .. }
+        | Command::Bury { .. }
         | Command::SendMessage { .. }
         | Command::SendMessages { .. }
         | Command::ReceiveMessages { .. }

@@ -204,7 +204,7 @@ impl Batch {
         let (config, mut more) = settings.create(valid.is_fifo()).map_err(Refusal::Queue)?;
         more.owner = owner;
         more.tag(tags).map_err(Refusal::Queue)?;
-        self.check_dead_letter_queue(name, &config)?;
+        self.check_dead_letter_queue(name, &more, &config)?;
         self.check_queue_room(1)?;
         let queue = self.insert_queue(name, config, more)?.clone();
         Ok(Reply::Queue(Box::new(queue)))
@@ -220,7 +220,7 @@ impl Batch {
             .apply(&queue.config, &queue.more)
             .map_err(Refusal::Queue)?;
         if config.redrive != queue.config.redrive {
-            self.check_dead_letter_queue(name, &config)?;
+            self.check_dead_letter_queue(name, &more, &config)?;
         }
         let now = self.now;
         let loaded = self.loaded_queue(name);
@@ -253,7 +253,12 @@ impl Batch {
         });
     }
 
-    fn check_dead_letter_queue(&self, name: &str, config: &QueueConfig) -> Result<(), Refusal> {
+    fn check_dead_letter_queue(
+        &self,
+        name: &str,
+        more: &QueueMore,
+        config: &QueueConfig,
+    ) -> Result<(), Refusal> {
         let Some(redrive) = &config.redrive else {
             return Ok(());
         };
@@ -265,6 +270,9 @@ impl Batch {
         let Some(target) = self.loaded.queues.get(target) else {
             return unfit("Dead letter target does not exist.");
         };
+        if target.queue.more.owner != more.owner {
+            return unfit("Dead-letter target owner should be same as the source's.");
+        }
         if target.queue.config.is_fifo() != config.is_fifo() {
             return unfit("Dead-letter queue must be same type of queue as the source.");
         }
