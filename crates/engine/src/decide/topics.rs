@@ -197,7 +197,14 @@ impl Batch {
             known.subscription.protocol == subscription.protocol
                 && known.subscription.endpoint == subscription.endpoint
         });
-        if let Some(known) = known {
+        let known = known.cloned();
+        // Its token is good for nothing any more: this is another try, with another one.
+        if let Some(known) = &known
+            && !known.subscription.confirmed
+            && self.now - known.created_at >= TOKEN_VALID_MS
+        {
+            self.end_subscription(known);
+        } else if let Some(known) = known {
             let is_same = known.subscription.raw == subscription.raw
                 && known.subscription.filter == subscription.filter
                 && known.subscription.redrive == subscription.redrive;
@@ -206,7 +213,7 @@ impl Batch {
                 return Err(Refusal::SubscriptionExists);
             }
             return Ok(Reply::Subscription {
-                subscription: Box::new(known.clone()),
+                subscription: Box::new(known),
                 repeated: true,
             });
         }
@@ -273,18 +280,24 @@ impl Batch {
         let Some(gone) = self.loaded.subscriptions.remove(id) else {
             return Err(Refusal::SubscriptionNotFound);
         };
-        self.loaded.subscription_count = self.loaded.subscription_count.saturating_sub(1);
-        if let Some(loaded) = self.loaded.topics.get_mut(&gone.topic) {
-            Arc::make_mut(&mut loaded.subscriptions).retain(|known| known.subscription.id != id);
-        }
-        self.changes
-            .subscriptions
-            .retain(|known| known.subscription.id != id);
-        self.changes.subscriptions_removed.push(id.to_owned());
+        self.end_subscription(&gone);
         Ok(Reply::Subscription {
             subscription: Box::new(gone),
             repeated: false,
         })
+    }
+
+    fn end_subscription(&mut self, gone: &Subscription) {
+        let id = &gone.subscription.id;
+        self.loaded.subscriptions.remove(id);
+        self.loaded.subscription_count = self.loaded.subscription_count.saturating_sub(1);
+        if let Some(loaded) = self.loaded.topics.get_mut(&gone.topic) {
+            Arc::make_mut(&mut loaded.subscriptions).retain(|known| known.subscription.id != *id);
+        }
+        self.changes
+            .subscriptions
+            .retain(|known| known.subscription.id != *id);
+        self.changes.subscriptions_removed.push(id.clone());
     }
 
     pub(super) fn set_subscription(
