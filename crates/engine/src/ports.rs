@@ -26,8 +26,10 @@ use crate::command::{BodyHash, Envelope, KeyHash};
 use crate::entry::{Entry, OrderRecord, OrderStatus};
 
 mod delivery;
+mod upkeep;
 
 pub use delivery::{DELIVERIES_QUEUE, Delivery, DeliveryKind};
+pub use upkeep::{Redelay, Sweep};
 
 /// What a batch needs to see. Names may repeat.
 #[derive(Debug, Default)]
@@ -333,26 +335,6 @@ pub struct Counted {
     /// Units more (ordered) or fewer (given back) that the customer has.
     pub delta: i32,
     pub at: Millis,
-}
-
-/// Clears away what nobody can receive any more, a bounded piece at a time: the messages of
-/// partitions that no queue has, messages past their queue's retention, and what deduplication
-/// and receive attempts remembered for five minutes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sweep {
-    pub now: Millis,
-    /// At most so many rows of each kind.
-    pub rows: usize,
-}
-
-/// What a FIFO queue's new delay does to its messages that nobody has received yet: each is visible
-/// so long after it was sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Redelay {
-    pub partition: u32,
-    pub delay_ms: Millis,
-    /// What was sent until then was to be had before and is so now.
-    pub sent_after: Millis,
 }
 
 /// All that a batch changes. Committed together or not at all.
