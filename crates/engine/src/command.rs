@@ -370,6 +370,11 @@ pub enum Command {
         topic: String,
         publishes: Vec<Publish>,
     },
+    /// To the dead-letter queue of a subscription whose endpoint did not take it.
+    Bury {
+        subscription: String,
+        send: Box<Send>,
+    },
     /// Clears away what nobody can receive any more.
     Sweep {
         rows: usize,
@@ -463,6 +468,7 @@ impl Command {
             Self::Unsubscribe { .. } => "unsubscribe",
             Self::SetSubscription { .. } => "set_subscription",
             Self::Publish { .. } => "publish",
+            Self::Bury { .. } => "bury",
             Self::Sweep { .. } => "sweep",
             Self::SendMessage { .. } => "send_message",
             Self::ReceiveMessages { .. } => "receive_messages",

@@ -1,6 +1,6 @@
 //! The handle on the sequencer.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -27,6 +27,9 @@ pub struct Limits {
     pub queue_max: usize,
     /// Commands in one commit.
     pub batch_max: usize,
+    /// Bytes of messages in one commit: the command that passes them is the last one. What it makes
+    /// alone may be much more, one publication for every queue that hears it.
+    pub batch_bytes: u64,
     /// How long an idempotency key is kept.
     pub key_retention: Duration,
     /// Live keys one customer may hold.
@@ -43,6 +46,7 @@ impl Default for Limits {
         Self {
             queue_max: 8_192,
             batch_max: 512,
+            batch_bytes: 64 * 1024 * 1024,
             key_retention: Duration::from_secs(24 * 60 * 60),
             keys_per_customer: 1_000,
             products_max: 100_000,
@@ -143,6 +147,7 @@ impl Engine {
             runtime: tokio::runtime::Handle::try_current().ok(),
             unsettled: unsettled.into_iter().map(|product| product.sku).collect(),
             put_off: BTreeSet::new(),
+            left: VecDeque::new(),
         });
         Ok(Self {
             inner: Arc::new(Inner {

@@ -26,8 +26,10 @@ use crate::command::{BodyHash, Envelope, KeyHash};
 use crate::entry::{Entry, OrderRecord, OrderStatus};
 
 mod delivery;
+mod upkeep;
 
 pub use delivery::{DELIVERIES_QUEUE, Delivery, DeliveryKind};
+pub use upkeep::{Redelay, Sweep};
 
 /// What a batch needs to see. Names may repeat.
 #[derive(Debug, Default)]
@@ -336,16 +338,6 @@ pub struct Counted {
     pub at: Millis,
 }
 
-/// Clears away what nobody can receive any more, a bounded piece at a time: the messages of
-/// partitions that no queue has, messages past their queue's retention, and what deduplication
-/// and receive attempts remembered for five minutes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sweep {
-    pub now: Millis,
-    /// At most so many rows of each kind.
-    pub rows: usize,
-}
-
 /// All that a batch changes. Committed together or not at all.
 #[derive(Debug, Default)]
 pub struct Changes {
@@ -379,6 +371,8 @@ pub struct Changes {
     pub messages: Vec<(u32, Message)>,
     /// By partition and sequence.
     pub messages_removed: Vec<(u32, u64)>,
+    /// Also of the messages of this commit.
+    pub redelays: Vec<Redelay>,
     /// By the number of the queue or topic.
     pub duplicates: Vec<(u32, DedupEntry)>,
     pub attempts: Vec<(u32, Attempt)>,
@@ -412,6 +406,7 @@ impl Changes {
             subscriptions_removed,
             messages,
             messages_removed,
+            redelays,
             duplicates,
             attempts,
             relayed,
@@ -438,6 +433,7 @@ impl Changes {
             && subscriptions_removed.is_empty()
             && messages.is_empty()
             && messages_removed.is_empty()
+            && redelays.is_empty()
             && duplicates.is_empty()
             && attempts.is_empty()
             && relayed.is_none()

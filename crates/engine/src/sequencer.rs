@@ -10,7 +10,7 @@
 //! that order; nothing is kept between two batches but which lines still owe a verdict, and that
 //! is only a hint (a periodic scan finds the same).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc as blocking};
 use std::thread::JoinHandle;
@@ -144,6 +144,8 @@ pub(crate) struct Parts {
     pub(crate) unsettled: BTreeSet<Sku>,
     /// Lines whose turn came when the store could not be read: they are due again once it can.
     pub(crate) put_off: BTreeSet<Sku>,
+    /// Commands that a batch had no room for, in their order: they come before what arrives.
+    pub(crate) left: VecDeque<Taken>,
 }
 
 pub(crate) fn spawn(parts: Parts) -> JoinHandle<()> {
@@ -154,7 +156,7 @@ pub(crate) fn spawn(parts: Parts) -> JoinHandle<()> {
 }
 
 /// One caller's command, or one of our own.
-type Taken = (Command, Option<Caller>, bool);
+pub(crate) type Taken = (Command, Option<Caller>, bool);
 
 /// Batches that may wait for the one that is being synced, beside the one that the sequencer holds
 /// in its hand: none. It decides one batch while the disk works and then waits for it, so that what
@@ -208,6 +210,11 @@ fn run(mut parts: Parts) {
             };
             taken.push((Command::Settle { sku }, None, false));
         }
+        let owed = taken.len();
+        let room = parts.limits.batch_max - owed;
+        taken.extend(parts.left.drain(..room.min(parts.left.len())));
+        // They were counted when they were taken.
+        let again = taken.len() - owed;
         if taken.is_empty() {
             match parts.jobs.blocking_recv() {
                 Some(Job::Decide {
@@ -232,6 +239,7 @@ fn run(mut parts: Parts) {
             }
         }
         while taken.len() < parts.limits.batch_max
+            && parts.left.is_empty()
             && !taken
                 .last()
                 .is_some_and(|(command, ..)| decide::ends_batch(command))
@@ -255,7 +263,8 @@ fn run(mut parts: Parts) {
             }
             continue;
         }
-        let from_callers = taken.iter().filter(|(_, reply, _)| reply.is_some()).count();
+        let new = taken.iter().skip(owed + again);
+        let from_callers = new.filter(|(_, reply, _)| reply.is_some()).count();
         let waiting = parts
             .shared
             .depth
@@ -294,6 +303,11 @@ fn fail(parts: &mut Parts, error: &EngineError) {
     parts.shared.fail(error);
     tracing::error!(error = %text, "the store failed; the sequencer stops");
     parts.jobs.close();
+    for (_, reply, _) in parts.left.drain(..) {
+        if let Some(reply) = reply {
+            let _ = reply.send(Err(EngineError::Store(Arc::clone(&text))));
+        }
+    }
     while let Some(job) = parts.jobs.blocking_recv() {
         if let Job::Decide { reply, .. } = job {
             parts.shared.depth.fetch_sub(1, Ordering::Relaxed);
@@ -387,6 +401,7 @@ fn hand_on(parts: &Parts, syncer: &Syncer, appended: Appended, crowd: Crowd) {
     let is_alone = !crowd.is_there()
         && shared.on_the_way.load(Ordering::Acquire) == 0
         && parts.jobs.is_empty()
+        && parts.left.is_empty()
         && parts.unsettled.is_empty();
     shared.on_the_way.fetch_add(1, Ordering::AcqRel);
     let commands = appended.answers.len() as u64;
@@ -411,7 +426,6 @@ fn decide_and_append(
     taken: Vec<Taken>,
 ) -> Result<Option<Appended>, EngineError> {
     let now = parts.shared.now(&*parts.clock);
-    metrics::histogram!("firstcome_batch_size").record(taken.len() as f64);
     let touch = decide::touch(
         taken.iter().map(|(command, ..)| command),
         now,
@@ -433,7 +447,8 @@ fn decide_and_append(
     // What is in front is nearly all in memory: what is behind is what has to be loaded.
     let loaded_in = loading.map_or(Duration::ZERO, |loading| loading.elapsed());
     let (started, mut behind) = (has_behind.then(stopwatch), Duration::ZERO);
-    for (command, reply, is_behind) in taken {
+    let mut taken = VecDeque::from(taken);
+    while let Some((command, reply, is_behind)) = taken.pop_front() {
         let name = command.name();
         let watch = is_behind.then(stopwatch);
         let trace = reply.as_ref().and_then(|caller| caller.trace.as_ref());
@@ -454,7 +469,13 @@ fn decide_and_append(
             None => counts.push((name, 1)),
         }
         answers.push((reply, answer));
+        if batch.is_full() {
+            break;
+        }
     }
+    taken.append(&mut parts.left);
+    parts.left = taken;
+    metrics::histogram!("firstcome_batch_size").record(answers.len() as f64);
     for (name, count) in counts {
         metrics::counter!("firstcome_decisions_total", "command" => name).increment(count);
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::{Request, Version, header};
+use axum::http::{HeaderMap, Request, Version, header};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::future::{Either, ready};
 use hyper::body::Incoming;
@@ -106,21 +106,21 @@ pub async fn serve(
 /// Where a socket begins with a GET and changes things later.
 const SOCKETS: &str = "/socket.io";
 
-/// HTTP/1.1 has one `Host`, also where the target names a host itself (RFC 9112, 3.2).
-fn check_host(request: &Request<Watched>) -> Result<(), HttpError> {
-    let wrong = match request.headers().get_all(header::HOST).iter().count() {
-        1 => return Ok(()),
-        0 if request.version() < Version::HTTP_11 => return Ok(()),
-        0 => "it is missing",
-        _ => "it is given twice",
-    };
-    Err(HttpError::at(Code::InvalidHeader, "Host", wrong))
+/// HTTP/1.1 has one `Host`, also where the target names a host itself (RFC 9112, 3.2). What is
+/// wrong with that of a request, if anything is.
+pub fn wrong_host(version: Version, headers: &HeaderMap) -> Option<&'static str> {
+    match headers.get_all(header::HOST).iter().count() {
+        1 => None,
+        0 if version < Version::HTTP_11 => None,
+        0 => Some("it is missing"),
+        _ => Some("it is given twice"),
+    }
 }
 
 /// Why nothing more of a request is looked at, if so.
 fn refusal(doors: &Doors, request: &Request<Watched>) -> Option<Response> {
-    if let Err(wrong) = check_host(request) {
-        return Some(wrong.into_response());
+    if let Some(wrong) = wrong_host(request.version(), request.headers()) {
+        return Some(HttpError::at(Code::InvalidHeader, "Host", wrong).into_response());
     }
     let may_change = !request.method().is_safe() || request.uri().path().starts_with(SOCKETS);
     let foreign = doors.check(may_change, request.headers()).err()?;

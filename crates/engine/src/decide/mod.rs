@@ -70,6 +70,8 @@ pub(crate) struct Batch {
     dirty_topics: BTreeSet<String>,
     /// By partition and sequence; none means that the message is removed.
     messages: BTreeMap<(u32, u64), Option<Message>>,
+    /// What is new among them.
+    message_bytes: u64,
     woken: BTreeMap<String, Wake>,
     /// Groups of FIFO queues, by partition, for which somebody is woken.
     woken_groups: HashMap<u32, HashSet<String>>,
@@ -102,11 +104,17 @@ impl Batch {
             dirty_queues: BTreeSet::new(),
             dirty_topics: BTreeSet::new(),
             messages: BTreeMap::new(),
+            message_bytes: 0,
             woken: BTreeMap::new(),
             woken_groups: HashMap::new(),
             counts: BTreeMap::new(),
             unsettled: BTreeSet::new(),
         }
+    }
+
+    /// Whether it is large enough: what comes after is for the next one.
+    pub(crate) fn is_full(&self) -> bool {
+        self.message_bytes >= self.limits.batch_bytes
     }
 
     /// The newest entry so far, of this batch or before it.
@@ -229,6 +237,7 @@ impl Batch {
             Command::Unsubscribe { id } => self.unsubscribe(&id),
             Command::SetSubscription { id, change } => self.set_subscription(&id, *change),
             Command::Publish { topic, publishes } => self.publish(&topic, publishes),
+            Command::Bury { subscription, send } => self.bury(&subscription, *send),
             Command::Relay {
                 which,
                 from,

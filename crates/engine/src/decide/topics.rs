@@ -197,7 +197,14 @@ impl Batch {
             known.subscription.protocol == subscription.protocol
                 && known.subscription.endpoint == subscription.endpoint
         });
-        if let Some(known) = known {
+        let known = known.cloned();
+        // Its token is good for nothing any more: this is another try, with another one.
+        if let Some(known) = &known
+            && !known.subscription.confirmed
+            && self.now - known.created_at >= TOKEN_VALID_MS
+        {
+            self.end_subscription(known);
+        } else if let Some(known) = known {
             let is_same = known.subscription.raw == subscription.raw
                 && known.subscription.filter == subscription.filter
                 && known.subscription.redrive == subscription.redrive;
@@ -206,7 +213,7 @@ impl Batch {
                 return Err(Refusal::SubscriptionExists);
             }
             return Ok(Reply::Subscription {
-                subscription: Box::new(known.clone()),
+                subscription: Box::new(known),
                 repeated: true,
             });
         }
@@ -273,18 +280,24 @@ impl Batch {
         let Some(gone) = self.loaded.subscriptions.remove(id) else {
             return Err(Refusal::SubscriptionNotFound);
         };
-        self.loaded.subscription_count = self.loaded.subscription_count.saturating_sub(1);
-        if let Some(loaded) = self.loaded.topics.get_mut(&gone.topic) {
-            Arc::make_mut(&mut loaded.subscriptions).retain(|known| known.subscription.id != id);
-        }
-        self.changes
-            .subscriptions
-            .retain(|known| known.subscription.id != id);
-        self.changes.subscriptions_removed.push(id.to_owned());
+        self.end_subscription(&gone);
         Ok(Reply::Subscription {
             subscription: Box::new(gone),
             repeated: false,
         })
+    }
+
+    fn end_subscription(&mut self, gone: &Subscription) {
+        let id = &gone.subscription.id;
+        self.loaded.subscriptions.remove(id);
+        self.loaded.subscription_count = self.loaded.subscription_count.saturating_sub(1);
+        if let Some(loaded) = self.loaded.topics.get_mut(&gone.topic) {
+            Arc::make_mut(&mut loaded.subscriptions).retain(|known| known.subscription.id != *id);
+        }
+        self.changes
+            .subscriptions
+            .retain(|known| known.subscription.id != *id);
+        self.changes.subscriptions_removed.push(id.clone());
     }
 
     pub(super) fn set_subscription(
@@ -422,17 +435,7 @@ impl Batch {
     ) -> Option<String> {
         let rules = &subscription.subscription;
         if rules.protocol == Protocol::Queue {
-            // Whoever subscribed a name before it was taken has no right to the queue that
-            // another account then made.
-            let is_taken = self
-                .loaded
-                .queues
-                .get(&rules.endpoint)
-                .is_some_and(|loaded| {
-                    loaded.queue.more.owner != subscription.owner
-                        && loaded.queue.created_at > subscription.created_at
-                });
-            if is_taken {
+            if self.is_taken(&rules.endpoint, subscription) {
                 return Some(format!("queue {} is another account's", rules.endpoint));
             }
             return self.deliver_to(&rules.endpoint, send);
@@ -455,6 +458,27 @@ impl Batch {
             ..Send::default()
         };
         self.deliver_to(DELIVERIES_QUEUE, send)
+    }
+
+    /// Whoever named a queue before it was there, as an endpoint or for dead letters, has no right
+    /// to the one that another account then made.
+    fn is_taken(&self, queue: &str, subscription: &Subscription) -> bool {
+        self.loaded.queues.get(queue).is_some_and(|loaded| {
+            loaded.queue.more.owner != subscription.owner
+                && loaded.queue.created_at > subscription.created_at
+        })
+    }
+
+    /// What no endpoint took goes to the dead-letter queue of its subscription.
+    pub(super) fn bury(&mut self, subscription: &str, send: Send) -> Result<Reply, Refusal> {
+        let subscription = self.loaded.subscriptions.get(subscription).cloned();
+        let subscription = subscription.ok_or(Refusal::SubscriptionNotFound)?;
+        let target = subscription.subscription.redrive.clone();
+        let Some(queue) = target.filter(|target| !self.is_taken(target, &subscription)) else {
+            return Err(Refusal::NoDeadLetterSource);
+        };
+        let config = self.queue(&queue)?.queue.config.clone();
+        self.accept_message(&queue, &config, send)
     }
 
     fn deliver_to(&mut self, queue: &str, send: Send) -> Option<String> {
@@ -488,6 +512,9 @@ impl Batch {
     ) {
         let target = subscription.subscription.redrive.clone();
         let reached = target.filter(|target| {
+            if self.is_taken(target, subscription) {
+                return false;
+            }
             // More attributes than any queue takes must not cost the message too.
             let bare = Send {
                 attributes: BTreeMap::new(),

@@ -230,7 +230,11 @@ fn touch_messaging(touch: &mut Touch, command: &Command) {
             topic_of(touch, topic);
             touch.subscriptions.push(id.clone());
         }
-        Command::Unsubscribe { id } | Command::SetSubscription { id, .. } => {
+        Command::Unsubscribe { id }
+        | Command::SetSubscription { id, .. }
+        | Command::Bury {
+            subscription: id, ..
+        } => {
             touch.subscriptions.push(id.clone());
         }
         Command::Publish { topic, publishes } => touch_publishes(touch, topic, publishes.iter()),
@@ -341,6 +345,7 @@ pub(crate) fn ends_batch(command: &Command) -> bool {
         | Command::AfterClose { .. }
         | Command::TellParcels { .. }
         | Command::TagQueue { .. }
+        | Command::Bury { .. }
         | Command::SendMessage { .. }
         | Command::SendMessages { .. }
         | Command::ReceiveMessages { .. }

@@ -30,6 +30,7 @@ use super::directory::Directory;
 use super::{auth, sns, sqs};
 use crate::adapters::OsIds;
 use crate::foreign::{Doors, Foreign};
+use crate::listen::wrong_host;
 use crate::state::App;
 
 /// How long a client may take to send a body. One that sends nothing must not hold its
@@ -126,6 +127,7 @@ async fn serve(
     request_id: &str,
     label: &mut Label,
 ) -> Result<Vec<u8>, AwsError> {
+    check_host(&parts)?;
     let body = read(body).await?;
     let (context, ask) = decode(desk, protocol, &parts, &body, label)?;
     // Somebody who waits holds neither.
@@ -148,6 +150,17 @@ async fn serve(
             let response = sns::handle(&desk.app, &context, &form).await?;
             Ok(response.to_xml(request_id))
         }
+    }
+}
+
+/// Of the queues' URLs, and of what is signed, there must be one.
+fn check_host(parts: &Parts) -> Result<(), AwsError> {
+    match wrong_host(parts.version, &parts.headers) {
+        None => Ok(()),
+        Some(wrong) => Err(AwsError::new(
+            ErrorCode::MalformedHttpRequest,
+            format!("The header Host must be there once; {wrong}."),
+        )),
     }
 }
 

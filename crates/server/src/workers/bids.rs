@@ -66,7 +66,8 @@ enum Task {
 }
 
 pub(super) async fn run(app: App) {
-    while let Some((queue_id, messages)) = runtime::next(&app, NAME, BIDS_QUEUE).await {
+    let next = || runtime::next(&app, NAME, BIDS_QUEUE, runtime::BATCH);
+    while let Some((queue_id, messages)) = next().await {
         let groups = messages.chunk_by(|one, next| one.group == next.group);
         join_all(groups.map(|group| work(&app, queue_id, group))).await;
     }

@@ -231,12 +231,12 @@ impl Deliveries {
         subscription: &Subscription,
         reason: String,
     ) -> Result<Outcome, EngineError> {
-        let target = subscription.subscription.redrive.clone();
-        let Some(queue) = target.filter(|_| delivery.kind == DeliveryKind::Notification) else {
+        let has_letters = subscription.subscription.redrive.is_some();
+        if !has_letters || delivery.kind != DeliveryKind::Notification {
             return Ok(Outcome::Never { reason });
-        };
-        let command = Command::SendMessage {
-            queue,
+        }
+        let command = Command::Bury {
+            subscription: delivery.subscription,
             send: Box::new(Send {
                 body: delivery.message,
                 attributes: if delivery.raw {

@@ -2,12 +2,13 @@
 //!
 //! What always holds here: a message is deleted only after its work is done; what fails for now
 //! comes back later and later; what would never succeed goes to the dead-letter queue with its
-//! reason. A periodic look finds messages; being woken only makes it sooner.
+//! reason. A periodic look finds messages; being woken only makes it sooner. A message that takes
+//! long keeps one place and holds up none of the others.
 
 use std::time::Duration;
 
 use engine::{Command, EngineError, Refusal, Reply};
-use futures_util::future::join_all;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use messaging::{Message, ReceiptHandle};
 
 use crate::state::App;
@@ -15,8 +16,8 @@ use crate::traces::{Item, System, processing};
 
 /// Looked for at least so often.
 const EVERY: Duration = Duration::from_secs(1);
-/// Messages received at a time.
-const BATCH: usize = 10;
+/// Messages received at a time, and worked on side by side.
+pub(super) const BATCH: usize = 10;
 /// After an outage of the engine.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -40,25 +41,50 @@ pub(super) trait Worker: Send + Sync + 'static {
 }
 
 pub(super) async fn run<W: Worker>(app: App, queue: &'static str, worker: W) {
-    while let Some((queue_id, messages)) = next(&app, W::NAME, queue).await {
-        // Side by side: a slow neighbour of one message must not use up the time-out
-        // of the others.
-        let handled = messages
-            .iter()
-            .map(|message| handle(&app, queue, queue_id, &worker, message));
-        for error in join_all(handled).await.into_iter().filter_map(Result::err) {
-            // The message comes back when its time-out has passed.
-            tracing::warn!(%error, worker = W::NAME, "a message was left for later");
+    let (app, worker) = (&app, &worker);
+    let mut working = FuturesUnordered::new();
+    loop {
+        let room = BATCH - working.len();
+        if room == 0 {
+            note::<W>(working.next().await);
+            continue;
         }
+        let received = next(app, W::NAME, queue, room);
+        tokio::pin!(received);
+        // What is being worked on goes on while more is waited for.
+        let received = loop {
+            tokio::select! {
+                received = &mut received => break received,
+                done = working.next(), if !working.is_empty() => note::<W>(done),
+            }
+        };
+        let Some((queue_id, messages)) = received else {
+            break;
+        };
+        working.extend(messages.into_iter().map(|message| async move {
+            // Each for itself: nobody waits for a slow neighbour.
+            handle(app, queue, queue_id, worker, &message).await
+        }));
+    }
+    while let Some(done) = working.next().await {
+        note::<W>(Some(done));
     }
 }
 
-/// The next messages of this queue, held for whoever asks; none when the server stops. Of several
+fn note<W: Worker>(done: Option<Result<(), EngineError>>) {
+    if let Some(Err(error)) = done {
+        // The message comes back when its time-out has passed.
+        tracing::warn!(%error, worker = W::NAME, "a message was left for later");
+    }
+}
+
+/// The next messages of this queue, so many at most, held for whoever asks; none when the server stops. Of several
 /// that ask, one message wakes one.
 pub(super) async fn next(
     app: &App,
     worker: &'static str,
     queue: &str,
+    max: usize,
 ) -> Option<(u32, Vec<Message>)> {
     // In line before the first look: what arrives in between is not slept through.
     let mut waiter = app.engine.waits().enter(queue);
@@ -69,7 +95,7 @@ pub(super) async fn next(
         }
         // Never given up half-way: what nobody waits for would be received all the same, and
         // then be held by nobody until its time-out.
-        match receive(app, queue).await {
+        match receive(app, queue, max).await {
             Ok((_, messages)) if messages.is_empty() => {
                 tokio::select! {
                     () = app.cancel.cancelled() => return None,
@@ -90,10 +116,10 @@ pub(super) async fn next(
     }
 }
 
-async fn receive(app: &App, queue: &str) -> Result<(u32, Vec<Message>), EngineError> {
+async fn receive(app: &App, queue: &str, max: usize) -> Result<(u32, Vec<Message>), EngineError> {
     let command = Command::ReceiveMessages {
         queue: queue.to_owned(),
-        max: BATCH,
+        max,
         visibility_timeout_s: None,
         attempt: None,
         waits: true,

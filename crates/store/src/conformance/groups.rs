@@ -1,6 +1,6 @@
 //! Message groups of FIFO queues: which are loaded, in which order, how much of each.
 
-use engine::ports::{GROUP_FIRST_MAX, Opened, QueueTouch};
+use engine::ports::{GROUP_FIRST_MAX, Opened, QueueTouch, Redelay};
 use messaging::{Message, Receive, receive_fifo};
 
 use super::mail::{fifo_queue, grouped, heads, held, load_queue, seqs};
@@ -248,5 +248,71 @@ pub(crate) fn the_first_of_a_group_come_whatever_their_state(harness: &dyn Harne
         assert_eq!(found.len(), 2);
         assert_eq!(found["g"], expected);
         assert_eq!(found["é 🍩"], std::slice::from_ref(&delayed));
+    });
+}
+
+/// Messages are sent at `START` and their sequence.
+pub(crate) fn a_new_delay_counts_for_what_nobody_has_received(harness: &dyn Harness) {
+    let mut opened = harness.open();
+    let mut script = Script::new();
+    let (mut fifo, mut other) = (fifo_queue(1, "f.fifo"), fifo_queue(2, "other.fifo"));
+    let sent = |seq: u64, group: &str| grouped(seq, group, START + i64::try_from(seq).unwrap());
+    let back = Message {
+        visible_at_ms: START + 3,
+        ..held(sent(3, "back"), START)
+    };
+    let messages = [
+        sent(1, "old"),
+        sent(2, "held"),
+        back,
+        sent(4, "new"),
+        sent(5, "held"),
+    ];
+    script.send(&mut fifo, messages);
+    script.send(&mut other, [sent(1, "a"), sent(2, "a")]);
+    script.commit(&mut opened);
+    let kept = held(sent(2, "held"), START + 50);
+    script.changes.messages.push((fifo.partition, kept));
+    script.commit(&mut opened);
+    let partition = fifo.partition;
+    let redelay = |delay_ms| Redelay {
+        partition,
+        delay_ms,
+        sent_after: START + 1,
+    };
+    // What comes with it had the delay that was.
+    script.send(&mut fifo, [sent(6, "newest")]);
+    script.changes.redelays.push(redelay(100));
+    script.commit(&mut opened);
+    let three: &[(&str, &[u64])] = &[("old", &[1]), ("back", &[3]), ("held", &[2, 5])];
+    let mut opened = always(harness, opened, |opened| {
+        expect(opened, 103, three);
+        expect(
+            opened,
+            106,
+            &[three, &[("new", &[4]), ("newest", &[6])]].concat(),
+        );
+    });
+    script.changes.redelays.push(redelay(0));
+    script.commit(&mut opened);
+    always(harness, opened, |opened| {
+        expect(
+            opened,
+            50,
+            &[
+                ("old", &[1]),
+                ("back", &[3]),
+                ("new", &[4]),
+                ("newest", &[6]),
+                ("held", &[2, 5]),
+            ],
+        );
+        let elsewhere = QueueTouch {
+            visible: 10,
+            receives: 1,
+            ..touch_queue("other.fifo")
+        };
+        let loaded = load_queue(opened, elsewhere, START + 1);
+        assert_eq!(heads(&loaded.groups), [("a", vec![1, 2])]);
     });
 }

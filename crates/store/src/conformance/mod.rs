@@ -50,6 +50,7 @@ pub(crate) use fair::{
 };
 pub(crate) use groups::{
     a_group_in_flight_is_left_out_until_all_of_it_is_back, a_head_holds_the_first_ten_of_a_group,
+    a_new_delay_counts_for_what_nobody_has_received,
     groups_come_by_the_time_they_could_be_received, several_receives_find_enough_groups,
     the_first_of_a_group_come_whatever_their_state,
 };
@@ -137,6 +138,7 @@ macro_rules! suite {
             queues_with_a_move_under_way_are_found,
             there_is_room_for_many_purges_and_messages,
             groups_come_by_the_time_they_could_be_received,
+            a_new_delay_counts_for_what_nobody_has_received,
             a_group_in_flight_is_left_out_until_all_of_it_is_back,
             a_head_holds_the_first_ten_of_a_group,
             the_first_of_a_group_come_whatever_their_state,

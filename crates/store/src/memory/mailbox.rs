@@ -6,7 +6,7 @@ use std::sync::Arc;
 use commerce::Millis;
 use engine::ports::{
     Changes, DELIVERIES_QUEUE, Duplicate, GROUP_FIRST_MAX, Loaded, LoadedQueue, LoadedTopic, Queue,
-    QueueDepth, QueueTouch, Subscription, Sweep, Topic, TopicTouch, Touch,
+    QueueDepth, QueueTouch, Redelay, Subscription, Sweep, Topic, TopicTouch, Touch,
 };
 use hashbrown::HashMap;
 use messaging::fair::{GroupLoad, Load};
@@ -298,6 +298,9 @@ impl Mailbox {
         for removed in &changes.messages_removed {
             self.messages.remove(removed);
         }
+        for redelay in &changes.redelays {
+            self.redelay(redelay);
+        }
         for name in &changes.topics_removed {
             self.topics.remove(name);
             self.subscriptions
@@ -335,6 +338,19 @@ impl Mailbox {
         }
         if let Some(sweep) = &changes.sweep {
             self.sweep(sweep);
+        }
+    }
+
+    fn redelay(&mut self, redelay: &Redelay) {
+        let of_queue = (redelay.partition, 0)..=(redelay.partition, u64::MAX);
+        let messages = self
+            .messages
+            .range_mut(of_queue)
+            .map(|(_, message)| message);
+        for message in messages.filter(|message| message.sent_at_ms > redelay.sent_after) {
+            if message.receipt.is_none() && message.receive_count == 0 {
+                message.visible_at_ms = message.sent_at_ms.saturating_add(redelay.delay_ms);
+            }
         }
     }
 

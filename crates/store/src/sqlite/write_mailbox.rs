@@ -129,6 +129,11 @@ impl Mailbox {
         let mut deltas: HashMap<u32, i64> = HashMap::new();
         let mut groups: BTreeSet<(u32, String)> = BTreeSet::new();
         self.write_messages(connection, changes, &mut deltas, &mut groups)?;
+        for redelay in &changes.redelays {
+            for group in rows::redelay(connection, redelay)? {
+                groups.insert((redelay.partition, group));
+            }
+        }
         for queue in &changes.queues {
             self.write_queue(connection, queue)?;
         }

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use commerce::WhenSoldOut;
 use engine::{Command, EngineError, Limits, OrderStatus, Reply};
+use messaging::QueueConfig;
 
 use crate::rig::{
-    Answer, Asked, Fail, Place, Rig, create, deferred, order_of, reply_order, runtime, within,
+    Answer, Asked, Fail, Place, Rig, create, deferred, order_of, queue_spec, reply_order, runtime,
+    send, within,
 };
 
 fn order(name: &str) -> Command {
@@ -124,6 +126,71 @@ fn stopping_answers_everybody_who_was_admitted_and_nobody_else() {
             // Stopping again is no different.
             rig.stop_and_start().await;
             rig.audit_clean();
+        }
+    });
+}
+
+/// An engine that commits when it has two messages of these in hand, and a queue for them.
+async fn for_two(place: Place) -> Rig {
+    let limits = Limits {
+        batch_bytes: 1_001,
+        ..Limits::default()
+    };
+    let rig = Rig::with_limits(place, limits);
+    rig.done(create("A", 10, WhenSoldOut::Reject)).await;
+    rig.done(Command::EnsureQueues {
+        queues: vec![queue_spec("q", QueueConfig::default())],
+        subscriptions: Vec::new(),
+    })
+    .await;
+    rig
+}
+
+/// Five messages, and orders in between.
+fn large_and_small() -> Vec<Command> {
+    (0..5)
+        .flat_map(|number| {
+            let body = number.to_string().repeat(1_000);
+            [send("q", &body), order("A")]
+        })
+        .collect()
+}
+
+#[test]
+fn a_commit_that_has_become_large_takes_no_more() {
+    runtime().block_on(async {
+        for place in Place::both() {
+            let rig = for_two(place).await;
+            let answers = rig.batch(large_and_small()).await;
+            let (mut sent, mut places) = (Vec::new(), Vec::new());
+            for answer in answers {
+                match answer {
+                    Ok(Ok(Reply::Sent { message, .. })) => sent.push(message.seq),
+                    answer => places.push(reply_order(&answer).order.place),
+                }
+            }
+            // Nobody has lost his place for it.
+            assert_eq!(sent, [1, 2, 3, 4, 5]);
+            assert_eq!(places, [1, 2, 3, 4, 5]);
+            assert_eq!(rig.steering.written(), [2_000, 2_000, 1_000]);
+            assert_eq!(rig.engine().depth(), 0);
+            within(rig.engine().stop()).await;
+            rig.audit_clean();
+        }
+    });
+}
+
+#[test]
+fn what_a_large_commit_left_hears_of_its_failure() {
+    runtime().block_on(async {
+        for place in Place::both() {
+            let rig = for_two(place).await;
+            rig.steering.fail_next(Fail::CommitLost);
+            for answer in rig.batch(large_and_small()).await {
+                assert!(is_store_error(&answer, "the disk is gone"), "{answer:?}");
+            }
+            within(rig.engine().stopped()).await;
+            assert_eq!(rig.engine().depth(), 0);
         }
     });
 }

@@ -102,6 +102,8 @@ pub(crate) struct Steering {
     changed: Condvar,
     /// How many loads have been held up so far.
     held: watch::Sender<u64>,
+    /// The bytes of messages in each commit.
+    written: Mutex<Vec<u64>>,
     closed: watch::Sender<bool>,
 }
 
@@ -111,6 +113,7 @@ impl Steering {
             orders: Mutex::default(),
             changed: Condvar::new(),
             held: watch::Sender::new(0),
+            written: Mutex::default(),
             closed: watch::Sender::new(false),
         })
     }
@@ -143,6 +146,19 @@ impl Steering {
     /// Takes the order back; true if it was still to be carried out.
     pub(crate) fn forgive(&self) -> bool {
         self.orders.lock().unwrap().fail.take().is_some()
+    }
+
+    /// The bytes of messages in each commit that had some.
+    pub(crate) fn written(&self) -> Vec<u64> {
+        self.written.lock().unwrap().clone()
+    }
+
+    fn note(&self, changes: &Changes) {
+        let messages = changes.messages.iter();
+        let bytes = messages.map(|(_, message)| message.bytes()).sum();
+        if bytes > 0 {
+            self.written.lock().unwrap().push(bytes);
+        }
     }
 
     fn wait_while_held(&self) -> bool {
@@ -202,6 +218,7 @@ impl Store for Steered {
 
     fn append(&mut self, changes: &Changes) -> Result<Option<Arc<dyn Durability>>, StoreError> {
         let fails = [Fail::CommitLost, Fail::CommitKept, Fail::SyncFailed];
+        self.steering.note(changes);
         match self.steering.fails(&fails) {
             None | Some(Fail::Load) => self.store().append(changes),
             Some(Fail::CommitLost) => Err(StoreError::text("the disk is gone")),

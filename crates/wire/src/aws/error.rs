@@ -109,6 +109,8 @@ errors! {
     SignatureDoesNotMatch: CORAL "InvalidSignatureException", false "SignatureDoesNotMatch", 403;
     InvalidAction: CORAL "UnknownOperationException", false "InvalidAction", 400;
     MissingAction: CORAL "MissingActionException", false "MissingAction", 400;
+    /// What is wrong is HTTP's: a request without `Host`.
+    MalformedHttpRequest: CORAL "MalformedHttpRequestException", false "MalformedHttpRequestException", 400;
     /// The body is not what its content type says: broken JSON, a text where a number belongs.
     MalformedInput: CORAL "SerializationException", false "MalformedInput", 400;
     MalformedQueryString: CORAL "MalformedQueryStringException", false "MalformedQueryString", 400;

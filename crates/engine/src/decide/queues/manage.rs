@@ -12,7 +12,7 @@ use messaging::{QueueConfig, QueueMore, QueueName, QueueSettings};
 use super::super::Batch;
 use super::uuid;
 use crate::command::{OwnSubscription, QueueSpec, Refusal, Reply};
-use crate::ports::{LoadedQueue, NUMBERS_MAX, Queue, Subscription, Sweep};
+use crate::ports::{LoadedQueue, NUMBERS_MAX, Queue, Redelay, Subscription, Sweep};
 
 /// Between two purges of one queue (API reference, `PurgeQueue`).
 const PURGE_INTERVAL_MS: i64 = 60_000;
@@ -204,7 +204,7 @@ impl Batch {
         let (config, mut more) = settings.create(valid.is_fifo()).map_err(Refusal::Queue)?;
         more.owner = owner;
         more.tag(tags).map_err(Refusal::Queue)?;
-        self.check_dead_letter_queue(name, &config)?;
+        self.check_dead_letter_queue(name, &more, &config)?;
         self.check_queue_room(1)?;
         let queue = self.insert_queue(name, config, more)?.clone();
         Ok(Reply::Queue(Box::new(queue)))
@@ -220,22 +220,45 @@ impl Batch {
             .apply(&queue.config, &queue.more)
             .map_err(Refusal::Queue)?;
         if config.redrive != queue.config.redrive {
-            self.check_dead_letter_queue(name, &config)?;
+            self.check_dead_letter_queue(name, &more, &config)?;
         }
         let now = self.now;
         let loaded = self.loaded_queue(name);
+        let old_delay_s = loaded.queue.config.delay_s;
         loaded.queue.config = config;
         loaded.queue.more = Arc::new(more);
         loaded.queue.modified_at = now;
         let queue = loaded.queue.clone();
         self.dirty_queues.insert(name.to_owned());
-        // A shorter delay or another time-out changes nothing that is stored, a dead-letter
-        // queue that is gone makes what it held up visible.
-        self.woken.entry(name.to_owned()).or_default().now += 1;
+        let wake = self.woken.entry(name.to_owned()).or_default();
+        // Another time-out changes nothing that is stored, a dead-letter queue that is gone makes
+        // what it held up visible.
+        wake.now += 1;
+        if queue.config.is_fifo() && queue.config.delay_s != old_delay_s {
+            // When the next message becomes visible the timer has to ask again.
+            wake.at = Some(now);
+            self.redelay(&queue, old_delay_s);
+        }
         Ok(Reply::Queue(Box::new(queue)))
     }
 
-    fn check_dead_letter_queue(&self, name: &str, config: &QueueConfig) -> Result<(), Refusal> {
+    /// On a FIFO queue a new delay counts for the messages that are there, too (API reference,
+    /// `SetQueueAttributes`, `DelaySeconds`).
+    fn redelay(&mut self, queue: &Queue, old_delay_s: u32) {
+        let ms = |delay_s: u32| i64::from(delay_s) * 1000;
+        self.changes.redelays.push(Redelay {
+            partition: queue.partition,
+            delay_ms: ms(queue.config.delay_s),
+            sent_after: self.now - ms(queue.config.delay_s.max(old_delay_s)),
+        });
+    }
+
+    fn check_dead_letter_queue(
+        &self,
+        name: &str,
+        more: &QueueMore,
+        config: &QueueConfig,
+    ) -> Result<(), Refusal> {
         let Some(redrive) = &config.redrive else {
             return Ok(());
         };
@@ -247,6 +270,9 @@ impl Batch {
         let Some(target) = self.loaded.queues.get(target) else {
             return unfit("Dead letter target does not exist.");
         };
+        if target.queue.more.owner != more.owner {
+            return unfit("Dead-letter target owner should be same as the source's.");
+        }
         if target.queue.config.is_fifo() != config.is_fifo() {
             return unfit("Dead-letter queue must be same type of queue as the source.");
         }

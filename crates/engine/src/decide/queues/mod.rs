@@ -58,6 +58,7 @@ impl Batch {
     /// Stores a message under the queue's next sequence, which it must carry already.
     fn put_new(&mut self, name: &str, message: Message) {
         let now = self.now;
+        self.message_bytes += message.bytes();
         let loaded = self.loaded_queue(name);
         assert_eq!(message.seq, loaded.queue.next_seq, "one sequence a queue");
         loaded.queue.next_seq += 1;
@@ -151,15 +152,25 @@ impl Batch {
     }
 
     /// A redrive policy whose dead-letter queue is not there moves nothing: the messages stay.
-    fn with_reachable_dead_letters(&self, mut config: QueueConfig) -> QueueConfig {
+    fn with_reachable_dead_letters(&self, name: &str, mut config: QueueConfig) -> QueueConfig {
         let reachable = config
             .redrive
             .as_ref()
-            .is_some_and(|redrive| self.loaded.queues.contains_key(&redrive.dead_letter_queue));
+            .is_some_and(|redrive| self.is_of_one_owner(name, &redrive.dead_letter_queue));
         if !reachable {
             config.redrive = None;
         }
         config
+    }
+
+    /// Whether both are there and belong to the same account. The name of a queue that was deleted
+    /// is free: whoever takes it gets nothing that was meant for the other one.
+    fn is_of_one_owner(&self, one: &str, other: &str) -> bool {
+        let owner = |name: &str| {
+            let loaded = self.loaded.queues.get(name);
+            loaded.map(|loaded| &loaded.queue.more.owner)
+        };
+        owner(one).is_some() && owner(one) == owner(other)
     }
 }
 

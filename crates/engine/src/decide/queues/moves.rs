@@ -43,6 +43,7 @@ impl Batch {
             .redrive
             .as_ref()
             .map(|redrive| redrive.dead_letter_queue.clone())
+            .filter(|target| self.is_of_one_owner(name, target))
         else {
             return Err(Refusal::NoDeadLetterSource);
         };
@@ -104,7 +105,8 @@ impl Batch {
     /// To its destination, or to where it came from; false if there is no such queue.
     fn move_out(&mut self, name: &str, message: Message, destination: Option<&str>) -> bool {
         let source = message.dead.as_ref().map(|dead| dead.source_queue.clone());
-        let Some(target) = destination.map(str::to_owned).or(source) else {
+        let target = destination.map(str::to_owned).or(source);
+        let Some(target) = target.filter(|target| self.is_of_one_owner(name, target)) else {
             return false;
         };
         let Some(next) = self

@@ -145,7 +145,7 @@ impl Batch {
         let in_flight = self.queue(name)?.in_flight;
         let room =
             messaging::in_flight_room(&config, in_flight, max, waits).map_err(Refusal::Queue)?;
-        let config = self.with_reachable_dead_letters(config);
+        let config = self.with_reachable_dead_letters(name, config);
         let received = self.take_candidates(name, &config, &request, room);
         if !(received.expired.is_empty() && received.dead.is_empty()) {
             // They stood where others could have been loaded: whoever waits should look again.

@@ -54,6 +54,42 @@ async fn the_query_protocol_comes_by_get_and_post_to_the_root_and_to_the_queue()
 }
 
 #[tokio::test]
+async fn http_1_1_has_one_host() {
+    let shop = Shop::start(Settings::new()).await;
+    for (wire, first) in [
+        (Wire::Query, "GET /?Action=ListQueues&Version=2012-11-05"),
+        (Wire::Json, "POST /"),
+    ] {
+        let json = match wire {
+            Wire::Query => "",
+            Wire::Json => {
+                "Content-Type: application/x-amz-json-1.0\r\nX-Amz-Target: AmazonSQS.ListQueues\r\n\
+                 Content-Length: 2\r\n"
+            }
+        };
+        let body = if wire == Wire::Json { "{}" } else { "" };
+        for (hosts, is_refused) in [
+            ("", true),
+            ("Host: a\r\nHost: a\r\n", true),
+            ("Host: localhost\r\n", false),
+        ] {
+            let mut connection = Connection::open(shop.aws_address).await.unwrap();
+            let request = format!("{first} HTTP/1.1\r\n{hosts}{json}\r\n{body}");
+            connection.write(request.as_bytes()).await.unwrap();
+            let answer = connection.answer().await.unwrap();
+            let read = Client::new(&shop, wire).read("ListQueues", &answer);
+            match read {
+                Ok(_) => assert!(!is_refused, "{hosts:?}"),
+                Err(refused) => assert_eq!(
+                    (is_refused, refused.status, refused.code.as_str()),
+                    (true, 400, "MalformedHttpRequestException")
+                ),
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_is_not_understood_is_answered_in_its_own_protocol() {
     let shop = Shop::start(Settings::new()).await;
     let target = |name| ("x-amz-target", name);

@@ -164,6 +164,34 @@ async fn a_time_out_that_ends_and_a_delay_that_is_over_wake_too() {
 }
 
 #[tokio::test]
+async fn a_fifo_queue_that_has_a_shorter_delay_wakes_who_waits() {
+    let shop = Shop::start(Settings::new()).await;
+    for wire in WIRES {
+        let client = Client::new(&shop, wire);
+        // Of which one is over at once, and one after a second.
+        for delay_s in ["0", "1"] {
+            let name = format!("sooner-{wire:?}-{delay_s}.fifo");
+            let attributes = json!({"FifoQueue": "true", "DelaySeconds": "900"});
+            let url = client.queue(&name, attributes).await;
+            let send = json!({
+                "QueueUrl": url, "MessageBody": "m", "MessageGroupId": "g",
+                "MessageDeduplicationId": "d",
+            });
+            client.ok("SendMessage", send).await;
+            let mut waiting = poll(&client, &url, json!({"WaitTimeSeconds": 20})).await;
+            waiting.still_waits(100).await;
+            // While somebody waits behind him the timer goes by what it knows.
+            let mut behind = poll(&client, &url, json!({"WaitTimeSeconds": 20})).await;
+            behind.still_waits(100).await;
+            let set = json!({"QueueUrl": url, "Attributes": {"DelaySeconds": delay_s}});
+            client.ok("SetQueueAttributes", set).await;
+            let messages = waiting.messages(&client).await;
+            assert_eq!(bodies(&messages), ["m"], "{name}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_stop_ends_every_wait_at_once_with_nothing() {
     let mut shop = Shop::start(Settings::new()).await;
     let client = Client::new(&shop, Wire::Query);

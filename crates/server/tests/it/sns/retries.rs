@@ -152,6 +152,31 @@ async fn a_server_that_says_nothing_holds_nobody_up() {
 }
 
 #[tokio::test]
+async fn servers_that_say_nothing_leave_room_for_the_others() {
+    // More than there are loops that deliver.
+    const UNANSWERED: usize = 6;
+    let (shop, sns, _) = start(Settings::new()).await;
+    let (quiet, other) = (sns.topic("quiet", &[]).await, sns.topic("other", &[]).await);
+    let silent = Factory::start(Manner::Answer(200));
+    let once = json!({"healthyRetryPolicy": {
+        "minDelayTarget": 1, "maxDelayTarget": 1, "numRetries": 0,
+    }})
+    .to_string();
+    subscribed(&sns, &quiet, &silent, &[("DeliveryPolicy", &once)]).await;
+    let server = Factory::start(Manner::Answer(200));
+    subscribed(&sns, &other, &server, &[]).await;
+    silent.behave(Manner::Silent);
+    for nth in 0..UNANSWERED {
+        sns.publish(&quiet, "m").await;
+        silent.request(2 + nth).await;
+    }
+    sns.publish(&other, "m").await;
+    server.request(2).await;
+    // None of the first has had its time yet, or it would be a dead letter.
+    letters(&shop, 0).await;
+}
+
+#[tokio::test]
 async fn a_server_that_is_not_there_is_tried_until_it_is() {
     let (_shop, sns, _) = start(Settings::new()).await;
     let nothing = Nothing::bind();

@@ -1,7 +1,9 @@
 //! The rows of messages, groups and partitions as they are written.
 
+use std::collections::BTreeSet;
+
 use commerce::Millis;
-use engine::ports::Queue;
+use engine::ports::{Queue, Redelay};
 use messaging::Message;
 use rusqlite::{Connection, params};
 
@@ -78,6 +80,34 @@ pub(super) fn update_message(
             message.receipt.map(u64::cast_signed),
         ])?;
     Ok(())
+}
+
+/// Says whose groups are to be settled.
+pub(super) fn redelay(
+    connection: &Connection,
+    redelay: &Redelay,
+) -> Result<BTreeSet<String>, rusqlite::Error> {
+    // Messages of a FIFO queue are in the order in which they were sent, so that this looks back no
+    // further than it must.
+    let (first, last) = mailbox::bounds(redelay.partition);
+    let older: i64 = connection
+        .prepare_cached(
+            "SELECT coalesce((SELECT key FROM messages
+                              WHERE key > ?1 AND key <= ?2 AND sent_at <= ?3
+                              ORDER BY key DESC LIMIT 1), ?1)",
+        )?
+        .query_row(params![first, last, redelay.sent_after], |row| row.get(0))?;
+    let mut update = connection.prepare_cached(
+        "UPDATE messages SET visible_at = sent_at + ?3
+         WHERE key > ?1 AND key <= ?2 AND held = 0 AND receives = 0
+         RETURNING grp",
+    )?;
+    let mut changed = update.query(params![older, last, redelay.delay_ms])?;
+    let mut groups = BTreeSet::new();
+    while let Some(row) = changed.next()? {
+        groups.extend(row.get::<_, Option<String>>(0)?);
+    }
+    Ok(groups)
 }
 
 /// From when on something of a group may be received: when nothing of it is in flight any more,

@@ -132,6 +132,63 @@ fn a_dead_letter_queue_is_there_of_the_same_kind_and_allows_it() {
 }
 
 #[test]
+fn whoever_takes_the_name_of_a_queue_gets_no_messages_of_another_account() {
+    on_both(async |rig| {
+        let others = |name: &str, settings: QueueSettings| Command::CreateQueue {
+            name: name.to_owned(),
+            owner: Some("111111111111".to_owned()),
+            settings: Box::new(settings),
+            tags: BTreeMap::new(),
+        };
+        rig.done(create("dead", none())).await;
+        for source in ["q", "keeps"] {
+            rig.done(create(source, letters_to("dead"))).await;
+        }
+        let refusal = rig.refused(others("other", letters_to("dead"))).await;
+        assert_eq!(refusal.code(), "dead_letter_queue_unfit");
+        // The dead-letter queue of a redrive policy: the messages stay.
+        rig.done(delete("dead")).await;
+        rig.done(others("dead", none())).await;
+        rig.done(send("q", "a")).await;
+        for _ in 0..3 {
+            let (messages, _) = received(rig, "q", 10).await;
+            assert_eq!(bodies(&messages), ["a"]);
+            rig.clock.advance(30_000);
+        }
+        assert_eq!(received(rig, "dead", 10).await.0, []);
+        // The queue that dead letters came from: they stay as well.
+        rig.done(delete("dead")).await;
+        rig.done(create("dead", none())).await;
+        assert_eq!(received(rig, "q", 10).await.0, []);
+        rig.done(delete("q")).await;
+        rig.done(others("q", none())).await;
+        rig.done(Command::StartMove {
+            queue: "dead".to_owned(),
+            destination: None,
+            rate: None,
+        })
+        .await;
+        let step = Command::MoveStep {
+            queue: "dead".to_owned(),
+            destination: None,
+            max: 10,
+        };
+        let Reply::Move(task) = rig.done(step).await else {
+            panic!("a move was asked for");
+        };
+        assert_eq!((task.moved, task.status), (0, MoveStatus::Failed));
+        let redrive = Command::Redrive {
+            queue: "dead".to_owned(),
+            message: None,
+            max: 10,
+        };
+        assert!(matches!(rig.done(redrive).await, Reply::Count(0)));
+        assert_eq!(received(rig, "q", 10).await.0, []);
+        assert_eq!(bodies(&received(rig, "dead", 10).await.0), ["a"]);
+    });
+}
+
+#[test]
 fn when_the_numbers_are_used_up_nothing_is_made_or_purged() {
     runtime().block_on(async {
         for place in Place::both() {
@@ -193,6 +250,55 @@ fn there_are_so_many_queues_and_no_more() {
             assert!(again.id > first.id, "a number is never used again");
             assert!(again.partition > first.partition);
         }
+    });
+}
+
+#[test]
+fn a_new_delay_of_a_fifo_queue_counts_for_what_is_there() {
+    on_both(async |rig| {
+        let delayed = |delay_s| QueueSettings {
+            delay_s: Some(delay_s),
+            ..none()
+        };
+        let settings = QueueSettings {
+            delay_s: Some(900),
+            ..fifo()
+        };
+        rig.done(create("q.fifo", settings)).await;
+        let sent = |body: &str| Command::SendMessage {
+            queue: "q.fifo".to_owned(),
+            send: Box::new(Send {
+                deduplication: Some(body.to_owned()),
+                ..in_group(body, body)
+            }),
+        };
+        let got = async |rig: &Rig| bodies(&received(rig, "q.fifo", 10).await.0).join(" ");
+        rig.done(sent("a")).await;
+        rig.clock.advance(1_000);
+        rig.done(sent("b")).await;
+        assert_eq!(got(rig).await, "");
+        // Sooner, also for one that is sent in the same commit.
+        rig.batch(vec![sent("c"), set("q.fifo", delayed(2))]).await;
+        rig.clock.advance(999);
+        assert_eq!(got(rig).await, "");
+        rig.clock.advance(1);
+        assert_eq!(got(rig).await, "a");
+        rig.done(set("q.fifo", delayed(0))).await;
+        assert_eq!(got(rig).await, "b c");
+        // What was received has its time-out, and nothing else.
+        rig.done(sent("d")).await;
+        rig.done(set("q.fifo", delayed(300))).await;
+        rig.clock.advance(30_000);
+        assert_eq!(got(rig).await, "a b c");
+        rig.clock.advance(269_999);
+        assert_eq!(got(rig).await, "a b c");
+        rig.clock.advance(1);
+        assert_eq!(got(rig).await, "d");
+        // On a standard queue it counts for what is sent from then on.
+        rig.done(create("q", delayed(10))).await;
+        rig.done(send("q", "a")).await;
+        rig.done(set("q", delayed(0))).await;
+        assert_eq!(received(rig, "q", 10).await.0, []);
     });
 }
 

@@ -1,7 +1,10 @@
 //! Publications and their copies.
 
+use std::collections::BTreeMap;
+
 use engine::ports::{DELIVERIES_QUEUE, Delivery, DeliveryKind};
 use engine::{Data, Kind};
+use messaging::Send;
 
 use super::*;
 
@@ -243,11 +246,11 @@ fn a_fifo_topic_numbers_what_it_takes_and_drops_repetitions() {
         // What somebody has sent to the queue itself is a repetition there.
         rig.done(Command::SendMessage {
             queue: "q.fifo".to_owned(),
-            send: Box::new(messaging::Send {
+            send: Box::new(Send {
                 body: "sent".to_owned(),
                 group: Some("g".to_owned()),
                 deduplication: Some("9".to_owned()),
-                ..messaging::Send::default()
+                ..Send::default()
             }),
         })
         .await;
@@ -265,6 +268,45 @@ fn a_fifo_topic_numbers_what_it_takes_and_drops_repetitions() {
             bodies.collect::<Vec<_>>(),
             ["a", "b", "c", "a anew", "d", "sent"]
         );
+    });
+}
+
+#[test]
+fn dead_letters_of_a_subscription_are_not_for_whoever_takes_the_name_of_their_queue() {
+    on_both(async |rig| {
+        queues(rig, &["own"]).await;
+        topic(rig, "t").await;
+        let mut gone = raw("gone");
+        gone.redrive = Some("letters".to_owned());
+        let gone = subscribed(rig, "t", gone).await.subscription.id;
+        rig.clock.advance(1);
+        let take = |owner: &str| Command::CreateQueue {
+            name: "letters".to_owned(),
+            owner: Some(owner.to_owned()),
+            settings: Box::default(),
+            tags: BTreeMap::new(),
+        };
+        let bury = || Command::Bury {
+            subscription: gone.clone(),
+            send: Box::new(Send {
+                body: "not taken".to_owned(),
+                ..Send::default()
+            }),
+        };
+        assert_eq!(rig.refused(bury()).await.code(), "queue_not_found");
+        rig.done(take("111111111111")).await;
+        rig.done(publishing("t", vec![news("a", "good")])).await;
+        assert_eq!(rig.refused(bury()).await.code(), "no_dead_letter_queue");
+        assert_eq!(bodies(rig, "letters"), [""; 0]);
+        // One of its own may come later.
+        rig.done(Command::DeleteQueue {
+            queue: "letters".to_owned(),
+        })
+        .await;
+        queues(rig, &["letters"]).await;
+        rig.done(publishing("t", vec![news("b", "good")])).await;
+        rig.done(bury()).await;
+        assert_eq!(bodies(rig, "letters"), ["b", "not taken"]);
     });
 }
 

@@ -194,6 +194,46 @@ fn whoever_is_asked_to_confirm_has_two_days() {
 }
 
 #[test]
+fn whoever_did_not_confirm_in_time_may_be_asked_again() {
+    const TWO_DAYS: i64 = 2 * 24 * 60 * 60 * 1_000;
+    on_both(async |rig| {
+        topic(rig, "t").await;
+        let web = || to(Protocol::Https, "https://example.com/");
+        let first = subscribed(rig, "t", web()).await;
+        rig.clock.advance(TWO_DAYS - 1);
+        // The same letter once more.
+        let again = rig.done(subscribe("t", web())).await;
+        let Reply::Subscription {
+            subscription,
+            repeated: true,
+        } = again
+        else {
+            panic!("{again:?}");
+        };
+        assert_eq!(subscription.token, first.token);
+        rig.clock.advance(1);
+        let second = subscribed(rig, "t", web()).await;
+        assert_ne!(second.token, first.token);
+        let confirm = |asked: &Subscription| Command::ConfirmSubscription {
+            topic: "t".to_owned(),
+            id: asked.subscription.id.clone(),
+            token: asked.token.clone().unwrap(),
+        };
+        let late = rig.refused(confirm(&first)).await;
+        assert_eq!(late, Refusal::TokenInvalid);
+        rig.done(confirm(&second)).await;
+        rig.restart().await;
+        let all = rig.reader().subscriptions(None, None, 10).unwrap();
+        let ids = all.iter().map(|found| &found.subscription.id);
+        assert_eq!(ids.collect::<Vec<_>>(), [&second.subscription.id]);
+        // One that has confirmed stays what it is.
+        rig.clock.advance(TWO_DAYS);
+        let known = rig.done(subscribe("t", web())).await;
+        assert!(matches!(known, Reply::Subscription { repeated: true, .. }));
+    });
+}
+
+#[test]
 fn there_are_so_many_topics_and_subscriptions_and_no_more() {
     runtime().block_on(async {
         for place in Place::both() {
