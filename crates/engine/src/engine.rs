@@ -130,6 +130,9 @@ impl Engine {
         let (stopped_tx, stopped) = watch::channel(false);
         let feed = Feed::new(last_seq);
         let shared = Arc::new(Shared::new());
+        if let Some(newest) = reader.entry(last_seq)? {
+            shared.note_time(newest.at);
+        }
         let unsettled = reader.unsettled_products(None, limits.products_max)?;
         let thread = sequencer::spawn(sequencer::Parts {
             store,
@@ -144,6 +147,7 @@ impl Engine {
             runtime: tokio::runtime::Handle::try_current().ok(),
             unsettled: unsettled.into_iter().map(|product| product.sku).collect(),
             put_off: BTreeSet::new(),
+            is_clock_behind: false,
         });
         Ok(Self {
             inner: Arc::new(Inner {
@@ -246,8 +250,16 @@ impl Engine {
         &self.inner.feed
     }
 
+    /// What the clock says.
     pub fn now(&self) -> commerce::Millis {
         self.inner.clock.now()
+    }
+
+    /// The time of whatever would be decided now: the clock's, or that of the newest decision while
+    /// the clock is behind it, because somebody has set it back. By this the store is asked what is
+    /// visible or due.
+    pub fn log_time(&self) -> commerce::Millis {
+        self.inner.shared.time(self.now())
     }
 
     pub fn limits(&self) -> &Limits {
@@ -266,12 +278,12 @@ impl Engine {
 
     /// What passed through each queue; counted just after it is answered.
     pub fn flows(&self) -> Flows {
-        self.inner.shared.meter.flows(self.now())
+        self.inner.shared.meter.flows(self.log_time())
     }
 
     /// What passed through one queue.
     pub fn flow(&self, queue: &str) -> Flow {
-        self.inner.shared.meter.flow(queue, self.now())
+        self.inner.shared.meter.flow(queue, self.log_time())
     }
 
     /// Why the sequencer gave up, if it did.

@@ -11,7 +11,7 @@
 //! is only a hint (a periodic scan finds the same).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc as blocking};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -30,6 +30,9 @@ use crate::flow::{Counts, Meter};
 use crate::ports::{Clock, Durability, Ids, Store};
 use crate::trace::{Remembered, Trace};
 use crate::waits::Waits;
+
+/// A clock that is put right by less goes unmentioned: that is everyday.
+const CLOCK_BEHIND_MS: Millis = 1_000;
 
 pub(crate) type Answer = Result<Result<Reply, Refusal>, EngineError>;
 
@@ -77,6 +80,8 @@ pub(crate) struct Shared {
     pub(crate) company: Company,
     /// Where the newest entries come from, for those who watch.
     pub(crate) traces: Remembered,
+    /// By which time was decided last. It never goes back; the clock may.
+    newest: AtomicI64,
 }
 
 impl Shared {
@@ -96,7 +101,19 @@ impl Shared {
             in_hand: AtomicU64::new(0),
             company: Company::default(),
             traces: Remembered::default(),
+            newest: AtomicI64::new(Millis::MIN),
         }
+    }
+
+    /// The time by which is decided when the clock says `clock`: messages and entries have this
+    /// time, so whoever looks for what is there by now has to look with it.
+    pub(crate) fn time(&self, clock: Millis) -> Millis {
+        clock.max(self.newest.load(Ordering::Relaxed))
+    }
+
+    /// Something was decided by this time.
+    pub(crate) fn note_time(&self, at: Millis) {
+        self.newest.fetch_max(at, Ordering::Relaxed);
     }
 
     /// The first failure counts; the others follow from it.
@@ -135,6 +152,24 @@ pub(crate) struct Parts {
     pub(crate) unsettled: BTreeSet<Sku>,
     /// Lines whose turn came when the store could not be read: they are due again once it can.
     pub(crate) put_off: BTreeSet<Sku>,
+    /// The clock was found behind, and it was said.
+    pub(crate) is_clock_behind: bool,
+}
+
+impl Parts {
+    /// Says once that the clock was set back, and once that it has caught up.
+    fn note_clock(&mut self, behind_ms: Millis) {
+        if behind_ms > CLOCK_BEHIND_MS && !self.is_clock_behind {
+            self.is_clock_behind = true;
+            tracing::warn!(
+                behind_ms,
+                "the clock was set back: until it has caught up, what is to happen at a time waits"
+            );
+        } else if behind_ms == 0 && self.is_clock_behind {
+            self.is_clock_behind = false;
+            tracing::info!("the clock has caught up");
+        }
+    }
 }
 
 pub(crate) fn spawn(parts: Parts) -> JoinHandle<()> {
@@ -401,7 +436,10 @@ fn decide_and_append(
     parts: &mut Parts,
     taken: Vec<Taken>,
 ) -> Result<Option<Appended>, EngineError> {
-    let now = parts.clock.now();
+    let clock = parts.clock.now();
+    let now = parts.shared.time(clock);
+    parts.note_clock(now - clock);
+    parts.shared.note_time(now);
     metrics::histogram!("firstcome_batch_size").record(taken.len() as f64);
     let touch = decide::touch(
         taken.iter().map(|(command, ..)| command),

@@ -73,7 +73,7 @@ async fn readyz(State(app): State<App>) -> HttpResult<Json<HealthView>> {
 
 /// Gauges that are read when somebody looks; the text of those that belong to queues.
 async fn refresh(app: &App) -> HttpResult<String> {
-    let now = app.engine.now();
+    let now = app.engine.log_time();
     let rows = app.engine.limits().products_max;
     let (products, depths, is_clearing) = app
         .engine

@@ -111,14 +111,14 @@ impl Alerter {
     }
 
     async fn look(&self) -> Result<Observation, String> {
-        let now = self.app.engine.now();
+        let (now, visible_by) = (self.app.engine.now(), self.app.engine.log_time());
         let products_max = self.app.engine.limits().products_max;
         let seen = self
             .app
             .engine
             .read(move |reader| {
                 Ok(Seen {
-                    depths: reader.queues(now)?,
+                    depths: reader.queues(visible_by)?,
                     factories: failing_factories(reader)?,
                     lines: lines(reader, products_max)?,
                 })
