@@ -36,6 +36,7 @@ struct Seen {
     depths: Vec<QueueDepth>,
     factories: Vec<(String, i64)>,
     lines: Vec<Line>,
+    gone: Option<String>,
 }
 
 pub(super) struct Alerter {
@@ -113,6 +114,7 @@ impl Alerter {
     async fn look(&self) -> Result<Observation, String> {
         let (now, visible_by) = (self.app.engine.now(), self.app.engine.log_time());
         let products_max = self.app.engine.limits().products_max;
+        let app = self.app.clone();
         let seen = self
             .app
             .engine
@@ -121,6 +123,7 @@ impl Alerter {
                     depths: reader.queues(visible_by)?,
                     factories: failing_factories(reader)?,
                     lines: lines(reader, products_max)?,
+                    gone: app.gone_file(),
                 })
             })
             .await
@@ -138,6 +141,8 @@ impl Alerter {
                 .filter(|one| one.disabled.is_some_and(|(why, _)| why.is_failure()))
                 .map(|one| one.id)
                 .collect(),
+            newer: self.app.newer.clone(),
+            gone: seen.gone.into_iter().collect(),
         })
     }
 

@@ -57,7 +57,7 @@ async fn have_points(shop: &Shop, customers: &[&str]) {
 }
 
 async fn shop() -> Shop {
-    let shop = Shop::start(Settings::new()).await;
+    let shop = Shop::start(Settings::new().set("ALERTS__EVERY_MS", 100)).await;
     shop.offer("A-1", json!({"stock": 100, "price": 1_000}))
         .await;
     shop
@@ -125,4 +125,14 @@ async fn a_store_that_is_older_than_what_follows_it_is_told() {
         log.contains("the store is older than what follows it"),
         "{log}"
     );
+    let told = eventually("operations is told", async || {
+        let alerts = shop.get("/ops/alerts").await.expect(200);
+        let mut open = alerts["open"].as_array().unwrap().clone();
+        open.retain(|one| one["rule"] == "store_is_older");
+        (open.len() == 2).then_some(open)
+    })
+    .await;
+    let subjects: Vec<_> = told.iter().map(|one| &one["subject"]).collect();
+    assert_eq!(subjects, ["customers.db", "effects.db"]);
+    assert!(told[0]["count"].as_u64().unwrap() > 0, "{told:?}");
 }
