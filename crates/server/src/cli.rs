@@ -112,7 +112,7 @@ pub fn main() -> ExitCode {
 
 fn run(
     args: ServeArgs,
-    serve: impl AsyncFnOnce(Config) -> Result<(), serve::ServeError>,
+    serve_it: impl AsyncFnOnce(Config) -> Result<(), serve::ServeError>,
 ) -> ExitCode {
     let config = match args.config() {
         Ok(config) => config,
@@ -133,7 +133,11 @@ fn run(
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(serve(config)) {
+    let served = runtime.block_on(async {
+        serve::prepare(&config)?;
+        serve_it(config).await
+    });
+    match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error.to_string());

@@ -27,7 +27,7 @@ use tokio_util::task::TaskTracker;
 use self::bind::bind;
 pub(crate) use self::bind::callable;
 use self::older::tell_what_is_older;
-use self::ready::write_ready_file;
+use self::ready::{clear_ready_file, write_ready_file};
 use self::reference_factory::open_factory;
 pub use self::reference_factory::serve_factory;
 use self::signals::{Signals, cancel_on_signal};
@@ -67,6 +67,15 @@ pub enum ServeError {
     Setting(#[from] ConfigError),
     #[error("{0}")]
     Start(String),
+}
+
+/// What is to be done before a process serves, whatever it serves.
+///
+/// # Errors
+/// When a setting cannot work here.
+pub fn prepare(config: &Config) -> Result<(), ServeError> {
+    signals::outlive_file_size_limit();
+    clear_ready_file(config.ready_file.as_deref())
 }
 
 /// Does what the process's roles say, until told to stop.
