@@ -128,11 +128,13 @@ impl Engine {
     ) -> Result<Self, StoreError> {
         let Opened { store, reader } = opened;
         let last_seq = reader.last_seq()?;
-        let newest = reader.entry(last_seq)?;
         let (sender, receiver) = mpsc::channel(limits.queue_max);
         let (stopped_tx, stopped) = watch::channel(false);
         let feed = Feed::new(last_seq);
-        let shared = Arc::new(Shared::new(newest.map_or(Millis::MIN, |entry| entry.at)));
+        let shared = Arc::new(Shared::new());
+        if let Some(newest) = reader.entry(last_seq)? {
+            shared.note_time(newest.at);
+        }
         let unsettled = reader.unsettled_products(None, limits.products_max)?;
         let thread = sequencer::spawn(sequencer::Parts {
             store,
@@ -148,6 +150,7 @@ impl Engine {
             unsettled: unsettled.into_iter().map(|product| product.sku).collect(),
             put_off: BTreeSet::new(),
             left: VecDeque::new(),
+            is_clock_behind: false,
         });
         Ok(Self {
             inner: Arc::new(Inner {
@@ -271,9 +274,16 @@ impl Engine {
         &self.inner.feed
     }
 
-    /// What the clock says, and never earlier than the newest entry.
+    /// What the clock says.
     pub fn now(&self) -> Millis {
-        self.inner.shared.now(&*self.inner.clock)
+        self.inner.clock.now()
+    }
+
+    /// The time of whatever would be decided now: the clock's, or that of the newest decision while
+    /// the clock is behind it, because somebody has set it back. By this the store is asked what is
+    /// visible or due.
+    pub fn log_time(&self) -> Millis {
+        self.inner.shared.time(self.now())
     }
 
     pub fn limits(&self) -> &Limits {
@@ -292,12 +302,12 @@ impl Engine {
 
     /// What passed through each queue; counted just after it is answered.
     pub fn flows(&self) -> Flows {
-        self.inner.shared.meter.flows(self.now())
+        self.inner.shared.meter.flows(self.log_time())
     }
 
     /// What passed through one queue.
     pub fn flow(&self, queue: &str) -> Flow {
-        self.inner.shared.meter.flow(queue, self.now())
+        self.inner.shared.meter.flow(queue, self.log_time())
     }
 
     /// Why the sequencer gave up, if it did.

@@ -31,6 +31,9 @@ use crate::ports::{Clock, Durability, Ids, Store};
 use crate::trace::{Remembered, Trace};
 use crate::waits::Waits;
 
+/// A clock that is put right by less goes unmentioned: that is everyday.
+const CLOCK_BEHIND_MS: Millis = 1_000;
+
 pub(crate) type Answer = Result<Result<Reply, Refusal>, EngineError>;
 
 pub(crate) enum Job {
@@ -71,18 +74,18 @@ pub(crate) struct Shared {
     /// Batches that readers of the store may see, and those of them that are durable.
     pub(crate) appended: AtomicU64,
     pub(crate) durable: watch::Sender<u64>,
-    /// When the newest entry was made: nothing is earlier from then on.
-    last_at: AtomicI64,
     /// Batches on their way from the first to the second, and the commands in them.
     on_the_way: AtomicU64,
     in_hand: AtomicU64,
     pub(crate) company: Company,
     /// Where the newest entries come from, for those who watch.
     pub(crate) traces: Remembered,
+    /// By which time was decided last. It never goes back; the clock may.
+    newest: AtomicI64,
 }
 
 impl Shared {
-    pub(crate) fn new(last_at: Millis) -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             depth: AtomicU64::new(0),
             failed: Mutex::new(None),
@@ -94,18 +97,23 @@ impl Shared {
             subscriptions: AtomicU64::new(0),
             appended: AtomicU64::new(0),
             durable: watch::Sender::new(0),
-            last_at: AtomicI64::new(last_at),
             on_the_way: AtomicU64::new(0),
             in_hand: AtomicU64::new(0),
             company: Company::default(),
             traces: Remembered::default(),
+            newest: AtomicI64::new(Millis::MIN),
         }
     }
 
-    /// What the clock says. One that was set back stands at the newest entry until it is there
-    /// again: what is decided must not be earlier than what was decided before.
-    pub(crate) fn now(&self, clock: &dyn Clock) -> Millis {
-        clock.now().max(self.last_at.load(Ordering::Acquire))
+    /// The time by which is decided when the clock says `clock`: messages and entries have this
+    /// time, so whoever looks for what is there by now has to look with it.
+    pub(crate) fn time(&self, clock: Millis) -> Millis {
+        clock.max(self.newest.load(Ordering::Relaxed))
+    }
+
+    /// Something was decided by this time.
+    pub(crate) fn note_time(&self, at: Millis) {
+        self.newest.fetch_max(at, Ordering::Relaxed);
     }
 
     /// The first failure counts; the others follow from it.
@@ -146,6 +154,24 @@ pub(crate) struct Parts {
     pub(crate) put_off: BTreeSet<Sku>,
     /// Commands that a batch had no room for, in their order: they come before what arrives.
     pub(crate) left: VecDeque<Taken>,
+    /// The clock was found behind, and it was said.
+    pub(crate) is_clock_behind: bool,
+}
+
+impl Parts {
+    /// Says once that the clock was set back, and once that it has caught up.
+    fn note_clock(&mut self, behind_ms: Millis) {
+        if behind_ms > CLOCK_BEHIND_MS && !self.is_clock_behind {
+            self.is_clock_behind = true;
+            tracing::warn!(
+                behind_ms,
+                "the clock was set back: until it has caught up, what is to happen at a time waits"
+            );
+        } else if behind_ms == 0 && self.is_clock_behind {
+            self.is_clock_behind = false;
+            tracing::info!("the clock has caught up");
+        }
+    }
 }
 
 pub(crate) fn spawn(parts: Parts) -> JoinHandle<()> {
@@ -425,7 +451,10 @@ fn decide_and_append(
     parts: &mut Parts,
     taken: Vec<Taken>,
 ) -> Result<Option<Appended>, EngineError> {
-    let now = parts.shared.now(&*parts.clock);
+    let clock = parts.clock.now();
+    let now = parts.shared.time(clock);
+    parts.note_clock(now - clock);
+    parts.shared.note_time(now);
     let touch = decide::touch(
         taken.iter().map(|(command, ..)| command),
         now,
@@ -496,9 +525,6 @@ fn decide_and_append(
                 answer_with(answers, &error);
                 return Err(error);
             }
-        }
-        if let Some(newest) = changes.entries.last() {
-            parts.shared.last_at.store(newest.at, Ordering::Release);
         }
     }
     if let (Some(started), Some(decided_in)) = (started, decided_in) {

@@ -300,7 +300,7 @@ pub async fn run_waits(engine: Engine, cancel: CancellationToken) -> Result<(), 
     let waits = engine.waits().clone();
     loop {
         let changed = waits.shared.changed.notified();
-        let now = engine.now();
+        let now = engine.log_time();
         let (questions, next) = waits.tick(now);
         for question in &questions {
             let (queue, since) = (question.queue.to_string(), question.since);
@@ -322,7 +322,7 @@ pub async fn run_waits(engine: Engine, cancel: CancellationToken) -> Result<(), 
             continue;
         }
         let left = next.map_or(LOOK_AGAIN, |next| {
-            let left = u64::try_from(next - engine.now()).unwrap_or(0);
+            let left = u64::try_from(next - engine.log_time()).unwrap_or(0);
             Duration::from_millis(left).min(LOOK_AGAIN)
         });
         tokio::select! {

@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::audit_cli::{self, AuditArgs};
+use crate::backup_cli::{self, BackupArgs};
 use crate::config::{self, Config, Flags};
 use crate::queues_cli::{self, QueuesArgs};
 use crate::{serve, telemetry};
@@ -35,6 +36,8 @@ enum Commands {
     /// Prove the rules on a store, stopped or running, or one auction by its certificate; exit code 1
     /// when one is broken
     Audit(AuditArgs),
+    /// Copy the databases of a shop as they are at one moment, stopped or running
+    Backup(BackupArgs),
     /// Look after the queues of a server that runs
     Queues(QueuesArgs),
     /// Measure what this machine can do, over HTTP, on a store of its own that is removed afterwards
@@ -99,6 +102,7 @@ pub fn main() -> ExitCode {
         Commands::Serve(args) => run(args, async |config| serve::serve(config).await),
         Commands::Factory(args) => run(args, async |config| serve::serve_factory(config).await),
         Commands::Audit(args) => audit_cli::run(&args),
+        Commands::Backup(args) => backup_cli::run(args),
         Commands::Queues(args) => queues_cli::run(args),
         Commands::Bench(cli) => bench::cli::run(cli),
         Commands::Openapi => {
@@ -112,7 +116,7 @@ pub fn main() -> ExitCode {
 
 fn run(
     args: ServeArgs,
-    serve: impl AsyncFnOnce(Config) -> Result<(), serve::ServeError>,
+    serve_it: impl AsyncFnOnce(Config) -> Result<(), serve::ServeError>,
 ) -> ExitCode {
     let config = match args.config() {
         Ok(config) => config,
@@ -133,7 +137,11 @@ fn run(
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(serve(config)) {
+    let served = runtime.block_on(async {
+        serve::prepare(&config)?;
+        serve_it(config).await
+    });
+    match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error.to_string());

@@ -15,6 +15,7 @@
 pub mod adapters;
 mod audit_cli;
 mod aws;
+mod backup_cli;
 pub mod cli;
 pub mod config;
 mod declared;

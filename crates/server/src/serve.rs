@@ -7,6 +7,7 @@
 //! ```
 
 mod bind;
+mod older;
 mod ready;
 mod reference_factory;
 mod signals;
@@ -19,12 +20,14 @@ use std::time::Duration;
 use engine::ports::{Clock, Ids};
 use engine::{Engine, run_relay, run_waits};
 use outgoing::{AllowedHosts, Client, Timeouts};
+use store::sqlite::Files;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::bind::bind;
 pub(crate) use self::bind::callable;
-use self::ready::write_ready_file;
+use self::older::tell_what_is_older;
+use self::ready::{clear_ready_file, write_ready_file};
 use self::reference_factory::open_factory;
 pub use self::reference_factory::serve_factory;
 use self::signals::{Signals, cancel_on_signal};
@@ -66,6 +69,15 @@ pub enum ServeError {
     Start(String),
 }
 
+/// What is to be done before a process serves, whatever it serves.
+///
+/// # Errors
+/// When a setting cannot work here.
+pub fn prepare(config: &Config) -> Result<(), ServeError> {
+    signals::outlive_file_size_limit();
+    clear_ready_file(config.ready_file.as_deref())
+}
+
 /// Does what the process's roles say, until told to stop.
 ///
 /// # Errors
@@ -89,6 +101,7 @@ async fn serve_shop(mut config: Config) -> Result<(), ServeError> {
     let opened = tokio::task::spawn_blocking(move || store::sqlite::open(&data))
         .await
         .map_err(|error| ServeError::Start(error.to_string()))??;
+    let store_files = Files::of(&config.data);
     let (listener, address) = bind(config.listen).await?;
     let (aws_listener, aws_address) = bind(config.aws_listen).await?;
     let public_url = config
@@ -115,7 +128,7 @@ async fn serve_shop(mut config: Config) -> Result<(), ServeError> {
     let (engine_clock, limits) = (Arc::clone(&clock), config.engine_limits());
     let engine = Engine::start(opened, engine_clock, Arc::new(ids()?), limits)?;
     let parts = ConsumerParts::new(&config, &clock, Some(engine.clone()), &public_url)?;
-    tell_what_is_older(&engine, &parts).await;
+    let newer = tell_what_is_older(&engine, &parts).await;
     let allowed = parts.allowed.clone();
     let mailer = parts.mailer.clone();
     let mut consumers = workers::consumers(&parts)?;
@@ -142,6 +155,8 @@ async fn serve_shop(mut config: Config) -> Result<(), ServeError> {
         hub: Hub::new(config.limits.listeners_max, engine.feed().last_seq()),
         public_url,
         started_at: engine.now(),
+        store_files,
+        newer,
         cancel: cancel.clone(),
         metrics,
         workers: Health::default(),
@@ -218,34 +233,6 @@ fn random_secret() -> Result<config::Secret, ServeError> {
     let bits = ids()?.entropy();
     let secret = wire::webhooks::Secret::from_random(&bits).expect("32 bytes are enough");
     Ok(config::Secret(secret.reveal()))
-}
-
-/// A store that ends before what the consumers' databases know was restored without them, or has lost
-/// its end. It is said and not refused: anybody who may send to a consumer's queue can name a sequence.
-async fn tell_what_is_older(engine: &Engine, parts: &ConsumerParts) {
-    let ends_at = engine.feed().last_seq();
-    let customers = parts.config.customers_file();
-    let effects = parts.config.data.join("effects.db");
-    let mut known = Vec::new();
-    if customers.exists() {
-        known.push((customers, parts.customers.newest_known().await));
-    }
-    if effects.exists() {
-        known.push((effects, parts.effects.newest_known().await));
-    }
-    for (file, newest) in known {
-        if let Ok(knows) = newest
-            && knows > ends_at
-        {
-            let file = file.display();
-            say(&format!(
-                "WARNING: {file} knows orders up to sequence {knows}, the store ends at {ends_at}: it is older. \
-                 New orders with those sequences get no points, parcels and e-mails; restore the files of \
-                 one backup together"
-            ));
-            tracing::error!(%file, knows, ends_at, "the store is older than what follows it");
-        }
-    }
 }
 
 /// The consumers of this process, paused where an operator has paused them.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use engine::Engine;
+use store::sqlite::Files;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
@@ -18,6 +19,10 @@ pub struct Inner {
     /// What others call this server by, without a slash at the end.
     pub public_url: String,
     pub started_at: commerce::Millis,
+    /// The files that the store writes.
+    pub store_files: Files,
+    /// Databases that knew more of the log at the start than it had, and by how many entries.
+    pub newer: Vec<(String, i64)>,
     /// Cancelled when the server stops: streams end, workers come home.
     pub cancel: CancellationToken,
     pub metrics: metrics_exporter_prometheus::PrometheusHandle,
@@ -37,6 +42,12 @@ pub struct Inner {
 impl App {
     pub fn new(inner: Inner) -> Self {
         Self(Arc::new(inner))
+    }
+
+    /// The name of the first file of the store that was removed or replaced. Asks the file system.
+    pub fn gone_file(&self) -> Option<String> {
+        let name = self.store_files.gone()?.file_name()?;
+        Some(name.to_string_lossy().into_owned())
     }
 }
 

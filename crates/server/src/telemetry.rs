@@ -16,17 +16,23 @@ use crate::config::{Log, LogFormat};
 /// Starts logging to standard error. A second call in one process changes nothing.
 pub fn start_logs(log: &Log) {
     let level: LevelFilter = log.level.parse().unwrap_or(LevelFilter::INFO);
+    let is_terminal = std::io::stderr().is_terminal();
     let human = match log.format {
         LogFormat::Human => true,
         LogFormat::Json => false,
-        LogFormat::Auto => std::io::stderr().is_terminal(),
+        LogFormat::Auto => is_terminal,
     };
     let layer = if human {
-        tracing_subscriber::fmt::layer()
+        let layer = tracing_subscriber::fmt::layer()
             .with_writer(std::io::stderr)
-            .with_target(false)
-            .with_filter(level)
-            .boxed()
+            .with_target(false);
+        // On a terminal it asks for `NO_COLOR` by itself; a file or a pipe wants no colours at all.
+        let layer = if is_terminal {
+            layer
+        } else {
+            layer.with_ansi(false)
+        };
+        layer.with_filter(level).boxed()
     } else {
         tracing_subscriber::fmt::layer()
             .json()

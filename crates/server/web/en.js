@@ -178,6 +178,8 @@ export const en = {
   "alert.rule.factory_fails": "A factory fails",
   "alert.rule.line_waits": "Orders wait too long",
   "alert.rule.webhook_disabled": "A webhook endpoint was disabled",
+  "alert.rule.store_is_older": "The store is older than what follows it",
+  "alert.rule.store_file_gone": "A file of the store was removed or replaced",
   "col.alert": "What",
   "col.subject": "Where",
   "col.count": "Count",

@@ -172,6 +172,8 @@ export const ko = {
   "alert.rule.factory_fails": "공장 요청 실패",
   "alert.rule.line_waits": "대기 주문이 너무 오래 기다림",
   "alert.rule.webhook_disabled": "웹훅 수신 주소 중지",
+  "alert.rule.store_is_older": "저장소가 뒤따르는 기록보다 오래됨",
+  "alert.rule.store_file_gone": "저장소 파일이 삭제되거나 바뀜",
   "col.alert": "내용",
   "col.subject": "대상",
   "col.count": "횟수",

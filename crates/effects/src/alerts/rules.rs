@@ -18,15 +18,21 @@ pub enum Rule {
     LineWaits,
     /// A webhook endpoint was disabled, and not by an operator. The subject is its id.
     WebhookDisabled,
+    /// The log ends before what a database that follows it knows. The subject is the database.
+    StoreIsOlder,
+    /// A file that the store writes was removed or replaced. The subject is the file.
+    StoreFileGone,
 }
 
 impl Rule {
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::DeadLetters,
         Self::ConsumerStandsStill,
         Self::FactoryFails,
         Self::LineWaits,
         Self::WebhookDisabled,
+        Self::StoreIsOlder,
+        Self::StoreFileGone,
     ];
 
     /// The stable name.
@@ -37,6 +43,8 @@ impl Rule {
             Self::FactoryFails => "factory_fails",
             Self::LineWaits => "line_waits",
             Self::WebhookDisabled => "webhook_disabled",
+            Self::StoreIsOlder => "store_is_older",
+            Self::StoreFileGone => "store_file_gone",
         }
     }
 
@@ -62,9 +70,12 @@ impl Limits {
         match rule {
             // Whoever has just begun to look sees it only after so long.
             Rule::ConsumerStandsStill => self.resolve_after_ms + self.stands_still_ms,
-            Rule::DeadLetters | Rule::FactoryFails | Rule::LineWaits | Rule::WebhookDisabled => {
-                self.resolve_after_ms
-            }
+            Rule::DeadLetters
+            | Rule::FactoryFails
+            | Rule::LineWaits
+            | Rule::WebhookDisabled
+            | Rule::StoreIsOlder
+            | Rule::StoreFileGone => self.resolve_after_ms,
         }
     }
 }
@@ -101,6 +112,10 @@ pub struct Observation {
     pub lines: Vec<Line>,
     /// Webhook endpoints that were disabled, and not by an operator.
     pub endpoints: Vec<String>,
+    /// Databases that knew entries which the log did not have at the start, with how many.
+    pub newer: Vec<(String, i64)>,
+    /// Files that the store writes and that are not in its directory any more.
+    pub gone: Vec<String>,
 }
 
 /// What is remembered from one look to the next: since when a queue has stood still.
@@ -123,7 +138,7 @@ pub struct Alert {
     pub n: i64,
     pub rule: Rule,
     pub subject: String,
-    /// The most that was seen: messages, failures, orders that wait.
+    /// The most that was seen: messages, failures, orders that wait, entries.
     pub count: i64,
     pub opened_at: Millis,
     pub last_at: Millis,
@@ -179,6 +194,12 @@ pub fn sightings(limits: &Limits, seen: &Observation, memory: &mut Memory) -> Ve
     }
     for endpoint in &seen.endpoints {
         add(Rule::WebhookDisabled, endpoint, 1);
+    }
+    for (database, count) in &seen.newer {
+        add(Rule::StoreIsOlder, database, *count);
+    }
+    for file in &seen.gone {
+        add(Rule::StoreFileGone, file, 1);
     }
     found
 }

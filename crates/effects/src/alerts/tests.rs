@@ -78,6 +78,8 @@ fn each_rule_sees_its_cause() {
             },
         ],
         endpoints: vec!["whk_1".to_owned()],
+        newer: vec![("customers.db".to_owned(), 4)],
+        gone: vec!["firstcome.db".to_owned()],
         ..Observation::default()
     };
     let expected = vec![
@@ -85,6 +87,8 @@ fn each_rule_sees_its_cause() {
         (Rule::FactoryFails, "FF-1".to_owned(), 2),
         (Rule::LineWaits, "LONG".to_owned(), 9),
         (Rule::WebhookDisabled, "whk_1".to_owned(), 1),
+        (Rule::StoreIsOlder, "customers.db".to_owned(), 4),
+        (Rule::StoreFileGone, "firstcome.db".to_owned(), 1),
     ];
     assert_eq!(causes(&seen, &mut Memory::default()), expected);
     seen = Observation::default();

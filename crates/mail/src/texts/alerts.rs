@@ -20,6 +20,10 @@ pub enum AlertCause<'a> {
     LineWaits { product: &'a str },
     /// An endpoint did not take webhooks for so long that it gets no more.
     WebhookDisabled { endpoint: &'a str },
+    /// The sale's store ends before what this database knows of it.
+    StoreIsOlder { database: &'a str },
+    /// A file of the store was removed or replaced while it is written.
+    StoreFileGone { file: &'a str },
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -60,6 +64,16 @@ impl AlertCause<'_> {
                 endpoint,
                 "an endpoint took no webhooks for too long and was disabled",
                 "웹훅을 오랫동안 받지 못한 수신 주소를 중지했어요",
+            ),
+            Self::StoreIsOlder { database } => (
+                database,
+                "the store is older than this database, and new orders get no points, parcels and e-mails",
+                "저장소가 이 데이터베이스보다 오래되어 새 주문에 포인트, 배송, 이메일이 빠져요",
+            ),
+            Self::StoreFileGone { file } => (
+                file,
+                "a file of the store was removed or replaced while the server writes it",
+                "서버가 쓰고 있는 저장소 파일이 삭제되거나 바뀌었어요",
             ),
         };
         format!("{}: {}", one_line(name), language.choose(english, korean))

@@ -217,6 +217,14 @@ fn all(name: &str, reader: Reader) -> Vec<(&'static str, Text)> {
             alert(AlertCause::WebhookDisabled { endpoint: name }, None),
         ),
         (
+            "alert_older",
+            alert(AlertCause::StoreIsOlder { database: name }, None),
+        ),
+        (
+            "alert_gone",
+            alert(AlertCause::StoreFileGone { file: name }, None),
+        ),
+        (
             "alert_resolved",
             alert(AlertCause::DeadLetters { queue: name }, Some(later)),
         ),

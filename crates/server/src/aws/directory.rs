@@ -45,7 +45,7 @@ impl Directory {
         engine: &Engine,
         name: &str,
     ) -> Result<Option<Arc<Queue>>, EngineError> {
-        let now = engine.now();
+        let now = engine.log_time();
         let forgotten = {
             let known = self.lock();
             match known.queues.get(name) {

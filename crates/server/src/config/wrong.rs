@@ -23,7 +23,12 @@ pub(super) fn without_values(kind: &figment::error::Kind) -> String {
                 }
                 _ => "",
             };
-            format!("must be {expected}, is {}{hint}", kind_of(actual))
+            let wanted = match expected.as_str() {
+                "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number, 0 or more",
+                "a sequence" => "a list",
+                expected => expected,
+            };
+            format!("must be {wanted}, is {}{hint}", kind_of(actual))
         }
         Kind::Message(text) => {
             // The first line says where, the last one what; between them stands the file's own line.
@@ -63,6 +68,18 @@ mod tests {
             ("auth = \"9081726354\"", "must be struct Auth, is a text"),
             ("[limits]\nqueue_max = \"9081726354\"", "must be "),
             ("demo = \"9081726354\"", "must be a boolean, is a text"),
+            (
+                "[limits]\nbatch_max = -9081726354",
+                "must be a whole number, 0 or more, is a number",
+            ),
+            (
+                "[limits]\nqueue_max = \"9081726354\"",
+                "must be a whole number, 0 or more, is a text",
+            ),
+            (
+                "[outgoing]\nallowed_hosts = \"9081726354\"",
+                "must be a list, is a text",
+            ),
             (
                 "[auth]\noperator_token = \"9081726354",
                 "TOML parse error at line 2, column 29: invalid basic string",

@@ -78,7 +78,7 @@ async fn make_queue(
     with_tags: bool,
 ) -> Result<Result<(), Refusal>, EngineError> {
     let name = declared.name.clone();
-    let (wanted, now) = (name.clone(), engine.now());
+    let (wanted, now) = (name.clone(), engine.log_time());
     let found = engine
         .read(move |reader| reader.queue(&wanted, now))
         .await?;
@@ -197,7 +197,7 @@ async fn subscribe(
         Ok(change) => change,
         Err((_, what)) => return Ok(Err(what)),
     };
-    let (queue, now) = (declared.queue(), engine.now());
+    let (queue, now) = (declared.queue(), engine.log_time());
     let named: Vec<String> = std::iter::once(queue.clone())
         .chain(declared.dead_letter_queue())
         .collect();

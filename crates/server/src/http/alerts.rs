@@ -21,12 +21,12 @@ pub fn operator() -> OpenApiRouter<App> {
 #[serde(rename_all = "camelCase")]
 struct AlertView {
     id: i64,
-    /// `dead_letters`, `consumer_stands_still`, `factory_fails`, `line_waits` or
-    /// `webhook_disabled`.
+    /// `dead_letters`, `consumer_stands_still`, `factory_fails`, `line_waits`, `webhook_disabled`,
+    /// `store_is_older` or `store_file_gone`.
     rule: &'static str,
-    /// A queue, a factory, a sku or an endpoint.
+    /// A queue, a factory, a sku, an endpoint or a file.
     subject: String,
-    /// The most that was seen: messages, failures, orders that wait.
+    /// The most that was seen: messages, failures, orders that wait, entries.
     count: i64,
     opened_at: String,
     /// When its cause was last seen.

@@ -46,7 +46,7 @@ async fn healthz() -> Json<HealthView> {
     Json(HealthView { status: "ok" })
 }
 
-/// The store takes writes: one was just committed. The workers progress.
+/// The store takes writes: one was just committed, into files that are still there. The workers progress.
 #[utoipa::path(
     get, path = "/readyz", tag = "operations",
     responses(
@@ -58,6 +58,13 @@ async fn readyz(State(app): State<App>) -> HttpResult<Json<HealthView>> {
     let not_ready = |why: String| HttpError::new(Code::Overloaded, why);
     if app.cancel.is_cancelled() {
         return Err(not_ready("the server is stopping".to_owned()));
+    }
+    let asked = app.clone();
+    let gone = tokio::task::spawn_blocking(move || asked.gone_file()).await;
+    if let Ok(Some(file)) = gone {
+        return Err(not_ready(format!(
+            "{file} was removed or replaced while this server writes it: what is stored now is lost when it ends"
+        )));
     }
     if let Some(worker) = app.workers.standing_still(app.engine.now()) {
         return Err(not_ready(format!("the worker {worker} stands still")));
@@ -73,7 +80,7 @@ async fn readyz(State(app): State<App>) -> HttpResult<Json<HealthView>> {
 
 /// Gauges that are read when somebody looks; the text of those that belong to queues.
 async fn refresh(app: &App) -> HttpResult<String> {
-    let now = app.engine.now();
+    let now = app.engine.log_time();
     let rows = app.engine.limits().products_max;
     let log = app.config.data.join(store::sqlite::LOG_FILE);
     let (products, depths, is_clearing, log_bytes) = app

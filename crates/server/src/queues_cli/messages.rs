@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Read as _;
 
-use clap::Args;
+use clap::{Args, value_parser};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -17,7 +17,7 @@ pub(super) struct PeekArgs {
     /// The queue
     name: String,
     /// Messages, 1 to 100
-    #[arg(long, value_name = "N", default_value_t = 10)]
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = value_parser!(u32).range(1..=100))]
     limit: u32,
     /// Only those behind this sequence
     #[arg(long, value_name = "SEQ")]
@@ -34,8 +34,8 @@ pub(super) struct SendArgs {
     /// The text; `-` reads it from standard input
     body: String,
     /// An attribute; `NAME:TYPE=VALUE` for another type than String
-    #[arg(long = "attribute", short, value_name = "NAME=VALUE")]
-    attributes: Vec<String>,
+    #[arg(long = "attribute", short, value_name = "NAME=VALUE", value_parser = attribute)]
+    attributes: Vec<(String, Value)>,
     /// The message group
     #[arg(long, value_name = "ID")]
     group: Option<String>,
@@ -52,7 +52,7 @@ pub(super) struct ReceiveArgs {
     /// The queue
     name: String,
     /// Messages, 1 to 10
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u32).range(1..=10))]
     max: u32,
     /// Hidden from others for so many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
@@ -213,11 +213,9 @@ fn times(count: u32) -> String {
 }
 
 /// `name=value`, or `name:type=value`.
-fn attribute(text: &str) -> Result<(String, Value), Trouble> {
+fn attribute(text: &str) -> Result<(String, Value), &'static str> {
     let Some((name, value)) = text.split_once('=') else {
-        return Err(Trouble::Here(format!(
-            "--attribute: `{text}` is not NAME=VALUE"
-        )));
+        return Err("it is not NAME=VALUE");
     };
     Ok(match name.split_once(':') {
         Some((name, kind)) => (name.to_owned(), json!({"type": kind, "value": value})),
@@ -233,11 +231,8 @@ pub(super) async fn send(client: &Client, args: SendArgs, output: Output) -> Res
             .read_to_string(&mut body)
             .map_err(|error| Trouble::Here(format!("standard input: {error}")))?;
     }
-    let attributes = args.attributes.iter().map(|text| attribute(text));
-    let mut asked = json!({
-        "body": body,
-        "attributes": attributes.collect::<Result<Map<_, _>, _>>()?,
-    });
+    let attributes: Map<_, _> = args.attributes.into_iter().collect();
+    let mut asked = json!({"body": body, "attributes": attributes});
     for (name, value) in [
         ("groupId", args.group.map(Value::from)),
         ("deduplicationId", args.deduplication.map(Value::from)),

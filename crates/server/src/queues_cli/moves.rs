@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, value_parser};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -29,7 +29,7 @@ pub(super) struct RedriveArgs {
     #[arg(long, value_name = "QUEUE")]
     to: Option<String>,
     /// So many messages a second, 1 to 500
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=500))]
     rate: Option<u32>,
     /// Do not wait until all are moved
     #[arg(long)]

@@ -68,7 +68,7 @@ pub(super) async fn of_auction(
 ) -> Result<LiveEvent, EngineError> {
     let read = engine.read(move |reader| read_shown(reader, seq, from));
     let (stored, bids) = read.await?;
-    let now = engine.now();
+    let now = engine.log_time();
     let view = ShownAuctionView::new(&stored, now, bids, retracted);
     Ok(whole(stored.last_seq, "auction", now, &view))
 }

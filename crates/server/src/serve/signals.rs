@@ -3,6 +3,15 @@
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+/// A write past the limit of a file's size (`ulimit -f`) is an error from now on, as on a full disk.
+/// Without a handler the system ends the process, without a word. Nobody need hear the signal.
+pub(super) fn outlive_file_size_limit() {
+    let too_large = SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw());
+    if let Err(error) = signal(too_large) {
+        tracing::warn!(%error, "a file that may not grow would end the process");
+    }
+}
+
 /// The first signal stops in order, the second at once.
 pub(super) async fn cancel_on_signal(mut signals: Signals, cancel: CancellationToken) {
     signals.next().await;

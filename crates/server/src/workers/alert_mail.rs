@@ -51,6 +51,8 @@ impl AlertMail {
             Rule::FactoryFails => AlertCause::FactoryFails { factory: name },
             Rule::LineWaits => AlertCause::LineWaits { product: name },
             Rule::WebhookDisabled => AlertCause::WebhookDisabled { endpoint: name },
+            Rule::StoreIsOlder => AlertCause::StoreIsOlder { database: name },
+            Rule::StoreFileGone => AlertCause::StoreFileGone { file: name },
         };
         let alert = Alert {
             cause,

@@ -36,6 +36,7 @@ struct Seen {
     depths: Vec<QueueDepth>,
     factories: Vec<(String, i64)>,
     lines: Vec<Line>,
+    gone: Option<String>,
 }
 
 pub(super) struct Alerter {
@@ -111,16 +112,18 @@ impl Alerter {
     }
 
     async fn look(&self) -> Result<Observation, String> {
-        let now = self.app.engine.now();
+        let (now, visible_by) = (self.app.engine.now(), self.app.engine.log_time());
         let products_max = self.app.engine.limits().products_max;
+        let app = self.app.clone();
         let seen = self
             .app
             .engine
             .read_own(move |reader| {
                 Ok(Seen {
-                    depths: reader.queues(now)?,
+                    depths: reader.queues(visible_by)?,
                     factories: failing_factories(reader)?,
                     lines: lines(reader, products_max)?,
+                    gone: app.gone_file(),
                 })
             })
             .await
@@ -138,6 +141,8 @@ impl Alerter {
                 .filter(|one| one.disabled.is_some_and(|(why, _)| why.is_failure()))
                 .map(|one| one.id)
                 .collect(),
+            newer: self.app.newer.clone(),
+            gone: seen.gone.into_iter().collect(),
         })
     }
 

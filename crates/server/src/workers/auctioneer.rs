@@ -133,7 +133,7 @@ async fn decide_waiting(app: &App, auction: AuctionId) {
 
 /// Everything that is due now; how long to sleep afterwards.
 async fn round(app: &App, most: &mut usize) -> Result<Duration, EngineError> {
-    let now = app.engine.now();
+    let now = app.engine.log_time();
     let limit = *most;
     let due = app
         .engine
@@ -165,7 +165,7 @@ async fn round(app: &App, most: &mut usize) -> Result<Duration, EngineError> {
         .read_own(move |reader| reader.next_due_auction(now))
         .await?;
     let until = next.map_or(EVERY, |at| {
-        Duration::from_millis(u64::try_from(at - app.engine.now()).unwrap_or(0))
+        Duration::from_millis(u64::try_from(at - app.engine.log_time()).unwrap_or(0))
     });
     Ok(until.min(EVERY))
 }

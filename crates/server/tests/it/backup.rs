@@ -1,12 +1,13 @@
 //! A backup made as OPERATIONS says, while the shop sells, and one that is not.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rusqlite::Connection;
 use serde_json::json;
 
 use crate::harness::wait::eventually;
-use crate::harness::{Settings, Shop};
+use crate::harness::{Settings, Shop, firstcome, refused, run, text};
 
 const FILES: [&str; 3] = ["customers.db", "effects.db", "firstcome.db"];
 
@@ -57,7 +58,7 @@ async fn have_points(shop: &Shop, customers: &[&str]) {
 }
 
 async fn shop() -> Shop {
-    let shop = Shop::start(Settings::new()).await;
+    let shop = Shop::start(Settings::new().set("ALERTS__EVERY_MS", 100)).await;
     shop.offer("A-1", json!({"stock": 100, "price": 1_000}))
         .await;
     shop
@@ -125,4 +126,94 @@ async fn a_store_that_is_older_than_what_follows_it_is_told() {
         log.contains("the store is older than what follows it"),
         "{log}"
     );
+    let told = eventually("operations is told", async || {
+        let alerts = shop.get("/ops/alerts").await.expect(200);
+        let mut open = alerts["open"].as_array().unwrap().clone();
+        open.retain(|one| one["rule"] == "store_is_older");
+        (open.len() == 2).then_some(open)
+    })
+    .await;
+    let subjects: Vec<_> = told.iter().map(|one| &one["subject"]).collect();
+    assert_eq!(subjects, ["customers.db", "effects.db"]);
+    assert!(told[0]["count"].as_u64().unwrap() > 0, "{told:?}");
+}
+
+fn backup_command(shop: &Shop, to: &Path) -> std::process::Command {
+    let mut command = firstcome(&["backup", "--data"]);
+    command.arg(shop.data()).arg("--to").arg(to);
+    command
+}
+
+/// Nobody is paused: what is bought, counted and sent meanwhile is in the backup once or not at all.
+#[tokio::test]
+async fn the_command_copies_one_moment_of_a_shop_that_sells() {
+    let mut shop = shop().await;
+    shop.receive("A-1", 1_000_000, "enough").await;
+    let directory = tempfile::tempdir().unwrap();
+    let backup = directory.path().join("backup");
+    let is_copied = AtomicBool::new(false);
+    let sold = async {
+        let mut sold = Vec::new();
+        while !is_copied.load(Ordering::SeqCst) {
+            let customer = format!("c{}", sold.len());
+            let order = shop.place("A-1", &address(&customer), 1).await;
+            sold.push((customer, order));
+        }
+        sold
+    };
+    let copied = async {
+        // Some have their points by then, others not.
+        have_points(&shop, &["c3"]).await;
+        let command = backup_command(&shop, &backup);
+        let output = tokio::task::spawn_blocking(move || run(command)).await;
+        is_copied.store(true, Ordering::SeqCst);
+        output.unwrap()
+    };
+    let (sold, output) = tokio::join!(sold, copied);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let said = text(&output.stdout);
+    for file in FILES {
+        assert!(said.contains(file), "{said}");
+    }
+
+    restore(&mut shop, &backup).await;
+    sell(&shop, &["new"]).await;
+    have_points(&shop, &["new", "c3"]).await;
+    for (customer, order) in sold {
+        let id = order["id"].as_str().unwrap();
+        let is_there = shop.get(&format!("/orders/{id}")).await.status == 200;
+        let expected = if is_there { 20 } else { 0 };
+        let counted = async || (points(&shop, &customer).await == expected).then_some(());
+        eventually(&format!("{customer}: {expected} points"), counted).await;
+    }
+    let log = shop.log_text();
+    assert!(!log.contains("the store is older"), "{log}");
+}
+
+#[tokio::test]
+async fn the_command_writes_over_nothing_and_leaves_nothing_half_done() {
+    let shop = shop().await;
+    let directory = tempfile::tempdir().unwrap();
+    let backup = directory.path().join("backup");
+    std::fs::create_dir(&backup).unwrap();
+    std::fs::write(backup.join("mine"), "").unwrap();
+    let (code, said) = refused(backup_command(&shop, &backup)).await;
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("is there already"), "{said}");
+    std::fs::remove_file(backup.join("mine")).unwrap();
+    assert!(run(backup_command(&shop, &backup)).status.success());
+    let (code, said) = refused(backup_command(&shop, &backup)).await;
+    assert_eq!(code, 1, "{said}");
+    let none = directory.path().join("none");
+    let mut command = firstcome(&["backup", "--data"]);
+    command
+        .arg(&none)
+        .arg("--to")
+        .arg(directory.path().join("b2"));
+    let (code, said) = refused(command).await;
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("holds no store"), "{said}");
+    let left = std::fs::read_dir(directory.path()).unwrap();
+    let left: Vec<_> = left.map(|one| one.unwrap().file_name()).collect();
+    assert_eq!(left, ["backup"]);
 }

@@ -48,6 +48,8 @@ mod sns;
 #[cfg(test)]
 mod starting;
 #[cfg(test)]
+mod store_files;
+#[cfg(test)]
 mod timeline;
 #[cfg(test)]
 mod traces;

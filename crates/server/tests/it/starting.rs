@@ -123,6 +123,56 @@ async fn a_wrong_setting_is_refused_with_its_name() {
 }
 
 #[tokio::test]
+async fn a_ready_file_is_of_this_start_and_one_that_cannot_be_written_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    for wrong in [
+        directory.path().join("none/ready"),
+        directory.path().to_owned(),
+    ] {
+        let mut command = serve(&directory.path().join("data"));
+        command.arg("--ready-file").arg(&wrong);
+        let (code, said) = refused(command).await;
+        assert_eq!(code, 2, "{said}");
+        assert!(said.contains("setting `ready_file`"), "{said}");
+        assert!(!directory.path().join("data").exists(), "nothing was begun");
+    }
+    // A start that fails leaves no word of an earlier one.
+    let ready = directory.path().join("ready");
+    std::fs::write(&ready, "of an earlier start").unwrap();
+    std::fs::write(directory.path().join("file"), "").unwrap();
+    let mut command = serve(&directory.path().join("file"));
+    command.arg("--ready-file").arg(&ready);
+    let (code, said) = refused(command).await;
+    assert_eq!(code, 1, "{said}");
+    assert!(!ready.exists());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_that_may_not_grow_is_an_error_with_words() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut command = Command::new("sh");
+    // More than what is said, and less than a write-ahead log.
+    let script = "ulimit -f 4096; exec \"$0\" serve --listen 127.0.0.1:0 --aws-listen 127.0.0.1:0 --data data";
+    command
+        .args(["-c", script, env!("CARGO_BIN_EXE_firstcome")])
+        .env_clear()
+        .current_dir(directory.path());
+    let (code, said) = refused(command).await;
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("cannot open the store"), "{said}");
+}
+
+#[tokio::test]
+async fn a_log_for_people_has_no_colours_where_it_is_no_terminal() {
+    let mut shop = Shop::start(Settings::new().set("LOG__FORMAT", "human")).await;
+    shop.stop().await;
+    let log = shop.log_text();
+    assert!(log.contains("INFO ready"), "{log}");
+    assert!(!log.contains('\u{1b}'), "{log}");
+}
+
+#[tokio::test]
 async fn an_address_that_is_taken_is_refused() {
     let shop = Shop::start(Settings::new()).await;
     let directory = tempfile::tempdir().unwrap();

@@ -4,7 +4,7 @@
 //! - a batch counts as durable after the write-ahead log was synced, which `durability.rs` does
 //!   itself, with the same call as `synchronous=FULL` would: so the next batch can be decided
 //!   and written while the disk works on this one;
-//! - one process writes: a lock file, held by the kernel, keeps a second one out;
+//! - one process writes: locks of the kernel's keep a second one out (`files`);
 //! - the hot path only appends: one row of `log` an order, by rising integer key. The look-ups
 //!   that a decision needs are kept in compact blocks, the last of them in memory, of the others
 //!   only filters (`look_ups`), so that memory hardly grows and a start reads blocks, not orders.
@@ -16,6 +16,7 @@ mod auctions;
 mod checkpoint;
 mod damage;
 mod durability;
+mod files;
 mod line_sums;
 mod look_ups;
 mod mailbox;
@@ -27,8 +28,7 @@ mod write_auctions;
 mod write_mailbox;
 mod write_rows;
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read as _, Seek as _, Write as _};
+use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -38,17 +38,14 @@ use rusqlite::{Connection, OpenFlags};
 
 use self::checkpoint::Pace;
 use self::durability::LogSync;
+use self::files::{FILE, Locks};
 use self::write::SqliteStore;
 
+pub use files::{Files, LOG_FILE};
 #[doc(hidden)]
 pub use look_ups::BlockSizes;
 pub use reader::SqliteReader;
 pub use schema::VERSION;
-
-const FILE: &str = "firstcome.db";
-/// What was committed and is not in [`FILE`] yet.
-pub const LOG_FILE: &str = "firstcome.db-wal";
-const LOCK: &str = "firstcome.lock";
 
 /// Pages that the writer keeps in memory while an older store becomes a newer one: 64 MiB; negative
 /// means kibibytes.
@@ -149,7 +146,7 @@ fn open_at(
     };
     damage::refuse_log_alone(directory, &shown)?;
     make_directory(directory).map_err(io)?;
-    let lock = take_lock(directory, &shown)?;
+    let locks = Locks::take(directory, &shown)?;
     let file = directory.join(FILE);
     make_private(&file).map_err(io)?;
     let connection = Connection::open(&file).map_err(sqlite)?;
@@ -207,7 +204,7 @@ fn open_at(
     let checkpointer = checkpoint::Checkpointer::start(&file, pace).map_err(io)?;
     let durability = LogSync::new(&file);
     let store =
-        SqliteStore::new(connection, lock, checkpointer, durability, sizes).map_err(|source| {
+        SqliteStore::new(connection, locks, checkpointer, durability, sizes).map_err(|source| {
             OpenError::Store {
                 path: shown.clone(),
                 source,
@@ -268,44 +265,6 @@ fn prepare_once(connection: &Connection) -> Result<(), rusqlite::Error> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(128);
     Ok(())
-}
-
-/// The lock is the kernel's: it goes when the process does, however it ends. The file's content
-/// only tells a person who holds it.
-fn take_lock(directory: &Path, shown: &str) -> Result<File, OpenError> {
-    let io = |source| OpenError::Io {
-        path: shown.to_owned(),
-        source,
-    };
-    let mut file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(directory.join(LOCK))
-        .map_err(io)?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            let mut holder = String::new();
-            let _ = (&file).take(32).read_to_string(&mut holder);
-            let holder = holder.trim();
-            let by = if holder.is_empty() {
-                String::new()
-            } else {
-                format!(" (process {holder})")
-            };
-            return Err(OpenError::InUse {
-                path: shown.to_owned(),
-                by,
-            });
-        }
-        Err(TryLockError::Error(source)) => return Err(io(source)),
-    }
-    file.set_len(0).map_err(io)?;
-    file.rewind().map_err(io)?;
-    writeln!(file, "{}", std::process::id()).map_err(io)?;
-    Ok(file)
 }
 
 /// A new directory is durable only when the one that holds it is.

@@ -2,7 +2,7 @@
 //! one transaction.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::fs::File;
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -14,6 +14,7 @@ use rusqlite::Connection;
 
 use super::checkpoint::{Checkpointer, is_busy, restart_log};
 use super::durability::LogSync;
+use super::files::Locks;
 use super::look_ups::{BlockSizes, LookUps};
 use super::write_auctions::Auctions;
 use super::write_mailbox::Mailbox;
@@ -34,13 +35,13 @@ pub(super) struct SqliteStore {
     mailbox: Mailbox,
     look_ups: LookUps,
     /// Held as long as the store is open, and let go last.
-    _lock: File,
+    _locks: Locks,
 }
 
 impl SqliteStore {
     pub(super) fn new(
         connection: Connection,
-        lock: File,
+        locks: Locks,
         checkpointer: Checkpointer,
         durability: LogSync,
         sizes: BlockSizes,
@@ -58,7 +59,7 @@ impl SqliteStore {
             connection,
             checkpointer,
             durability: Arc::new(durability),
-            _lock: lock,
+            _locks: locks,
         };
         store.read_small_tables()?;
         let has_limit = |product: &&Product| product.purchase_limit.is_some();

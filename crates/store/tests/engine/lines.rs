@@ -6,11 +6,9 @@ use engine::{
     Command, Kind, OrderReply, OrderStatus, PlaceOrder, Refusal, ReplenishmentChange, Reply,
 };
 
-use messaging::QueueConfig;
-
 use crate::rig::{
-    Answer, Place, Rig, START, create, deferred, email, key, new_product, order_of, queue_spec,
-    receive, receive_for, reply_order, runtime, send, sku, units,
+    Answer, Place, Rig, START, create, deferred, email, key, new_product, order_of, receive,
+    reply_order, runtime, sku, units,
 };
 
 fn place(order: PlaceOrder) -> Command {
@@ -393,40 +391,6 @@ fn a_clock_that_was_set_back_does_not_turn_the_log_round() {
         assert_eq!(third.order.placed_at, START + 10_000);
         assert!(rig.clock.now() < START);
         assert!(rig.order(keyed).await.replay);
-    });
-}
-
-#[test]
-fn a_clock_that_was_set_back_hides_no_message() {
-    on_both(async |rig| {
-        let queues = vec![queue_spec("jobs", QueueConfig::default())];
-        let subscriptions = Vec::new();
-        rig.done(Command::EnsureQueues {
-            queues,
-            subscriptions,
-        })
-        .await;
-        rig.done(send("jobs", "before")).await;
-        rig.clock.advance(3_600_000);
-        rig.done(create("A", 3, WhenSoldOut::Reject)).await;
-        rig.clock.advance(-3_600_000);
-        rig.done(send("jobs", "after")).await;
-        assert_eq!(rig.engine().now(), START + 3_600_000);
-        for expected in ["before", "after"] {
-            let Reply::Messages { messages, .. } = rig.done(receive_for("jobs", 1, None)).await
-            else {
-                panic!("something else was received");
-            };
-            let bodies: Vec<_> = messages.iter().map(|message| &*message.body).collect();
-            assert_eq!(bodies, [expected]);
-            rig.restart().await;
-            assert_eq!(rig.engine().now(), START + 3_600_000);
-        }
-        // From where the log stands it goes on as any clock.
-        rig.clock.advance(3_600_000 + 30_000);
-        assert_eq!(rig.engine().now(), START + 3_630_000);
-        let again = rig.done(receive_for("jobs", 10, None)).await;
-        assert!(matches!(again, Reply::Messages { messages, .. } if messages.len() == 2));
     });
 }
 

@@ -199,7 +199,7 @@ pub(super) async fn get_attributes(
 /// The queue as it is now, with its depth.
 pub(super) async fn look(call: &Call<'_>, queue: &Arc<Queue>) -> Result<QueueDepth, AwsError> {
     let engine = &call.app.engine;
-    let (name, now) = (queue.name.clone(), engine.now());
+    let (name, now) = (queue.name.clone(), engine.log_time());
     let found = engine.read(move |reader| reader.queue(&name, now)).await;
     let found = found.map_err(from_engine)?;
     found.ok_or_else(AwsError::queue_does_not_exist)

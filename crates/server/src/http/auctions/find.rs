@@ -48,7 +48,7 @@ pub async fn find_or_refuse(app: &App, id: &str) -> HttpResult<StoredAuction> {
 }
 
 pub(super) fn view(app: &App, stored: &StoredAuction) -> AuctionView {
-    AuctionView::new(stored, app.engine.now())
+    AuctionView::new(stored, app.engine.log_time())
 }
 
 /// Has something decided that answers with the auction.

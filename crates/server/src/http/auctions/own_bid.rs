@@ -64,7 +64,7 @@ pub async fn find_or_refuse(app: &App, id: &str) -> HttpResult<(BidRecord, Store
 }
 
 fn view(app: &App, bid: &BidRecord, stored: &StoredAuction) -> Json<BidView> {
-    Json(BidView::now(bid, stored, app.engine.now()))
+    Json(BidView::now(bid, stored, app.engine.log_time()))
 }
 
 /// One bid as it stands. Only with its unguessable id.
@@ -119,7 +119,7 @@ async fn retract_bid(
 /// Refuses what can be seen from here: a retraction has all bids read, while everybody waits.
 fn may_retract(app: &App, bid: &BidRecord, stored: &StoredAuction) -> HttpResult<()> {
     let refuse = |refusal| Err(Refusal::Auction(refusal).into());
-    let now = app.engine.now();
+    let now = app.engine.log_time();
     // A bid that waits for its verdict may move the end.
     if stored.waiting > 0 {
         return Ok(());

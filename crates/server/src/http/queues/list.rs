@@ -61,7 +61,7 @@ async fn list_queues(
             format!("must be 1 to {PAGE_MAX}"),
         ));
     }
-    let now = app.engine.now();
+    let now = app.engine.log_time();
     let mut depths = app.engine.read(move |reader| reader.queues(now)).await?;
     depths.sort_by(|one, other| one.queue.name.cmp(&other.queue.name));
     let prefix = page.prefix.as_deref().unwrap_or_default();
@@ -95,7 +95,7 @@ async fn get_queue(
     State(app): State<App>,
     PathArgs(name): PathArgs<String>,
 ) -> HttpResult<Json<QueueDetail>> {
-    let now = app.engine.now();
+    let now = app.engine.log_time();
     let depths = app.engine.read(move |reader| reader.queues(now)).await?;
     let found = depths.iter().find(|depth| depth.queue.name == name);
     let depth = found.ok_or_else(no_such_queue)?;

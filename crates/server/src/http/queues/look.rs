@@ -63,7 +63,7 @@ async fn list_messages(
 ) -> HttpResult<Json<MessageList>> {
     let limit = limit(page.limit)?;
     let after = cursor("after", page.after)?.unwrap_or(0);
-    let now = app.engine.now();
+    let now = app.engine.log_time();
     let found = app
         .engine
         .read(move |reader| {
@@ -125,7 +125,7 @@ async fn get_message(
     let seq: u64 = seq.parse().map_err(|_| gone())?;
     let before = cursor("seq", seq.checked_sub(1)).map_err(|_| gone())?;
     let before = before.ok_or_else(gone)?;
-    let now = app.engine.now();
+    let now = app.engine.log_time();
     let (is_there, found) = app
         .engine
         .read(move |reader| {

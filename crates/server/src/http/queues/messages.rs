@@ -236,7 +236,7 @@ async fn receive_messages(
     let Reply::Messages { queue_id, messages } = reply else {
         unreachable!("a receive is answered with messages");
     };
-    let now = app.engine.now();
+    let now = app.engine.log_time();
     let handle = |message: &Message| ReceiptHandle {
         queue_id,
         seq: message.seq,

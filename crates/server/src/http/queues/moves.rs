@@ -36,7 +36,7 @@ pub(super) fn operator() -> OpenApiRouter<App> {
 }
 
 async fn must_take_dead_letters(app: &App, name: &str) -> HttpResult<()> {
-    let now = app.engine.now();
+    let now = app.engine.log_time();
     let depths = app.engine.read(move |reader| reader.queues(now)).await?;
     if !depths.iter().any(|depth| depth.queue.name == name) {
         return Err(no_such_queue());

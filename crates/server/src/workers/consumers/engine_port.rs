@@ -166,7 +166,7 @@ impl QueuePort for EnginePort {
 
     fn backlog(&self) -> BoxFuture<'_, Result<Backlog, PortError>> {
         async move {
-            let (now, queue) = (self.engine.now(), self.queue);
+            let (now, queue) = (self.engine.log_time(), self.queue);
             let read = self.engine.read(move |reader| reader.queue(queue, now));
             let found = read.await.map_err(away)?;
             let depth =

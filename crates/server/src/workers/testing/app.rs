@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use engine::{Command, run_relay, run_waits};
 use metrics_exporter_prometheus::PrometheusBuilder;
+use store::sqlite::Files;
 use tokio_util::sync::CancellationToken;
 
 use super::shop::Shop;
@@ -29,6 +30,8 @@ pub(in crate::workers) fn app(shop: &Shop, consumers: &[Arc<dyn Consumer>]) -> A
         hub: Hub::new(10, 0),
         public_url: parts.public_url.clone(),
         started_at: shop.now(),
+        store_files: Files::of(&parts.config.data),
+        newer: Vec::new(),
         cancel: CancellationToken::new(),
         metrics: PrometheusBuilder::new().build_recorder().handle(),
         workers: Health::default(),

@@ -264,8 +264,8 @@ async fn what_goes_wrong_says_what_to_do() {
         (&["send", "jobs", ""], 1, &["body: "]),
         (
             &["send", "jobs", "x", "-a", "kind"],
-            1,
-            &["`kind` is not NAME=VALUE"],
+            2,
+            &["'kind'", "not NAME=VALUE"],
         ),
         (&["send", "mileage.fifo", "x"], 1, &["groupId: "]),
         (
@@ -275,13 +275,15 @@ async fn what_goes_wrong_says_what_to_do() {
         ),
         (
             &["redrive", "jobs-dlq", "--rate", "0"],
-            1,
-            &["rate: must be 1 to 500"],
+            2,
+            &["--rate", "1..=500"],
         ),
         (&["redrive", "jobs-dlq", "--to", "x"], 1, &["destination: "]),
         (&["list", "--url", &sqs], 1, &["not as firstcome does"]),
         (&["list", "--url", "here"], 2, &["`--url`", "http://"]),
         (&["peek", "jobs", "--limit", "many"], 2, &["--limit"]),
+        (&["peek", "jobs", "--limit", "101"], 2, &["--limit", "100"]),
+        (&["receive", "jobs", "--max", "0"], 2, &["--max", "10"]),
         (&["forget", "jobs"], 2, &["forget"]),
     ] {
         let (is, complaint) = failed(at(&shop, args));

@@ -9,8 +9,9 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::super::checkpoint::Pace;
+use super::super::files::LOCK;
 use super::super::{
-    BlockSizes, CACHE, FILE, LOCK, OpenError, VERSION, open, open_at, open_reader, read,
+    BlockSizes, CACHE, FILE, Files, OpenError, VERSION, open, open_at, open_reader, read,
 };
 use crate::conformance::script::{Ordered, Script, new_product, sku};
 
@@ -54,6 +55,43 @@ fn a_second_writer_is_told_who_has_the_store() {
     drop(first);
     assert!(directory.path().join(LOCK).exists());
     open(directory.path()).unwrap();
+}
+
+/// A tidy hand deletes the lock file, and a second server is started.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_second_writer_is_kept_out_also_where_the_lock_file_was_removed() {
+    let directory = TempDir::new().unwrap();
+    let first = open(directory.path()).unwrap();
+    std::fs::remove_file(directory.path().join(LOCK)).unwrap();
+    for _ in 0..2 {
+        let error = refusal(open(directory.path()));
+        assert!(matches!(error, OpenError::InUse { .. }), "{error:?}");
+        let text = error.to_string();
+        assert!(text.contains("removed or replaced"), "{text}");
+    }
+    // Whoever only reads is not held up.
+    open_reader(directory.path()).unwrap();
+    drop(first);
+    open(directory.path()).unwrap();
+}
+
+#[test]
+fn a_file_that_was_removed_or_replaced_is_missed() {
+    for name in [FILE, "firstcome.db-wal", "firstcome.db-shm", LOCK] {
+        let directory = TempDir::new().unwrap();
+        let _open = open(directory.path()).unwrap();
+        let files = Files::of(directory.path());
+        assert_eq!(files.gone(), None);
+        let file = directory.path().join(name);
+        let away = directory.path().join("away");
+        std::fs::rename(&file, &away).unwrap();
+        assert_eq!(files.gone(), Some(file.as_path()));
+        std::fs::copy(&away, &file).unwrap();
+        assert_eq!(files.gone(), Some(file.as_path()), "it is another file");
+        std::fs::rename(&away, &file).unwrap();
+        assert_eq!(files.gone(), None);
+    }
 }
 
 #[test]

@@ -265,3 +265,36 @@ fn a_noisy_tenant_does_not_keep_a_quiet_one_waiting() {
         assert_eq!(messages[0].body, "noise 41");
     });
 }
+
+/// Everything has at least the time of the newest entry, so it has to be looked for with that time.
+#[test]
+fn a_clock_that_was_set_back_hides_no_message() {
+    const HOUR: commerce::Millis = 3_600_000;
+    on_both(async |rig| {
+        rig.done(create("q", none())).await;
+        let product = crate::rig::create("A-1", 1, commerce::WhenSoldOut::Reject);
+        rig.done(product).await;
+        rig.clock.advance(-HOUR);
+        for again in [false, true] {
+            if again {
+                rig.stop_and_start().await;
+            }
+            rig.done(send("q", "late")).await;
+            let by = rig.engine().log_time();
+            let depth = rig.reader().queue("q", by).unwrap().unwrap();
+            assert_eq!((depth.visible, depth.delayed), (1, 0));
+            let (messages, handles) = received(rig, "q", 10).await;
+            assert_eq!(bodies(&messages), ["late"]);
+            rig.done(Command::DeleteMessages {
+                queue: "q".to_owned(),
+                handles,
+            })
+            .await;
+        }
+        // What was sent while nothing is in the log after it, and the clock falls back again.
+        rig.done(send("q", "later")).await;
+        rig.clock.advance(-HOUR);
+        let (messages, _) = received(rig, "q", 10).await;
+        assert_eq!(bodies(&messages), ["later"]);
+    });
+}
