@@ -25,7 +25,7 @@ const ROOMS_MAX: usize = 64;
 /// Packets that may wait for one socket.
 const BUFFER: usize = 256;
 /// What a client may send in one packet, in bytes.
-const PAYLOAD_MAX: u64 = 16 * 1024;
+const PAYLOAD_BYTES_MAX: usize = 16 * 1024;
 
 /// The rooms of one socket, each with what ends it.
 #[derive(Clone, Default)]
@@ -117,7 +117,10 @@ pub fn mount(app: &App, router: Router) -> (Router, SocketIo) {
     let (service, io) = SocketIo::builder()
         .with_state(app.clone())
         .max_buffer_size(BUFFER)
-        .max_payload(PAYLOAD_MAX)
+        .max_payload(PAYLOAD_BYTES_MAX as u64)
+        // A message of many frames is one packet as well.
+        .ws_max_message_size(PAYLOAD_BYTES_MAX)
+        .ws_max_frame_size(PAYLOAD_BYTES_MAX)
         .build_svc();
     io.ns("/", connected);
     (router.route_service(PATH, service), io)

@@ -53,3 +53,5 @@ mod timeline;
 mod traces;
 #[cfg(test)]
 mod webhooks;
+#[cfg(test)]
+mod websocket;
