@@ -11,9 +11,11 @@ mod hub;
 mod latest;
 mod leaving;
 mod render;
+mod rooms;
 pub mod socketio;
 pub mod sse;
 mod standing;
+mod turns;
 mod watch;
 
 pub use hub::{Hub, Listener, Subject};

@@ -1,9 +1,11 @@
 //! Web sockets as bytes: what a client that keeps to no rule can do.
 
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 
-use crate::harness::client::ANSWER_LIMIT;
+use crate::harness::client::{ANSWER_LIMIT, Connection};
+use crate::harness::wait::eventually;
 use crate::harness::{Settings, Shop};
 
 const CONTINUATION: u8 = 0;
@@ -112,4 +114,49 @@ async fn a_packet_in_many_frames_is_bounded_as_one_in_a_single_frame_is() {
     // It may be closed before it has all of it.
     let _ = socket.stream.write_all(&frames).await;
     assert_eq!(socket.packet().await, None);
+}
+
+#[tokio::test]
+async fn a_socket_that_reads_nothing_is_told_that_it_was_left_behind() {
+    let shop = Shop::start(Settings::new().set("CONSUMERS__OFF", r#"["product-tracking"]"#)).await;
+    shop.offer("A-1", json!({"stock": 0})).await;
+    let mut slow = WebSocket::open(&shop).await;
+    slow.send(r#"420["subscribe","products/A-1"]"#).await;
+    let entered = slow.packet().await.unwrap();
+    assert!(entered.starts_with("430"), "{entered}");
+    eventually("it is left behind", async || {
+        order_many(&shop).await;
+        let metrics = shop.send("GET", "/metrics", &[], None).await.body;
+        let dropped = "firstcome_feed_dropped_total 1";
+        metrics.lines().any(|line| line == dropped).then_some(())
+    })
+    .await;
+    let mut last = String::new();
+    let mut seq = 0;
+    while let Some(packet) = slow.packet().await {
+        if let Some(event) = packet.strip_prefix("42") {
+            let event: Value = serde_json::from_str(event).unwrap();
+            let next = event[1]["seq"].as_u64().unwrap();
+            assert!(seq == 0 || next == seq + 1, "{next} after {seq}");
+            seq = next;
+        }
+        last = packet;
+        if last == "41" {
+            break;
+        }
+    }
+    assert_eq!(last, "41", "it does not know that it missed something");
+}
+
+/// Over several connections at once.
+async fn order_many(shop: &Shop) {
+    let body = json!({"sku": "A-1", "customer": "many@example.com"}).to_string();
+    let senders = (0..32).map(async |_| {
+        let mut connection: Connection = shop.connect().await;
+        for _ in 0..64 {
+            let answer = connection.send("POST", "/orders", &[], Some(&body)).await;
+            answer.unwrap().problem(409, "sold_out");
+        }
+    });
+    futures_util::future::join_all(senders).await;
 }
