@@ -2,15 +2,15 @@
 //!
 //! What always holds here: it counts among the open ones until it is closed, whoever has it by then;
 //! an answer that was given before its request was read to the end (too large, no credentials)
-//! reaches a client that goes on sending; and who does not take what is sent to it, not a byte in
-//! [`STUCK_MAX`], is gone.
+//! reaches a client that goes on sending; and who does not take what is sent to it is not read either,
+//! and when it takes not a byte in [`STUCK_MAX`], it is gone.
 
 use std::future::Future as _;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use axum::body::{Bytes, HttpBody};
@@ -103,6 +103,9 @@ pub(crate) struct Socket {
     closing: Option<Closing>,
     /// While nothing more can be written: when that is too long.
     stuck: Option<Pin<Box<Sleep>>>,
+    /// Who wants to read meanwhile. What is read makes answers (of a WebSocket's pings, for one), and
+    /// for those there would be no bound.
+    reads_later: Option<Waker>,
 }
 
 /// The answer and the end were sent; the client's own end is waited for.
@@ -119,6 +122,7 @@ impl Socket {
             unread,
             closing: None,
             stuck: None,
+            reads_later: None,
         }
     }
 
@@ -130,18 +134,20 @@ impl Socket {
     ) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.stuck = None;
+            if let Some(reader) = self.reads_later.take() {
+                reader.wake();
+            }
             return written;
         }
         let stuck = self
             .stuck
             .get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + STUCK_MAX)));
         ready!(stuck.as_mut().poll(context));
+        if let Some(reader) = self.reads_later.take() {
+            reader.wake();
+        }
         let late = "the client takes nothing of what is sent to it";
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, late)))
-    }
-
-    fn stream(self: Pin<&mut Self>) -> Pin<&mut TcpStream> {
-        Pin::new(&mut self.get_mut().stream)
     }
 }
 
@@ -151,7 +157,12 @@ impl AsyncRead for Socket {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        self.stream().poll_read(context, buffer)
+        let socket = self.get_mut();
+        if socket.stuck.is_some() {
+            socket.reads_later = Some(context.waker().clone());
+            return Poll::Pending;
+        }
+        Pin::new(&mut socket.stream).poll_read(context, buffer)
     }
 }
 
@@ -181,7 +192,7 @@ impl AsyncWrite for Socket {
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream().poll_flush(context)
+        Pin::new(&mut self.get_mut().stream).poll_flush(context)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -222,20 +233,27 @@ impl AsyncWrite for Socket {
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::AsyncWriteExt as _;
+    use futures_util::FutureExt as _;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::TcpListener;
     use tokio::sync::Semaphore;
 
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn who_takes_nothing_that_is_sent_is_gone() {
+    /// One connection: the server's end, and the client's.
+    async fn connected(places: &Arc<Semaphore>) -> (Socket, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).await;
         let (stream, _) = listener.accept().await.unwrap();
+        let permit = Arc::clone(places).acquire_owned().await.unwrap();
+        let socket = Socket::new(stream, permit, Unread::new());
+        (socket, client.unwrap())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_takes_nothing_that_is_sent_is_gone() {
         let places = Arc::new(Semaphore::new(1));
-        let permit = Arc::clone(&places).acquire_owned().await.unwrap();
-        let mut socket = Socket::new(stream, permit, Unread::new());
+        let (mut socket, client) = connected(&places).await;
         let part = vec![0; 1024 * 1024];
         let began = Instant::now();
         let ended = loop {
@@ -248,5 +266,35 @@ mod tests {
         drop(socket);
         assert_eq!(places.available_permits(), 1);
         drop(client);
+    }
+
+    #[tokio::test]
+    async fn who_takes_nothing_is_not_read_until_it_does() {
+        let (socket, mut client) = connected(&Arc::new(Semaphore::new(1))).await;
+        let (mut reading, mut writing) = tokio::io::split(socket);
+        let part = vec![0; 64 * 1024];
+        let mut sent = 0;
+        while let Some(written) = writing.write(&part).now_or_never() {
+            sent += written.unwrap();
+        }
+        client.write_all(b"ping").await.unwrap();
+        let mut heard = [0; 4];
+        let mut read = std::pin::pin!(reading.read_exact(&mut heard));
+        // Whatever is there to be read.
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+            assert!(futures_util::poll!(read.as_mut()).is_pending());
+        }
+        let mut writes = std::pin::pin!(writing.write_all(&part));
+        let mut taken = vec![0; sent];
+        let (_, taken) = tokio::join!(
+            async { tokio::join!(writes.as_mut(), read.as_mut()) },
+            async {
+                client.read_exact(&mut taken).await.unwrap();
+                client.read_exact(&mut vec![0; 64 * 1024]).await
+            },
+        );
+        taken.unwrap();
+        assert_eq!(&heard, b"ping");
     }
 }
