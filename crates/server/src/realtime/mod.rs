@@ -10,6 +10,7 @@ mod bulk;
 mod hub;
 mod latest;
 mod leaving;
+mod missed;
 mod render;
 mod rooms;
 pub mod socketio;
