@@ -114,8 +114,21 @@ struct Closing {
     until: Pin<Box<Sleep>>,
 }
 
+/// A client that vanished without a word takes nothing either: the system gives it up as soon (RFC 5482),
+/// not after the quarter of an hour in which it would go on sending again.
+#[cfg(target_os = "linux")]
+fn give_up_who_vanished(stream: &TcpStream) {
+    let within = u32::try_from(STUCK_MAX.as_millis()).expect("a minute or two");
+    // Without it nothing is lost but time.
+    let _ = rustix::net::sockopt::set_tcp_user_timeout(stream, within);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn give_up_who_vanished(_: &TcpStream) {}
+
 impl Socket {
     pub(crate) fn new(stream: TcpStream, permit: OwnedSemaphorePermit, unread: Unread) -> Self {
+        give_up_who_vanished(&stream);
         Self {
             stream,
             _permit: permit,
@@ -266,6 +279,14 @@ mod tests {
         drop(socket);
         assert_eq!(places.available_permits(), 1);
         drop(client);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn who_vanished_is_given_up_as_soon_as_who_takes_nothing() {
+        let (socket, _client) = connected(&Arc::new(Semaphore::new(1))).await;
+        let within = rustix::net::sockopt::tcp_user_timeout(&socket.stream).unwrap();
+        assert_eq!(u128::from(within), STUCK_MAX.as_millis());
     }
 
     #[tokio::test]
