@@ -75,7 +75,7 @@ pub async fn serve(
             }
         });
         let cancel = cancel.clone();
-        let stream = Socket::new(stream, permit, unread);
+        let stream = Socket::new(stream, permit, unread, cancel.clone());
         connections.spawn(async move {
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())

@@ -20,6 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep, sleep_until};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::listen::HEADER_TIMEOUT;
 
@@ -32,6 +33,8 @@ const LINGER_BYTES: usize = 16 * 1024;
 /// How long nothing that is sent may be taken: as long as a connection may be idle. Without it who
 /// never reads would hold a connection for ever.
 const STUCK_MAX: Duration = HEADER_TIMEOUT;
+/// The same once the server stops, which waits for everybody else.
+const STUCK_AT_THE_END: Duration = Duration::from_secs(2);
 
 /// Whether there may be bytes of a request that nobody has read.
 ///
@@ -101,8 +104,9 @@ pub(crate) struct Socket {
     _permit: OwnedSemaphorePermit,
     unread: Unread,
     closing: Option<Closing>,
-    /// While nothing more can be written: when that is too long.
-    stuck: Option<Pin<Box<Sleep>>>,
+    /// While nothing more can be written.
+    stuck: Option<Box<Stuck>>,
+    stopping: CancellationToken,
     /// Who wants to read meanwhile. What is read makes answers (of a WebSocket's pings, for one), and
     /// for those there would be no bound.
     reads_later: Option<Waker>,
@@ -112,6 +116,28 @@ pub(crate) struct Socket {
 struct Closing {
     began: Instant,
     until: Pin<Box<Sleep>>,
+}
+
+/// The client takes nothing.
+struct Stuck {
+    /// When that is too long.
+    until: Pin<Box<Sleep>>,
+    /// It is too long sooner when the server stops.
+    stopping: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+}
+
+impl Stuck {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if let Some(stopping) = &mut self.stopping
+            && stopping.as_mut().poll(context).is_ready()
+        {
+            self.stopping = None;
+            let end = Instant::now() + STUCK_AT_THE_END;
+            let until = self.until.deadline().min(end);
+            self.until.as_mut().reset(until);
+        }
+        self.until.as_mut().poll(context)
+    }
 }
 
 /// A client that vanished without a word takes nothing either: the system gives it up as soon (RFC 5482),
@@ -127,7 +153,13 @@ fn give_up_who_vanished(stream: &TcpStream) {
 fn give_up_who_vanished(_: &TcpStream) {}
 
 impl Socket {
-    pub(crate) fn new(stream: TcpStream, permit: OwnedSemaphorePermit, unread: Unread) -> Self {
+    /// `stopping` when the server begins to stop.
+    pub(crate) fn new(
+        stream: TcpStream,
+        permit: OwnedSemaphorePermit,
+        unread: Unread,
+        stopping: CancellationToken,
+    ) -> Self {
         give_up_who_vanished(&stream);
         Self {
             stream,
@@ -135,6 +167,7 @@ impl Socket {
             unread,
             closing: None,
             stuck: None,
+            stopping,
             reads_later: None,
         }
     }
@@ -152,10 +185,14 @@ impl Socket {
             }
             return written;
         }
-        let stuck = self
-            .stuck
-            .get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + STUCK_MAX)));
-        ready!(stuck.as_mut().poll(context));
+        let stopping = &self.stopping;
+        let stuck = self.stuck.get_or_insert_with(|| {
+            Box::new(Stuck {
+                until: Box::pin(sleep_until(Instant::now() + STUCK_MAX)),
+                stopping: Some(Box::pin(stopping.clone().cancelled_owned())),
+            })
+        });
+        ready!(stuck.poll(context));
         if let Some(reader) = self.reads_later.take() {
             reader.wake();
         }
@@ -259,7 +296,7 @@ mod tests {
         let client = TcpStream::connect(listener.local_addr().unwrap()).await;
         let (stream, _) = listener.accept().await.unwrap();
         let permit = Arc::clone(places).acquire_owned().await.unwrap();
-        let socket = Socket::new(stream, permit, Unread::new());
+        let socket = Socket::new(stream, permit, Unread::new(), CancellationToken::new());
         (socket, client.unwrap())
     }
 
@@ -279,6 +316,21 @@ mod tests {
         drop(socket);
         assert_eq!(places.available_permits(), 1);
         drop(client);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_stops_waits_less_for_who_takes_nothing() {
+        let (mut socket, _client) = connected(&Arc::new(Semaphore::new(1))).await;
+        let stopping = socket.stopping.clone();
+        let began = Instant::now();
+        let part = vec![0; 1024 * 1024];
+        let fill = async { while socket.write_all(&part).await.is_ok() {} };
+        let stop = async {
+            tokio::time::sleep(STUCK_AT_THE_END).await;
+            stopping.cancel();
+        };
+        tokio::join!(fill, stop);
+        assert!(began.elapsed() < 3 * STUCK_AT_THE_END);
     }
 
     #[cfg(target_os = "linux")]
