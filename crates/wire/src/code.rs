@@ -18,6 +18,7 @@ pub enum Code {
     CustomersUnavailable,
     ConsumerNotFound,
     CrossOrigin,
+    HeaderTooLarge,
     HostNotAllowed,
     IdempotencyKeyReused,
     InvalidField,
@@ -84,6 +85,7 @@ impl Code {
         Self::CustomersUnavailable,
         Self::ConsumerNotFound,
         Self::CrossOrigin,
+        Self::HeaderTooLarge,
         Self::HostNotAllowed,
         Self::IdempotencyKeyReused,
         Self::InvalidField,
@@ -150,6 +152,7 @@ impl Code {
             Self::CustomerNotFound => "customer_not_found",
             Self::CustomersUnavailable => "customers_unavailable",
             Self::CrossOrigin => "cross_origin",
+            Self::HeaderTooLarge => "header_too_large",
             Self::HostNotAllowed => "host_not_allowed",
             Self::IdempotencyKeyReused => "idempotency_key_reused",
             Self::InvalidField => "invalid_field",
@@ -258,6 +261,7 @@ impl Code {
             | Self::MissingField
             | Self::UnknownField => 422,
             Self::TooManyKeys => 429,
+            Self::HeaderTooLarge => 431,
             Self::CustomersUnavailable | Self::OutcomeUnknown | Self::Overloaded => 503,
         }
     }
@@ -278,6 +282,7 @@ impl Code {
             Self::CustomerNotFound => "There is no such customer",
             Self::CustomersUnavailable => "The customers database cannot be read",
             Self::CrossOrigin => "A page of another origin asks",
+            Self::HeaderTooLarge => "The header is too large",
             Self::HostNotAllowed => "This server does not go by that name",
             Self::IdempotencyKeyReused => "The idempotency key was used for something else",
             Self::InvalidField => "A field has a value that is not allowed",

@@ -1,0 +1,61 @@
+//! Requests that are not as HTTP has them, and those that ask for more than a route takes.
+
+use serde_json::json;
+
+use crate::harness::client::{Answer, Connection};
+use crate::harness::{Settings, Shop};
+
+/// What is answered to these bytes.
+async fn answer(shop: &Shop, request: &str) -> Answer {
+    let mut connection = Connection::open(shop.address).await.unwrap();
+    connection.write(request.as_bytes()).await.unwrap();
+    connection.answer().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_target_that_names_a_host_is_asked_for_there() {
+    let shop = Shop::start(Settings::new()).await;
+    let here = shop.address;
+    let request = format!("GET http://evil.example/products HTTP/1.1\r\nhost: {here}\r\n\r\n");
+    let refused = answer(&shop, &request).await;
+    assert_eq!(refused.problem(403, "host_not_allowed")["field"], "Host");
+    let request = format!("GET http://{here}/products HTTP/1.1\r\nhost: evil.example\r\n\r\n");
+    answer(&shop, &request).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_form_that_http_does_not_have_is_refused() {
+    let shop = Shop::start(Settings::new()).await;
+    let post = "POST /orders HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n";
+    let chunks = "\r\n2\r\n{}\r\n0\r\n\r\n";
+    let long = format!("x: {}\r\n", "x".repeat(8_000)).repeat(9);
+    for (request, status, code, field) in [
+        (
+            "GET /healthz HTTP/1.1\r\nhost: a b\r\n\r\n".to_owned(),
+            400,
+            "invalid_header",
+            json!("Host"),
+        ),
+        (
+            format!("{post}transfer-encoding: gzip, chunked\r\n{chunks}"),
+            415,
+            "unsupported_media_type",
+            json!("Transfer-Encoding"),
+        ),
+        (
+            format!("{post}content-encoding: gzip\r\ncontent-length: 2\r\n\r\n{{}}"),
+            415,
+            "unsupported_media_type",
+            json!("Content-Encoding"),
+        ),
+        (
+            format!("GET /healthz HTTP/1.1\r\nhost: a\r\n{long}\r\n"),
+            431,
+            "header_too_large",
+            json!(null),
+        ),
+    ] {
+        let refused = answer(&shop, &request).await.problem(status, code);
+        assert_eq!(refused["field"], field, "{refused}");
+    }
+}
