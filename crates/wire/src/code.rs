@@ -65,6 +65,7 @@ pub enum Code {
     Unauthorized,
     UnknownField,
     UnsupportedMediaType,
+    UpgradeRequired,
     WebhookDisabled,
     WebhookNotFound,
 }
@@ -132,6 +133,7 @@ impl Code {
         Self::Unauthorized,
         Self::UnknownField,
         Self::UnsupportedMediaType,
+        Self::UpgradeRequired,
         Self::WebhookDisabled,
         Self::WebhookNotFound,
     ];
@@ -200,6 +202,7 @@ impl Code {
             Self::Unauthorized => "unauthorized",
             Self::UnknownField => "unknown_field",
             Self::UnsupportedMediaType => "unsupported_media_type",
+            Self::UpgradeRequired => "upgrade_required",
             Self::WebhookDisabled => "webhook_disabled",
             Self::WebhookNotFound => "webhook_not_found",
         }
@@ -260,6 +263,7 @@ impl Code {
             | Self::InvalidField
             | Self::MissingField
             | Self::UnknownField => 422,
+            Self::UpgradeRequired => 426,
             Self::TooManyKeys => 429,
             Self::HeaderTooLarge => 431,
             Self::CustomersUnavailable | Self::OutcomeUnknown | Self::Overloaded => 503,
@@ -330,6 +334,7 @@ impl Code {
             Self::Unauthorized => "Credentials are missing or wrong",
             Self::UnknownField => "A field is not known",
             Self::UnsupportedMediaType => "The body must be application/json",
+            Self::UpgradeRequired => "This is for WebSockets of version 13",
             Self::WebhookDisabled => "The webhook endpoint is disabled",
             Self::WebhookNotFound => "There is no such webhook endpoint",
         }

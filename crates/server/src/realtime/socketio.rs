@@ -6,6 +6,7 @@
 //! disconnected, never waited for, and so is one that asks for more than can wait.
 
 use axum::Router;
+use axum::middleware;
 use commerce::{AuctionId, BidId, OrderId, Sku};
 use engine::OrderStatus;
 use serde_json::{Value, json};
@@ -13,6 +14,7 @@ use socketioxide::extract::{AckSender, SocketRef, State, TryData};
 use socketioxide::{SendError, SocketError, SocketIo};
 use tokio_util::sync::CancellationToken;
 
+use crate::realtime::handshake;
 use crate::realtime::hub::Subject;
 use crate::realtime::rooms::{ROOMS_MAX, Rooms};
 use crate::realtime::turns::{Turn, Turns, leave_behind};
@@ -82,7 +84,10 @@ pub fn mount(app: &App, router: Router) -> (Router, SocketIo) {
         .ws_max_frame_size(PAYLOAD_BYTES_MAX)
         .build_svc();
     io.ns("/", connected);
-    (router.route_service(PATH, service), io)
+    let routes = Router::new()
+        .route_service(PATH, service)
+        .route_layer(middleware::from_fn(handshake::check));
+    (router.merge(routes), io)
 }
 
 async fn connected(socket: SocketRef) {

@@ -59,3 +59,27 @@ async fn a_form_that_http_does_not_have_is_refused() {
         assert_eq!(refused["field"], field, "{refused}");
     }
 }
+
+#[tokio::test]
+async fn a_web_socket_of_another_version_is_told_which_there_is() {
+    let shop = Shop::start(Settings::new()).await;
+    for (wrong, status) in [
+        ("upgrade: websocket\r\nsec-websocket-version: 99", 426),
+        ("upgrade: websocket\r\nx: none", 426),
+        ("upgrade: h2c\r\nsec-websocket-version: 13", 426),
+        ("upgrade: WebSocket\r\nsec-websocket-version: 13", 101),
+    ] {
+        let request = format!(
+            "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nhost: a\r\nconnection: keep-alive, Upgrade\r\n\
+             sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n{wrong}\r\n\r\n"
+        );
+        let mut connection = Connection::open(shop.address).await.unwrap();
+        connection.write(request.as_bytes()).await.unwrap();
+        let head = connection.head().await.unwrap();
+        assert_eq!(head.status, status, "{wrong}");
+        if status == 426 {
+            assert_eq!(head.header("sec-websocket-version"), Some("13"));
+            assert_eq!(head.header("upgrade"), Some("websocket"));
+        }
+    }
+}
