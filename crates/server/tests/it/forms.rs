@@ -83,3 +83,25 @@ async fn a_web_socket_of_another_version_is_told_which_there_is() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_parameter_that_a_route_does_not_take_is_refused_everywhere() {
+    let shop = Shop::start(Settings::new()).await;
+    shop.offer("A-1", json!({"stock": 1})).await;
+    for path in [
+        "/products",
+        "/products/A-1",
+        "/healthz",
+        "/ops/summary",
+        "/metrics",
+    ] {
+        let refused = shop.get(&format!("{path}?x=1")).await;
+        let problem = refused.problem(400, "invalid_parameter");
+        assert_eq!(problem["field"], "x", "{path}: {problem}");
+        assert_eq!(shop.get(&format!("{path}?")).await.status, 200, "{path}");
+    }
+    let order = json!({"sku": "A-1", "customer": "ada@example.com"});
+    let refused = shop.post("/orders?wait=1", &order).await;
+    assert_eq!(refused.problem(400, "invalid_parameter")["field"], "wait");
+    assert_eq!(shop.get("/?utm=1").await.status, 200, "a page");
+}
