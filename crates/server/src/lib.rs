@@ -26,6 +26,7 @@ pub mod listen;
 mod mailer;
 mod queues_cli;
 pub mod realtime;
+mod request_form;
 pub mod serve;
 mod socket;
 mod sqs;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::{HeaderMap, Request, Version, header};
+use axum::http::Request;
 use axum::response::{IntoResponse as _, Response};
 use futures_util::future::{Either, ready};
 use hyper::body::Incoming;
@@ -24,12 +24,11 @@ use wire::Code;
 
 use crate::foreign::{Doors, Foreign};
 use crate::http::error::HttpError;
+use crate::request_form::{self, HEADER_BYTES_MAX};
 use crate::socket::{Socket, Unread, Watched};
 
 /// How long a client may take for a request's header, and how long a connection may be idle.
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(75);
-/// The most a header may have, in bytes.
-const HEADER_BYTES_MAX: usize = 64 * 1024;
 /// After an error of the listener itself (no file handles left): do not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -68,14 +67,15 @@ pub async fn serve(
         let unread = Unread::new();
         let watching = unread.clone();
         let service = service_fn(move |request: Request<Incoming>| {
-            let request = watching.watch(request);
+            let mut request = watching.watch(request);
+            request_form::name_host(&mut request);
             match doors.as_deref().and_then(|doors| refusal(doors, &request)) {
                 Some(refusal) => Either::Left(ready(Ok(refusal))),
                 None => Either::Right(routes.call(request)),
             }
         });
         let cancel = cancel.clone();
-        let stream = Socket::new(stream, permit, unread);
+        let stream = Socket::new(stream, permit, unread, cancel.clone());
         connections.spawn(async move {
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
@@ -106,21 +106,10 @@ pub async fn serve(
 /// Where a socket begins with a GET and changes things later.
 const SOCKETS: &str = "/socket.io";
 
-/// HTTP/1.1 has one `Host`, also where the target names a host itself (RFC 9112, 3.2). What is
-/// wrong with that of a request, if anything is.
-pub fn wrong_host(version: Version, headers: &HeaderMap) -> Option<&'static str> {
-    match headers.get_all(header::HOST).iter().count() {
-        1 => None,
-        0 if version < Version::HTTP_11 => None,
-        0 => Some("it is missing"),
-        _ => Some("it is given twice"),
-    }
-}
-
 /// Why nothing more of a request is looked at, if so.
 fn refusal(doors: &Doors, request: &Request<Watched>) -> Option<Response> {
-    if let Some(wrong) = wrong_host(request.version(), request.headers()) {
-        return Some(HttpError::at(Code::InvalidHeader, "Host", wrong).into_response());
+    if let Err(wrong) = request_form::check(request) {
+        return Some(wrong.into_response());
     }
     let may_change = !request.method().is_safe() || request.uri().path().starts_with(SOCKETS);
     let foreign = doors.check(may_change, request.headers()).err()?;

@@ -2,15 +2,15 @@
 //!
 //! What always holds here: it counts among the open ones until it is closed, whoever has it by then;
 //! an answer that was given before its request was read to the end (too large, no credentials)
-//! reaches a client that goes on sending; and who does not take what is sent to it, not a byte in
-//! [`STUCK_MAX`], is gone.
+//! reaches a client that goes on sending; and who does not take what is sent to it is not read either,
+//! and when it takes not a byte in [`STUCK_MAX`], it is gone.
 
 use std::future::Future as _;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use axum::body::{Bytes, HttpBody};
@@ -20,6 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep, sleep_until};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::listen::HEADER_TIMEOUT;
 
@@ -32,6 +33,8 @@ const LINGER_BYTES: usize = 16 * 1024;
 /// How long nothing that is sent may be taken: as long as a connection may be idle. Without it who
 /// never reads would hold a connection for ever.
 const STUCK_MAX: Duration = HEADER_TIMEOUT;
+/// The same once the server stops, which waits for everybody else.
+const STUCK_AT_THE_END: Duration = Duration::from_secs(2);
 
 /// Whether there may be bytes of a request that nobody has read.
 ///
@@ -101,8 +104,12 @@ pub(crate) struct Socket {
     _permit: OwnedSemaphorePermit,
     unread: Unread,
     closing: Option<Closing>,
-    /// While nothing more can be written: when that is too long.
-    stuck: Option<Pin<Box<Sleep>>>,
+    /// While nothing more can be written.
+    stuck: Option<Box<Stuck>>,
+    stopping: CancellationToken,
+    /// Who wants to read meanwhile. What is read makes answers (of a WebSocket's pings, for one), and
+    /// for those there would be no bound.
+    reads_later: Option<Waker>,
 }
 
 /// The answer and the end were sent; the client's own end is waited for.
@@ -111,14 +118,57 @@ struct Closing {
     until: Pin<Box<Sleep>>,
 }
 
+/// The client takes nothing.
+struct Stuck {
+    /// When that is too long.
+    until: Pin<Box<Sleep>>,
+    /// It is too long sooner when the server stops.
+    stopping: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+}
+
+impl Stuck {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if let Some(stopping) = &mut self.stopping
+            && stopping.as_mut().poll(context).is_ready()
+        {
+            self.stopping = None;
+            let end = Instant::now() + STUCK_AT_THE_END;
+            let until = self.until.deadline().min(end);
+            self.until.as_mut().reset(until);
+        }
+        self.until.as_mut().poll(context)
+    }
+}
+
+/// A client that vanished without a word takes nothing either: the system gives it up as soon (RFC 5482),
+/// not after the quarter of an hour in which it would go on sending again.
+#[cfg(target_os = "linux")]
+fn give_up_who_vanished(stream: &TcpStream) {
+    let within = u32::try_from(STUCK_MAX.as_millis()).expect("a minute or two");
+    // Without it nothing is lost but time.
+    let _ = rustix::net::sockopt::set_tcp_user_timeout(stream, within);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn give_up_who_vanished(_: &TcpStream) {}
+
 impl Socket {
-    pub(crate) fn new(stream: TcpStream, permit: OwnedSemaphorePermit, unread: Unread) -> Self {
+    /// `stopping` when the server begins to stop.
+    pub(crate) fn new(
+        stream: TcpStream,
+        permit: OwnedSemaphorePermit,
+        unread: Unread,
+        stopping: CancellationToken,
+    ) -> Self {
+        give_up_who_vanished(&stream);
         Self {
             stream,
             _permit: permit,
             unread,
             closing: None,
             stuck: None,
+            stopping,
+            reads_later: None,
         }
     }
 
@@ -130,18 +180,24 @@ impl Socket {
     ) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.stuck = None;
+            if let Some(reader) = self.reads_later.take() {
+                reader.wake();
+            }
             return written;
         }
-        let stuck = self
-            .stuck
-            .get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + STUCK_MAX)));
-        ready!(stuck.as_mut().poll(context));
+        let stopping = &self.stopping;
+        let stuck = self.stuck.get_or_insert_with(|| {
+            Box::new(Stuck {
+                until: Box::pin(sleep_until(Instant::now() + STUCK_MAX)),
+                stopping: Some(Box::pin(stopping.clone().cancelled_owned())),
+            })
+        });
+        ready!(stuck.poll(context));
+        if let Some(reader) = self.reads_later.take() {
+            reader.wake();
+        }
         let late = "the client takes nothing of what is sent to it";
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, late)))
-    }
-
-    fn stream(self: Pin<&mut Self>) -> Pin<&mut TcpStream> {
-        Pin::new(&mut self.get_mut().stream)
     }
 }
 
@@ -151,7 +207,12 @@ impl AsyncRead for Socket {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        self.stream().poll_read(context, buffer)
+        let socket = self.get_mut();
+        if socket.stuck.is_some() {
+            socket.reads_later = Some(context.waker().clone());
+            return Poll::Pending;
+        }
+        Pin::new(&mut socket.stream).poll_read(context, buffer)
     }
 }
 
@@ -181,7 +242,7 @@ impl AsyncWrite for Socket {
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream().poll_flush(context)
+        Pin::new(&mut self.get_mut().stream).poll_flush(context)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -222,20 +283,27 @@ impl AsyncWrite for Socket {
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::AsyncWriteExt as _;
+    use futures_util::FutureExt as _;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::TcpListener;
     use tokio::sync::Semaphore;
 
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn who_takes_nothing_that_is_sent_is_gone() {
+    /// One connection: the server's end, and the client's.
+    async fn connected(places: &Arc<Semaphore>) -> (Socket, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).await;
         let (stream, _) = listener.accept().await.unwrap();
+        let permit = Arc::clone(places).acquire_owned().await.unwrap();
+        let socket = Socket::new(stream, permit, Unread::new(), CancellationToken::new());
+        (socket, client.unwrap())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_takes_nothing_that_is_sent_is_gone() {
         let places = Arc::new(Semaphore::new(1));
-        let permit = Arc::clone(&places).acquire_owned().await.unwrap();
-        let mut socket = Socket::new(stream, permit, Unread::new());
+        let (mut socket, client) = connected(&places).await;
         let part = vec![0; 1024 * 1024];
         let began = Instant::now();
         let ended = loop {
@@ -248,5 +316,58 @@ mod tests {
         drop(socket);
         assert_eq!(places.available_permits(), 1);
         drop(client);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_stops_waits_less_for_who_takes_nothing() {
+        let (mut socket, _client) = connected(&Arc::new(Semaphore::new(1))).await;
+        let stopping = socket.stopping.clone();
+        let began = Instant::now();
+        let part = vec![0; 1024 * 1024];
+        let fill = async { while socket.write_all(&part).await.is_ok() {} };
+        let stop = async {
+            tokio::time::sleep(STUCK_AT_THE_END).await;
+            stopping.cancel();
+        };
+        tokio::join!(fill, stop);
+        assert!(began.elapsed() < 3 * STUCK_AT_THE_END);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn who_vanished_is_given_up_as_soon_as_who_takes_nothing() {
+        let (socket, _client) = connected(&Arc::new(Semaphore::new(1))).await;
+        let within = rustix::net::sockopt::tcp_user_timeout(&socket.stream).unwrap();
+        assert_eq!(u128::from(within), STUCK_MAX.as_millis());
+    }
+
+    #[tokio::test]
+    async fn who_takes_nothing_is_not_read_until_it_does() {
+        let (socket, mut client) = connected(&Arc::new(Semaphore::new(1))).await;
+        let (mut reading, mut writing) = tokio::io::split(socket);
+        let part = vec![0; 64 * 1024];
+        let mut sent = 0;
+        while let Some(written) = writing.write(&part).now_or_never() {
+            sent += written.unwrap();
+        }
+        client.write_all(b"ping").await.unwrap();
+        let mut heard = [0; 4];
+        let mut read = std::pin::pin!(reading.read_exact(&mut heard));
+        // Whatever is there to be read.
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+            assert!(futures_util::poll!(read.as_mut()).is_pending());
+        }
+        let mut writes = std::pin::pin!(writing.write_all(&part));
+        let mut taken = vec![0; sent];
+        let (_, taken) = tokio::join!(
+            async { tokio::join!(writes.as_mut(), read.as_mut()) },
+            async {
+                client.read_exact(&mut taken).await.unwrap();
+                client.read_exact(&mut vec![0; 64 * 1024]).await
+            },
+        );
+        taken.unwrap();
+        assert_eq!(&heard, b"ping");
     }
 }

@@ -18,6 +18,7 @@ pub enum Code {
     CustomersUnavailable,
     ConsumerNotFound,
     CrossOrigin,
+    HeaderTooLarge,
     HostNotAllowed,
     IdempotencyKeyReused,
     InvalidField,
@@ -64,6 +65,7 @@ pub enum Code {
     Unauthorized,
     UnknownField,
     UnsupportedMediaType,
+    UpgradeRequired,
     WebhookDisabled,
     WebhookNotFound,
 }
@@ -84,6 +86,7 @@ impl Code {
         Self::CustomersUnavailable,
         Self::ConsumerNotFound,
         Self::CrossOrigin,
+        Self::HeaderTooLarge,
         Self::HostNotAllowed,
         Self::IdempotencyKeyReused,
         Self::InvalidField,
@@ -130,6 +133,7 @@ impl Code {
         Self::Unauthorized,
         Self::UnknownField,
         Self::UnsupportedMediaType,
+        Self::UpgradeRequired,
         Self::WebhookDisabled,
         Self::WebhookNotFound,
     ];
@@ -150,6 +154,7 @@ impl Code {
             Self::CustomerNotFound => "customer_not_found",
             Self::CustomersUnavailable => "customers_unavailable",
             Self::CrossOrigin => "cross_origin",
+            Self::HeaderTooLarge => "header_too_large",
             Self::HostNotAllowed => "host_not_allowed",
             Self::IdempotencyKeyReused => "idempotency_key_reused",
             Self::InvalidField => "invalid_field",
@@ -197,6 +202,7 @@ impl Code {
             Self::Unauthorized => "unauthorized",
             Self::UnknownField => "unknown_field",
             Self::UnsupportedMediaType => "unsupported_media_type",
+            Self::UpgradeRequired => "upgrade_required",
             Self::WebhookDisabled => "webhook_disabled",
             Self::WebhookNotFound => "webhook_not_found",
         }
@@ -257,7 +263,9 @@ impl Code {
             | Self::InvalidField
             | Self::MissingField
             | Self::UnknownField => 422,
+            Self::UpgradeRequired => 426,
             Self::TooManyKeys => 429,
+            Self::HeaderTooLarge => 431,
             Self::CustomersUnavailable | Self::OutcomeUnknown | Self::Overloaded => 503,
         }
     }
@@ -278,6 +286,7 @@ impl Code {
             Self::CustomerNotFound => "There is no such customer",
             Self::CustomersUnavailable => "The customers database cannot be read",
             Self::CrossOrigin => "A page of another origin asks",
+            Self::HeaderTooLarge => "The header is too large",
             Self::HostNotAllowed => "This server does not go by that name",
             Self::IdempotencyKeyReused => "The idempotency key was used for something else",
             Self::InvalidField => "A field has a value that is not allowed",
@@ -325,6 +334,7 @@ impl Code {
             Self::Unauthorized => "Credentials are missing or wrong",
             Self::UnknownField => "A field is not known",
             Self::UnsupportedMediaType => "The body must be application/json",
+            Self::UpgradeRequired => "This is for WebSockets of version 13",
             Self::WebhookDisabled => "The webhook endpoint is disabled",
             Self::WebhookNotFound => "There is no such webhook endpoint",
         }

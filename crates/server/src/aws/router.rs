@@ -30,7 +30,7 @@ use super::directory::Directory;
 use super::{auth, sns, sqs};
 use crate::adapters::OsIds;
 use crate::foreign::{Doors, Foreign};
-use crate::listen::wrong_host;
+use crate::request_form::wrong_host;
 use crate::state::App;
 
 /// How long a client may take to send a body. One that sends nothing must not hold its

@@ -131,6 +131,14 @@ pub(crate) async fn read_body(body: axum::body::Body) -> HttpResult<axum::body::
 }
 
 pub(crate) fn check_content_type(headers: &HeaderMap) -> HttpResult<()> {
+    let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
+    if !codings.all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Err(HttpError::at(
+            Code::UnsupportedMediaType,
+            "Content-Encoding",
+            "the body must not be compressed",
+        ));
+    }
     let mut values = headers.get_all(header::CONTENT_TYPE).iter();
     let Some(value) = values.next() else {
         return Err(wrong_type("it is missing"));

@@ -17,6 +17,7 @@ mod pages;
 pub mod parcels;
 mod products;
 mod purchase;
+mod queries;
 mod queues;
 mod replenishments;
 mod router;

@@ -22,7 +22,7 @@ use crate::config::Secret;
 use crate::http::error::HttpError;
 use crate::http::{
     alerts, auctions, callbacks, consumers, customers, health, live, mails, ops, orders, pages,
-    parcels, products, purchase, queues, replenishments, timeline, webhooks,
+    parcels, products, purchase, queries, queues, replenishments, timeline, webhooks,
 };
 use crate::state::App;
 
@@ -74,6 +74,10 @@ pub fn router(app: App, more: Option<OpenApiRouter<()>>) -> Router {
     let token = app.config.auth.operator_token.clone();
     let (operator_routes, operator_api) = operator.split_for_parts();
     let (public_routes, public_api) = public().split_for_parts();
+    let (operator_routes, public_routes) = (
+        queries::checked(operator_routes, &operator_api),
+        queries::checked(public_routes, &public_api),
+    );
     let mut api = Api::openapi();
     let mut operator_api = operator_api;
     if app.config.auth.operator_token.is_some() {

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::realtime::bulk::Bulk;
 use crate::realtime::latest::Latest;
 use crate::realtime::leaving::Leaving;
+use crate::realtime::missed::ReadBack;
 use crate::realtime::render::{LiveEvent, Rendered};
 use crate::realtime::standing;
 
@@ -235,6 +236,7 @@ struct Inner {
     outbid: AtomicU64,
     /// The newest sequence that was handed out.
     dispatched: AtomicU64,
+    read_back: ReadBack,
 }
 
 impl Hub {
@@ -246,6 +248,7 @@ impl Hub {
                 listeners_max: listeners_max as u64,
                 outbid: AtomicU64::new(0),
                 dispatched: AtomicU64::new(last_seq),
+                read_back: ReadBack::default(),
             }),
         }
     }
@@ -255,6 +258,11 @@ impl Hub {
             .subjects
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The turns of those who read what they missed.
+    pub(super) fn read_back(&self) -> &ReadBack {
+        &self.inner.read_back
     }
 
     pub fn listeners(&self) -> u64 {

@@ -7,13 +7,17 @@
 //! a stream of live events for both transports.
 
 mod bulk;
+mod handshake;
 mod hub;
 mod latest;
 mod leaving;
+mod missed;
 mod render;
+mod rooms;
 pub mod socketio;
 pub mod sse;
 mod standing;
+mod turns;
 mod watch;
 
 pub use hub::{Hub, Listener, Subject};

@@ -3,12 +3,10 @@
 //!
 //! `subscribe` takes a room and, after a reconnect, the last sequence that was seen; the same
 //! [`Watch`] as for server-sent events says what was missed. A socket whose buffer is full is
-//! disconnected, never waited for.
-
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+//! disconnected, never waited for, and so is one that asks for more than can wait.
 
 use axum::Router;
+use axum::middleware;
 use commerce::{AuctionId, BidId, OrderId, Sku};
 use engine::OrderStatus;
 use serde_json::{Value, json};
@@ -16,54 +14,17 @@ use socketioxide::extract::{AckSender, SocketRef, State, TryData};
 use socketioxide::{SendError, SocketError, SocketIo};
 use tokio_util::sync::CancellationToken;
 
+use crate::realtime::handshake;
 use crate::realtime::hub::Subject;
+use crate::realtime::rooms::{ROOMS_MAX, Rooms};
+use crate::realtime::turns::{Turn, Turns, leave_behind};
 use crate::realtime::watch::{Watch, WatchError};
 use crate::state::App;
 
-/// Rooms one socket may be in.
-const ROOMS_MAX: usize = 64;
 /// Packets that may wait for one socket.
 const BUFFER: usize = 256;
 /// What a client may send in one packet, in bytes.
-const PAYLOAD_MAX: u64 = 16 * 1024;
-
-/// The rooms of one socket, each with what ends it.
-#[derive(Clone, Default)]
-struct Rooms(Arc<Mutex<HashMap<String, CancellationToken>>>);
-
-impl Rooms {
-    /// None when the socket is in as many rooms as it may be.
-    fn enter(&self, room: &str, parent: &CancellationToken) -> Option<CancellationToken> {
-        let mut rooms = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        rooms.retain(|_, cancel| !cancel.is_cancelled());
-        if rooms.len() >= ROOMS_MAX && !rooms.contains_key(room) {
-            return None;
-        }
-        let cancel = parent.child_token();
-        if let Some(before) = rooms.insert(room.to_owned(), cancel.clone()) {
-            before.cancel();
-        }
-        Some(cancel)
-    }
-
-    fn leave(&self, room: &str) -> bool {
-        let mut rooms = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match rooms.remove(room) {
-            Some(cancel) => {
-                cancel.cancel();
-                true
-            }
-            None => false,
-        }
-    }
-
-    fn leave_all(&self) {
-        let mut rooms = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for (_, cancel) in rooms.drain() {
-            cancel.cancel();
-        }
-    }
-}
+const PAYLOAD_BYTES_MAX: usize = 16 * 1024;
 
 struct Refused {
     code: &'static str,
@@ -117,14 +78,21 @@ pub fn mount(app: &App, router: Router) -> (Router, SocketIo) {
     let (service, io) = SocketIo::builder()
         .with_state(app.clone())
         .max_buffer_size(BUFFER)
-        .max_payload(PAYLOAD_MAX)
+        .max_payload(PAYLOAD_BYTES_MAX as u64)
+        // A message of many frames is one packet as well.
+        .ws_max_message_size(PAYLOAD_BYTES_MAX)
+        .ws_max_frame_size(PAYLOAD_BYTES_MAX)
         .build_svc();
     io.ns("/", connected);
-    (router.route_service(PATH, service), io)
+    let routes = Router::new()
+        .route_service(PATH, service)
+        .route_layer(middleware::from_fn(handshake::check));
+    (router.merge(routes), io)
 }
 
 async fn connected(socket: SocketRef) {
     socket.extensions.insert(Rooms::default());
+    socket.extensions.insert(Turns::new());
     socket.on("subscribe", subscribe);
     socket.on("unsubscribe", unsubscribe);
     socket.on_disconnect(async |socket: SocketRef| {
@@ -135,18 +103,20 @@ async fn connected(socket: SocketRef) {
 }
 
 async fn subscribe(
+    turn: Turn,
     socket: SocketRef,
     TryData(with_options): TryData<(String, Value)>,
     TryData(alone): TryData<(String,)>,
     ack: AckSender,
     State(app): State<App>,
 ) {
+    let _at_work = turn.comes().await;
     let (room, options) = match (with_options, alone) {
         (Ok((room, options)), _) => (room, options),
         (Err(_), Ok((room,))) => (room, Value::Null),
         (Err(_), Err(_)) => {
             let refused = Refused::argument(None, "subscribe takes a room and perhaps {since}");
-            let _ = ack.send(&refused.acknowledgement());
+            acknowledge(socket, ack, &refused.acknowledgement());
             return;
         }
     };
@@ -158,7 +128,13 @@ async fn subscribe(
         Ok(seq) => json!({"ok": true, "seq": seq, "room": room}),
         Err(refused) => refused.acknowledgement(),
     };
-    let _ = ack.send(&answer);
+    acknowledge(socket, ack, &answer);
+}
+
+fn acknowledge(socket: SocketRef, ack: AckSender, answer: &Value) {
+    if let Err(SendError::Socket(SocketError::InternalChannelFull)) = ack.send(answer) {
+        leave_behind(socket);
+    }
 }
 
 /// The `since` of the options. `null` is how JavaScript's `undefined` arrives; a text of digits is
@@ -274,7 +250,7 @@ async fn tell(socket: SocketRef, mut watch: Watch, cancel: CancellationToken) {
         };
         let Some(event) = event else {
             // Too slow for the feed: the client comes back and says what it saw last.
-            let _ = socket.disconnect();
+            leave_behind(socket);
             return;
         };
         let data: Value = serde_json::from_str(&event.json).expect("written as JSON before");
@@ -282,7 +258,7 @@ async fn tell(socket: SocketRef, mut watch: Watch, cancel: CancellationToken) {
             Ok(()) => {}
             Err(SendError::Socket(SocketError::InternalChannelFull)) => {
                 metrics::counter!("firstcome_feed_dropped_total").increment(1);
-                let _ = socket.disconnect();
+                leave_behind(socket);
                 return;
             }
             Err(_) => return,
@@ -290,12 +266,18 @@ async fn tell(socket: SocketRef, mut watch: Watch, cancel: CancellationToken) {
     }
 }
 
-async fn unsubscribe(socket: SocketRef, TryData(room): TryData<String>, ack: AckSender) {
+async fn unsubscribe(
+    turn: Turn,
+    socket: SocketRef,
+    TryData(room): TryData<String>,
+    ack: AckSender,
+) {
+    let _at_work = turn.comes().await;
     let left = match (room, socket.extensions.get::<Rooms>()) {
         (Ok(room), Some(rooms)) => rooms.leave(&room),
         _ => false,
     };
-    let _ = ack.send(&json!({"ok": left}));
+    acknowledge(socket, ack, &json!({"ok": left}));
 }
 
 /// System B's form: every verdict to every socket, under the buyer's address. Only when the

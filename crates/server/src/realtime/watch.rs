@@ -17,6 +17,7 @@ use crate::http::views::{OrderView, ParcelBrief, Standing};
 use crate::realtime::hub::{Group, Listener, MaskedName, Subject, outbid_by};
 use crate::realtime::latest::pace;
 use crate::realtime::leaving::Leaving;
+use crate::realtime::missed::Missed;
 use crate::realtime::render::{LiveEvent, Rendered, whole};
 use crate::realtime::standing;
 use crate::state::App;
@@ -65,7 +66,9 @@ struct OrderWatch {
 pub struct Watch {
     listener: Listener,
     ready: VecDeque<LiveEvent>,
-    /// The newest sequence that was told.
+    /// Told after what is ready, and before what the listener hears.
+    missed: Option<Missed>,
+    /// The newest sequence that was told, or that was missed and will be.
     last: u64,
     what: What,
 }
@@ -103,11 +106,9 @@ impl Watch {
             return Ok(watch);
         }
         let limit = usize::try_from(BACKLOG_MAX).expect("a small bound");
-        let missed = app
-            .engine
-            .read(move |reader| reader.entries(since, limit))
-            .await?;
-        watch.tell_missed(missed, since);
+        let read = move |reader: &dyn Reader| reader.entries(since, limit);
+        let missed = app.hub.read_back().read(&app.engine, read).await?;
+        watch.tell_missed(app, &missed, since);
         Ok(watch)
     }
 
@@ -181,6 +182,7 @@ impl Watch {
         let mut watch = Self {
             listener,
             ready: VecDeque::new(),
+            missed: None,
             last: event.seq,
             what: What::Auction,
         };
@@ -242,20 +244,18 @@ impl Watch {
             return Ok(watch);
         }
         let limit = usize::try_from(BACKLOG_MAX).expect("a small bound") + 1;
-        let (newest, missed) = app
-            .engine
-            .read(move |reader| {
-                let newest = newest(reader)?;
-                let mut missed = line_entries(reader, newest, limit, |entry| entry.seq <= since)?;
-                let is_whole = missed.len() < limit;
-                missed.retain(concerns);
-                Ok((newest, is_whole.then_some(missed)))
-            })
-            .await?;
+        let read = move |reader: &dyn Reader| {
+            let newest = newest(reader)?;
+            let mut missed = line_entries(reader, newest, limit, |entry| entry.seq <= since)?;
+            let is_whole = missed.len() < limit;
+            missed.retain(concerns);
+            Ok((newest, is_whole.then_some(missed)))
+        };
+        let (newest, missed) = app.hub.read_back().read(&app.engine, read).await?;
         match missed {
             Some(mut missed) => {
                 missed.reverse();
-                watch.tell_missed(missed, since);
+                watch.tell_missed(app, &missed, since);
             }
             None => watch.tell_reset(newest),
         }
@@ -276,6 +276,7 @@ impl Watch {
         let mut watch = Self {
             listener,
             ready: VecDeque::new(),
+            missed: None,
             last: 0,
             what: What::Order(Box::new(OrderWatch {
                 app: app.clone(),
@@ -306,6 +307,7 @@ impl Watch {
         Self {
             listener,
             ready: VecDeque::new(),
+            missed: None,
             last: 0,
             what: What::Entries,
         }
@@ -316,18 +318,34 @@ impl Watch {
         self.ready.push_back(reset(newest));
     }
 
-    fn tell_missed(&mut self, missed: Vec<Entry>, since: u64) {
+    fn tell_missed(&mut self, app: &App, missed: &[Entry], since: u64) {
         self.last = missed.last().map_or(since, |entry| entry.seq);
-        let events = missed
-            .into_iter()
-            .map(|entry| Rendered::new(Arc::new(entry)).live());
-        self.ready.extend(events);
+        let seqs: Vec<u64> = missed.iter().map(|entry| entry.seq).collect();
+        if !seqs.is_empty() {
+            self.missed = Some(Missed::new(&app.engine, app.hub.read_back(), seqs));
+        }
+    }
+
+    /// None when it cannot be read: the listener comes back for it.
+    async fn take_missed(&mut self, mut missed: Missed) -> Option<()> {
+        let page = missed.page().await.ok()?;
+        if !page.is_empty() {
+            let events = page.into_iter();
+            let events = events.map(|entry| Rendered::new(Arc::new(entry)).live());
+            self.ready.extend(events);
+            self.missed = Some(missed);
+        }
+        Some(())
     }
 
     pub async fn next(&mut self) -> Option<LiveEvent> {
         loop {
             if let Some(event) = self.ready.pop_front() {
                 return Some(event);
+            }
+            if let Some(missed) = self.missed.take() {
+                self.take_missed(missed).await?;
+                continue;
             }
             let due = match &self.what {
                 What::Order(order) if order.changed => Some(order.told_at + order.rest),

@@ -20,6 +20,8 @@ mod customers;
 #[cfg(test)]
 mod deploy;
 #[cfg(test)]
+mod forms;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod live;
@@ -55,3 +57,5 @@ mod timeline;
 mod traces;
 #[cfg(test)]
 mod webhooks;
+#[cfg(test)]
+mod websocket;

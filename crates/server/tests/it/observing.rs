@@ -55,6 +55,8 @@ async fn metrics_say_what_goes_on() {
         ),
         ("firstcome_clearing", 0.0),
         ("firstcome_feed_listeners", 1.0),
+        ("firstcome_feed_dropped_total", 0.0),
+        ("firstcome_feed_skipped_total", 0.0),
     ];
     // A decision is counted just after it is answered.
     let mut metrics = String::new();
