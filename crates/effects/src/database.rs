@@ -45,7 +45,12 @@ struct Inner {
     versions: &'static [&'static [&'static str]],
     writer: Lane,
     reader: Lane,
+    /// What both connections are to, whichever of them there are.
+    file: Mutex<Option<FileId>>,
 }
+
+/// Device and inode: another file at the same path has others.
+type FileId = (u64, u64);
 
 /// One of the two connections, and the turn to use it.
 struct Lane {
@@ -100,6 +105,7 @@ impl Database {
             versions,
             writer: Lane::default(),
             reader: Lane::default(),
+            file: Mutex::default(),
         }))
     }
 
@@ -177,11 +183,8 @@ impl Inner {
         side: Side,
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
     ) -> Result<T, String> {
+        self.leave_what_was_replaced()?;
         let mut slot = lock(&self.lane(side).slot);
-        // A file that was replaced or removed under us is not written for ever.
-        if slot.connection.is_some() && !self.path.exists() {
-            slot.connection = None;
-        }
         let connection = self.connected(&mut slot)?;
         // Half a transaction goes with the panic that left it: it is rolled back.
         let done = match contain(|| work(connection)) {
@@ -193,6 +196,32 @@ impl Inner {
             slot.connection = None;
         }
         done
+    }
+
+    /// A file that was replaced or removed under us is not written for ever.
+    ///
+    /// Both connections leave it before one is made to the new one, and take along what its log has:
+    /// the log is found by its name, and would be taken for the new file's.
+    fn leave_what_was_replaced(&self) -> Result<(), String> {
+        let is_there = |file: Option<FileId>| file.is_none() || file == file_id(&self.path);
+        if is_there(*lock(&self.file)) {
+            return Ok(());
+        }
+        let (mut writer, mut reader) = (lock(&self.writer.slot), lock(&self.reader.slot));
+        let mut file = lock(&self.file);
+        let either = writer.connection.as_ref().or(reader.connection.as_ref());
+        if let Some(connection) = either.filter(|_| !is_there(*file)) {
+            let busy =
+                connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
+            if busy.map_err(|error| format!("it was replaced, and the old one fails: {error}"))? {
+                return Err("it was replaced, and somebody still reads the old one".to_owned());
+            }
+            (*writer, *reader) = (Slot::default(), Slot::default());
+        }
+        if !is_there(*file) {
+            *file = None;
+        }
+        Ok(())
     }
 
     fn lane(&self, side: Side) -> &Lane {
@@ -230,12 +259,22 @@ impl Inner {
             std::fs::create_dir_all(directory).map_err(|error| error.to_string())?;
         }
         make_private(&self.path).map_err(|error| error.to_string())?;
+        let found = file_id(&self.path);
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection =
             Connection::open_with_flags(&self.path, flags).map_err(|error| error.to_string())?;
-        self.prepare(&mut connection)
+        if let Some(wrong) = self
+            .prepare(&mut connection)
             .map_err(|error| error.to_string())?
-            .map_or(Ok(connection), Err)
+        {
+            return Err(wrong);
+        }
+        let mut file = lock(&self.file);
+        if file_id(&self.path) != found || file.is_some_and(|file| Some(file) != found) {
+            return Err("it was replaced while it was opened".to_owned());
+        }
+        *file = found;
+        Ok(connection)
     }
 
     /// Brings the schema up to date; what is wrong with it, if it is of a newer version.
@@ -269,6 +308,13 @@ impl Inner {
         transaction.commit()?;
         Ok(None)
     }
+}
+
+/// None when there is none, or nobody may look. It is not opened: see [`make_private`].
+fn file_id(path: &Path) -> Option<FileId> {
+    use std::os::unix::fs::MetadataExt as _;
+    let found = std::fs::metadata(path).ok()?;
+    Some((found.dev(), found.ino()))
 }
 
 fn version_of(connection: &Connection) -> rusqlite::Result<u32> {

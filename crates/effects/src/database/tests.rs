@@ -236,3 +236,60 @@ async fn old_notes_are_forgotten() {
 fn inbox_kept() -> i64 {
     28 * 24 * 60 * 60 * 1_000
 }
+
+/// What is noted in a file, and whether it is whole.
+fn noted(path: &Path) -> Vec<String> {
+    let connection = Connection::open(path).unwrap();
+    let check = "PRAGMA integrity_check";
+    let check: String = connection.query_row(check, [], |row| row.get(0)).unwrap();
+    assert_eq!(check, "ok");
+    let mut events = connection
+        .prepare("SELECT event FROM inbox ORDER BY event")
+        .unwrap();
+    let rows = events.query_map([], |row| row.get(0)).unwrap();
+    rows.collect::<rusqlite::Result<_>>().unwrap()
+}
+
+#[tokio::test]
+async fn a_file_that_was_put_in_its_place_is_used_from_the_next_call_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    let (path, aside) = (at("effects.db"), at("aside.db"));
+    let other = Effects::new(&at("other.db")).0;
+    assert!(note(&other, "of the other file").await.unwrap());
+    drop(other);
+    let database = Effects::new(&path).0;
+    assert!(note(&database, "before").await.unwrap());
+    let count = "SELECT count(*) FROM inbox";
+    let read = || database.read(move |tx| tx.query_row(count, [], |row| row.get::<_, i64>(0)));
+    assert_eq!(read().await.unwrap(), 1);
+    std::fs::rename(&path, &aside).unwrap();
+    std::fs::rename(at("other.db"), &path).unwrap();
+    // The reader comes first: the writer's connection must not stay behind.
+    assert_eq!(read().await.unwrap(), 1);
+    assert!(note(&database, "after").await.unwrap());
+    assert_eq!(read().await.unwrap(), 2);
+    assert_eq!(noted(&path), ["after", "of the other file"]);
+    assert_eq!(
+        noted(&aside),
+        ["before"],
+        "nothing of it was left in its log"
+    );
+    drop(database);
+    assert_eq!(noted(&path), ["after", "of the other file"]);
+}
+
+#[tokio::test]
+async fn a_file_that_was_removed_is_made_anew() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("effects.db");
+    let database = Effects::new(&path).0;
+    for event in ["1", "2"] {
+        assert!(note(&database, event).await.unwrap());
+        assert!(database.read(|_| Ok(())).await.is_ok());
+        std::fs::remove_file(&path).unwrap();
+    }
+    assert!(note(&database, "2").await.unwrap(), "another file");
+    assert!(database.read(|_| Ok(())).await.is_ok());
+    assert_eq!(noted(&path), ["2"]);
+}
