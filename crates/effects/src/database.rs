@@ -9,13 +9,14 @@
 mod tests;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 use crate::contain::contain;
 use crate::{ads, alerts, inbox, mails, parcels, pauses, webhooks};
@@ -24,8 +25,6 @@ use crate::{ads, alerts, inbox, mails, parcels, pauses, webhooks};
 const BUSY: Duration = Duration::from_secs(2);
 /// How long a call waits for those before it, of this process.
 const TURN: Duration = Duration::from_secs(10);
-/// For so long after a file could not be opened nobody tries it again, and all are told why.
-const AWAY: Duration = Duration::from_secs(1);
 
 /// Why a call has no answer. Nothing was changed.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -56,6 +55,8 @@ type FileId = (u64, u64);
 struct Lane {
     /// Waited for without a thread: the threads that may block are those of the sale too.
     turn: Arc<Semaphore>,
+    /// How many have asked for it.
+    asked: AtomicU64,
     slot: Mutex<Slot>,
 }
 
@@ -63,6 +64,7 @@ impl Default for Lane {
     fn default() -> Self {
         Self {
             turn: Arc::new(Semaphore::new(1)),
+            asked: AtomicU64::new(0),
             slot: Mutex::default(),
         }
     }
@@ -71,8 +73,8 @@ impl Default for Lane {
 #[derive(Default)]
 struct Slot {
     connection: Option<Connection>,
-    /// The last try to open one failed then, and why.
-    failed: Option<(Instant, String)>,
+    /// The last that had asked when none could be opened, and why.
+    failed: Option<(u64, String)>,
 }
 
 /// `effects.db`: parcels, e-mails, webhooks, alerts.
@@ -151,7 +153,9 @@ impl Database {
             path: self.0.path.display().to_string(),
             what,
         };
-        let turn = Arc::clone(&self.0.lane(side).turn).acquire_owned();
+        let lane = self.0.lane(side);
+        let number = lane.asked.fetch_add(1, Ordering::Relaxed) + 1;
+        let turn = Arc::clone(&lane.turn).acquire_owned();
         let Ok(turn) = timeout(TURN, turn).await else {
             let waited = TURN.as_secs();
             return Err(error(format!("its turn has not come in {waited} s")));
@@ -160,7 +164,7 @@ impl Database {
         let done = tokio::task::spawn_blocking(move || {
             // It lasts as long as the work: whoever asked may have gone meanwhile.
             let _turn = turn.expect("nobody closes it");
-            inner.call(side, work)
+            inner.call(side, number, work)
         })
         .await;
         match done {
@@ -181,11 +185,13 @@ impl Inner {
     fn call<T>(
         &self,
         side: Side,
+        number: u64,
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
     ) -> Result<T, String> {
         self.leave_what_was_replaced()?;
-        let mut slot = lock(&self.lane(side).slot);
-        let connection = self.connected(&mut slot)?;
+        let lane = self.lane(side);
+        let mut slot = lock(&lane.slot);
+        let connection = self.connected(lane, &mut slot, number)?;
         // Half a transaction goes with the panic that left it: it is rolled back.
         let done = match contain(|| work(connection)) {
             Ok(done) => done.map_err(|error| error.to_string()),
@@ -231,14 +237,19 @@ impl Inner {
         }
     }
 
-    fn connected<'a>(&self, slot: &'a mut Slot) -> Result<&'a mut Connection, String> {
+    fn connected<'a>(
+        &self,
+        lane: &Lane,
+        slot: &'a mut Slot,
+        number: u64,
+    ) -> Result<&'a mut Connection, String> {
         let Slot { connection, failed } = slot;
         if let Some(connection) = connection {
             return Ok(connection);
         }
-        // Those who stood in line meanwhile do not each wait as long as the first did.
-        if let Some((at, why)) = failed
-            && at.elapsed() < AWAY
+        // Those who stood in line meanwhile do not each wait as long as the one before them did.
+        if let Some((last, why)) = failed
+            && number <= *last
         {
             return Err(why.clone());
         }
@@ -248,7 +259,7 @@ impl Inner {
                 Ok(connection.insert(opened))
             }
             Err(why) => {
-                *failed = Some((Instant::now(), why.clone()));
+                *failed = Some((lane.asked.load(Ordering::Relaxed), why.clone()));
                 Err(why)
             }
         }
