@@ -132,7 +132,7 @@ impl ParcelBrief {
 
 /// What an order's view says of its parcel: none when it cannot be told now, `Some(None)` when
 /// there is none. An order is shown whether its parcel can be read or not, and waits
-/// [`BRIEF_WITHIN`] for it.
+/// a second for it at most.
 pub async fn brief_of(app: &App, order: &OrderRecord) -> Option<Option<ParcelBrief>> {
     match order.status {
         OrderStatus::Accepted | OrderStatus::Cancelled => {}
