@@ -115,6 +115,9 @@ impl Database {
     ///
     /// # Errors
     /// When the file cannot be opened, locked or written, and what `work` fails with.
+    ///
+    /// # Panics
+    /// In a runtime without timers.
     pub async fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
