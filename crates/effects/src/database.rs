@@ -2,21 +2,29 @@
 //!
 //! What always holds here: a write is one transaction, on disk before it is answered (WAL,
 //! `synchronous=FULL`); a file that a newer version has written is refused and left as it is;
-//! whoever waits for another process's lock waits [`BUSY`] at most. Several processes may use
-//! one file.
+//! whoever waits for another process's lock waits [`BUSY`] at most, and keeps one thread waiting
+//! for the writer and one for the reader, however many ask. Several processes may use one file.
+
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use crate::contain::contain;
 use crate::{ads, alerts, inbox, mails, parcels, pauses, webhooks};
 
 /// How long a write waits for that of another process.
 const BUSY: Duration = Duration::from_secs(2);
+/// How long a call waits for those before it, of this process.
+const TURN: Duration = Duration::from_secs(10);
 
 /// Why a call has no answer. Nothing was changed.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -34,8 +42,39 @@ struct Inner {
     path: PathBuf,
     /// The schema's versions, each as what it adds to the one before.
     versions: &'static [&'static [&'static str]],
-    writer: Mutex<Option<Connection>>,
-    reader: Mutex<Option<Connection>>,
+    writer: Lane,
+    reader: Lane,
+    /// What both connections are to, whichever of them there are.
+    file: Mutex<Option<FileId>>,
+}
+
+/// Device and inode: another file at the same path has others.
+type FileId = (u64, u64);
+
+/// One of the two connections, and the turn to use it.
+struct Lane {
+    /// Waited for without a thread: the threads that may block are those of the sale too.
+    turn: Arc<Semaphore>,
+    /// How many have asked for it.
+    asked: AtomicU64,
+    slot: Mutex<Slot>,
+}
+
+impl Default for Lane {
+    fn default() -> Self {
+        Self {
+            turn: Arc::new(Semaphore::new(1)),
+            asked: AtomicU64::new(0),
+            slot: Mutex::default(),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Slot {
+    connection: Option<Connection>,
+    /// The last that had asked when none could be opened, and why.
+    failed: Option<(u64, String)>,
 }
 
 /// `effects.db`: parcels, e-mails, webhooks, alerts.
@@ -66,8 +105,9 @@ impl Database {
         Self(Arc::new(Inner {
             path: path.to_owned(),
             versions,
-            writer: Mutex::new(None),
-            reader: Mutex::new(None),
+            writer: Lane::default(),
+            reader: Lane::default(),
+            file: Mutex::default(),
         }))
     }
 
@@ -75,6 +115,9 @@ impl Database {
     ///
     /// # Errors
     /// When the file cannot be opened, locked or written, and what `work` fails with.
+    ///
+    /// # Panics
+    /// In a runtime without timers.
     pub async fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
@@ -109,12 +152,24 @@ impl Database {
         side: Side,
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, DatabaseError> {
-        let inner = Arc::clone(&self.0);
-        let done = tokio::task::spawn_blocking(move || inner.call(side, work)).await;
         let error = |what: String| DatabaseError {
             path: self.0.path.display().to_string(),
             what,
         };
+        let lane = self.0.lane(side);
+        let number = lane.asked.fetch_add(1, Ordering::Relaxed) + 1;
+        let turn = Arc::clone(&lane.turn).acquire_owned();
+        let Ok(turn) = timeout(TURN, turn).await else {
+            let waited = TURN.as_secs();
+            return Err(error(format!("its turn has not come in {waited} s")));
+        };
+        let inner = Arc::clone(&self.0);
+        let done = tokio::task::spawn_blocking(move || {
+            // It lasts as long as the work: whoever asked may have gone meanwhile.
+            let _turn = turn.expect("nobody closes it");
+            inner.call(side, number, work)
+        })
+        .await;
         match done {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(what)) => Err(error(what)),
@@ -133,21 +188,13 @@ impl Inner {
     fn call<T>(
         &self,
         side: Side,
+        number: u64,
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
     ) -> Result<T, String> {
-        let slot = match side {
-            Side::Writer => &self.writer,
-            Side::Reader => &self.reader,
-        };
-        let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
-        // A file that was replaced or removed under us is not written for ever.
-        if slot.is_some() && !self.path.exists() {
-            *slot = None;
-        }
-        let connection = match &mut *slot {
-            Some(connection) => connection,
-            None => slot.insert(self.open()?),
-        };
+        self.leave_what_was_replaced()?;
+        let lane = self.lane(side);
+        let mut slot = lock(&lane.slot);
+        let connection = self.connected(lane, &mut slot, number)?;
         // Half a transaction goes with the panic that left it: it is rolled back.
         let done = match contain(|| work(connection)) {
             Ok(done) => done.map_err(|error| error.to_string()),
@@ -155,9 +202,70 @@ impl Inner {
         };
         if done.is_err() {
             // Whatever is wrong with the connection is not kept.
-            *slot = None;
+            slot.connection = None;
         }
         done
+    }
+
+    /// A file that was replaced or removed under us is not written for ever.
+    ///
+    /// Both connections leave it before one is made to the new one, and take along what its log has:
+    /// the log is found by its name, and would be taken for the new file's.
+    fn leave_what_was_replaced(&self) -> Result<(), String> {
+        let is_there = |file: Option<FileId>| file.is_none() || file == file_id(&self.path);
+        if is_there(*lock(&self.file)) {
+            return Ok(());
+        }
+        let (mut writer, mut reader) = (lock(&self.writer.slot), lock(&self.reader.slot));
+        let mut file = lock(&self.file);
+        let either = writer.connection.as_ref().or(reader.connection.as_ref());
+        if let Some(connection) = either.filter(|_| !is_there(*file)) {
+            let busy =
+                connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
+            if busy.map_err(|error| format!("it was replaced, and the old one fails: {error}"))? {
+                return Err("it was replaced, and somebody still reads the old one".to_owned());
+            }
+            (*writer, *reader) = (Slot::default(), Slot::default());
+        }
+        if !is_there(*file) {
+            *file = None;
+        }
+        Ok(())
+    }
+
+    fn lane(&self, side: Side) -> &Lane {
+        match side {
+            Side::Writer => &self.writer,
+            Side::Reader => &self.reader,
+        }
+    }
+
+    fn connected<'a>(
+        &self,
+        lane: &Lane,
+        slot: &'a mut Slot,
+        number: u64,
+    ) -> Result<&'a mut Connection, String> {
+        let Slot { connection, failed } = slot;
+        if let Some(connection) = connection {
+            return Ok(connection);
+        }
+        // Those who stood in line meanwhile do not each wait as long as the one before them did.
+        if let Some((last, why)) = failed
+            && number <= *last
+        {
+            return Err(why.clone());
+        }
+        match self.open() {
+            Ok(opened) => {
+                *failed = None;
+                Ok(connection.insert(opened))
+            }
+            Err(why) => {
+                *failed = Some((lane.asked.load(Ordering::Relaxed), why.clone()));
+                Err(why)
+            }
+        }
     }
 
     fn open(&self) -> Result<Connection, String> {
@@ -165,12 +273,22 @@ impl Inner {
             std::fs::create_dir_all(directory).map_err(|error| error.to_string())?;
         }
         make_private(&self.path).map_err(|error| error.to_string())?;
+        let found = file_id(&self.path);
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection =
             Connection::open_with_flags(&self.path, flags).map_err(|error| error.to_string())?;
-        self.prepare(&mut connection)
+        if let Some(wrong) = self
+            .prepare(&mut connection)
             .map_err(|error| error.to_string())?
-            .map_or(Ok(connection), Err)
+        {
+            return Err(wrong);
+        }
+        let mut file = lock(&self.file);
+        if file_id(&self.path) != found || file.is_some_and(|file| Some(file) != found) {
+            return Err("it was replaced while it was opened".to_owned());
+        }
+        *file = found;
+        Ok(connection)
     }
 
     /// Brings the schema up to date; what is wrong with it, if it is of a newer version.
@@ -181,10 +299,13 @@ impl Inner {
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "foreign_keys", true)?;
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let version: u32 =
-            transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
         let newest = u32::try_from(self.versions.len()).expect("a handful of versions");
+        // Where nothing is to be added, whoever reads waits for nobody who writes.
+        if version_of(connection)? == newest {
+            return Ok(None);
+        }
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let version = version_of(&transaction)?;
         if version > newest {
             return Ok(Some(format!(
                 "its schema is version {version}, this program knows {newest}: use a newer one"
@@ -203,6 +324,21 @@ impl Inner {
     }
 }
 
+/// None when there is none, or nobody may look. It is not opened: see [`make_private`].
+fn file_id(path: &Path) -> Option<FileId> {
+    use std::os::unix::fs::MetadataExt as _;
+    let found = std::fs::metadata(path).ok()?;
+    Some((found.dev(), found.ino()))
+}
+
+fn version_of(connection: &Connection) -> rusqlite::Result<u32> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// One makes the file at a time; see [`make_private`].
 static MAKING: Mutex<()> = Mutex::new(());
 
@@ -216,169 +352,11 @@ static MAKING: Mutex<()> = Mutex::new(());
 /// (<https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_>).
 fn make_private(path: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt;
-    let _alone = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
+    let _alone = lock(&MAKING);
     let mut options = std::fs::OpenOptions::new();
     let made = options.write(true).create_new(true).mode(0o600).open(path);
     match made.map(drop) {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
         done => done,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn note(
-        database: &Database,
-        event: &'static str,
-    ) -> impl Future<Output = Result<bool, DatabaseError>> {
-        database.write(move |transaction| inbox::is_first(transaction, "c", event, 1))
-    }
-
-    #[tokio::test]
-    async fn an_event_is_handled_once_also_by_another_process() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("effects.db");
-        let (one, two) = (Effects::new(&path).0, Effects::new(&path).0);
-        assert!(note(&one, "1").await.unwrap());
-        assert!(!note(&one, "1").await.unwrap());
-        assert!(!note(&two, "1").await.unwrap());
-        assert!(note(&two, "2").await.unwrap());
-    }
-
-    const OTHER: &str = "database::tests::another_process_that_asks_for_the_lock";
-
-    /// Not a test of its own: the process that the test below starts. A process is never in its own
-    /// way, and gives up all its locks on a file with the first handle on it that it closes.
-    #[cfg(unix)]
-    #[test]
-    #[ignore = "started by the test that asks"]
-    fn another_process_that_asks_for_the_lock() {
-        use rustix::fs::{FlockOperation, fcntl_lock};
-        use std::io::Read as _;
-        let mut path = String::new();
-        std::io::stdin().read_to_string(&mut path).unwrap();
-        let file = std::fs::OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open(path)
-            .unwrap();
-        let locked = fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive);
-        println!("\nthe lock: {}", locked.is_ok());
-    }
-
-    /// Whether another process finds the file locked: asked of the system, not of `SQLite`.
-    #[cfg(unix)]
-    fn is_locked(path: &Path) -> bool {
-        use std::io::Write as _;
-        use std::process::{Command, Stdio};
-        let mut other = Command::new(std::env::current_exe().unwrap())
-            .args([OTHER, "--exact", "--ignored", "--nocapture"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut stdin = other.stdin.take().unwrap();
-        stdin.write_all(path.to_str().unwrap().as_bytes()).unwrap();
-        drop(stdin);
-        let said = other.wait_with_output().unwrap().stdout;
-        let said = String::from_utf8(said).unwrap();
-        let got = said
-            .lines()
-            .find_map(|line| line.strip_prefix("the lock: "));
-        got.expect("the other process says what it got") == "false"
-    }
-
-    /// The last one who closes a file removes its log. Another process that only comes by, a backup
-    /// with the `sqlite3` shell, must not take itself for that.
-    #[cfg(unix)]
-    #[tokio::test]
-    async fn whoever_is_connected_has_the_file_locked() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("effects.db");
-        let database = Effects::new(&path).0;
-        for round in 0..3 {
-            assert!(note(&database, "1").await.is_ok());
-            assert!(is_locked(&path), "the writer, {round}");
-            assert!(database.read(|_| Ok(())).await.is_ok());
-            assert!(is_locked(&path), "both, {round}");
-            // What fails is connected to anew.
-            let failed = database
-                .write(|transaction| transaction.execute("INSERT INTO nowhere VALUES (1)", []))
-                .await;
-            assert!(failed.is_err());
-            assert!(is_locked(&path), "the reader, {round}");
-        }
-        drop(database);
-        assert!(!is_locked(&path), "nobody");
-    }
-
-    #[tokio::test]
-    async fn what_fails_leaves_no_note_behind() {
-        let directory = tempfile::tempdir().unwrap();
-        let database = Effects::new(&directory.path().join("effects.db")).0;
-        let failed = database
-            .write(|transaction| {
-                assert!(inbox::is_first(transaction, "c", "1", 1)?);
-                transaction.execute("INSERT INTO nowhere VALUES (1)", [])
-            })
-            .await;
-        assert!(failed.unwrap_err().what.contains("nowhere"));
-        assert!(note(&database, "1").await.unwrap());
-    }
-
-    #[tokio::test]
-    async fn a_panic_is_rolled_back_and_ends_one_call() {
-        let directory = tempfile::tempdir().unwrap();
-        let database = Effects::new(&directory.path().join("effects.db")).0;
-        let failed: Result<(), _> = database
-            .write(|transaction| {
-                assert!(inbox::is_first(transaction, "c", "1", 1)?);
-                panic!("a mistake")
-            })
-            .await;
-        let what = failed.unwrap_err().what;
-        assert!(what.contains("a panic at"), "{what}");
-        assert!(note(&database, "1").await.unwrap());
-    }
-
-    #[tokio::test]
-    async fn a_database_that_was_away_is_used_again() {
-        let directory = tempfile::tempdir().unwrap();
-        let place = directory.path().join("elsewhere");
-        std::fs::write(&place, "a file where a directory must be").unwrap();
-        let database = Effects::new(&place.join("effects.db")).0;
-        assert!(note(&database, "1").await.is_err());
-        std::fs::remove_file(&place).unwrap();
-        assert!(note(&database, "1").await.unwrap());
-    }
-
-    #[tokio::test]
-    async fn a_newer_schema_is_refused_and_left_alone() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("effects.db");
-        let connection = Connection::open(&path).unwrap();
-        connection.pragma_update(None, "user_version", 99).unwrap();
-        let error = note(&Effects::new(&path).0, "1").await.unwrap_err();
-        assert!(error.what.contains("version 99"), "{error}");
-    }
-
-    #[tokio::test]
-    async fn old_notes_are_forgotten() {
-        let directory = tempfile::tempdir().unwrap();
-        let database = Effects::new(&directory.path().join("effects.db")).0;
-        assert!(note(&database, "1").await.unwrap());
-        let later = inbox_kept() + 2;
-        for event in ["2", "1"] {
-            let is_first = database
-                .write(move |transaction| inbox::is_first(transaction, "c", event, later))
-                .await;
-            assert!(is_first.unwrap(), "1 was forgotten");
-        }
-    }
-
-    fn inbox_kept() -> i64 {
-        28 * 24 * 60 * 60 * 1_000
     }
 }

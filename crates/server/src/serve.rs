@@ -170,6 +170,7 @@ async fn serve_shop(mut config: Config) -> Result<(), ServeError> {
     });
     let ended = Ended::default();
     start_tasks(&app, &tasks, &allowed, &ended)?;
+    tasks.spawn(app.consumers.clone().recall_late(cancel.clone()));
     workers::watch(&app, &tasks, &consumers);
     workers::retain_here(&parts, &mut consumers);
     workers::start_consumers(&app, &tasks, consumers, &clock, &(Arc::new(ids()?) as _));
@@ -239,9 +240,7 @@ fn random_secret() -> Result<config::Secret, ServeError> {
 async fn recalled(consumers: &[Arc<dyn Consumer>], parts: &ConsumerParts) -> Consumers {
     let effects = parts.effects.clone();
     let consumers = Consumers::new(consumers, effects, Arc::clone(&parts.clock));
-    if let Err(error) = consumers.recall().await {
-        tracing::warn!(%error, "it is not known which consumers were paused: none is");
-    }
+    consumers.recall().await;
     consumers
 }
 

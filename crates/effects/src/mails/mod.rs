@@ -120,17 +120,14 @@ pub fn add(transaction: &Transaction<'_>, mail: &NewMail) -> rusqlite::Result<bo
             Status::Pending.number(),
         ])?;
     if added > 0 {
-        // The oldest have the smallest numbers.
+        // The oldest have the smallest numbers. One that is still pending has no message any more
+        // that would bring it on its way, unless somebody has just sent that again.
         transaction
             .prepare_cached(
                 "DELETE FROM mail WHERE no IN (SELECT no FROM mail ORDER BY no LIMIT ?1)
-                 AND created_at < ?2 AND status <> ?3",
+                 AND created_at < ?2 AND coalesce(claimed_at, 0) < ?2",
             )?
-            .execute(params![
-                FORGOTTEN_MAX,
-                mail.created_at - KEPT_MS,
-                Status::Pending.number()
-            ])?;
+            .execute(params![FORGOTTEN_MAX, mail.created_at - KEPT_MS])?;
     }
     Ok(added > 0)
 }

@@ -182,21 +182,37 @@ async fn one_that_was_sent_again_by_hand_begins_anew() {
 }
 
 #[tokio::test]
-async fn old_ones_are_forgotten_but_not_while_they_are_on_their_way() {
+async fn old_ones_are_forgotten_though_they_never_went_but_not_while_they_are_handed_over() {
     let (_directory, effects) = opened();
     run(&effects, |transaction| {
-        for id in ["old", "stuck"] {
+        let later = |id: &str, after: Millis| NewMail {
+            created_at: 1 + KEPT_MS + after,
+            ..mail(id, 2)
+        };
+        // Their messages were purged, or died with the process that had claimed them.
+        let stuck = ["a", "b", "c", "d", "e"];
+        for id in stuck {
             add(transaction, &mail(id, 1))?;
         }
-        claim(transaction, "old", 1, LEASE_MS)?;
-        settle(transaction, "old", &Ended::Sent, 1)?;
-        let later = NewMail {
-            created_at: KEPT_MS + 2,
-            ..mail("new", 2)
-        };
-        add(transaction, &later)?;
-        assert_eq!(get(transaction, "old")?, None);
-        assert!(get(transaction, "stuck")?.is_some());
+        claim(transaction, "a", 1, LEASE_MS)?;
+        for id in ["sent", "again"] {
+            add(transaction, &mail(id, 1))?;
+        }
+        claim(transaction, "sent", 1, LEASE_MS)?;
+        settle(transaction, "sent", &Ended::Sent, 1)?;
+        // Its message was sent again by hand just now.
+        claim(transaction, "again", KEPT_MS, LEASE_MS)?;
+        add(transaction, &later("not yet", 0))?;
+        for id in stuck {
+            assert!(get(transaction, id)?.is_some(), "{id}");
+        }
+        for id in ["one", "two", "three"] {
+            add(transaction, &later(id, 1))?;
+        }
+        for id in stuck.into_iter().chain(["sent"]) {
+            assert_eq!(get(transaction, id)?, None, "{id}");
+        }
+        assert!(get(transaction, "again")?.is_some());
         Ok(())
     })
     .await;

@@ -3,6 +3,8 @@
 //! The carrier shows who it is by a Standard Webhooks signature over the bytes of its notice.
 //! A notice is safe to repeat: the same `webhook-id` gets the same answer.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::{FromRequest, Request, State};
 use axum::http::HeaderMap;
@@ -12,6 +14,7 @@ use effects::DatabaseError;
 use effects::parcels::{Answer, Notice, Noticed, Outcome, Parcel, ParcelChange, ParcelStatus};
 use engine::{OrderRecord, OrderStatus};
 use serde::{Deserialize, Serialize};
+use tokio::time::timeout;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -29,6 +32,8 @@ use crate::state::App;
 const PLACE_MAX: usize = 200;
 /// How far ahead of ours the carrier's clock may be.
 const AHEAD_MAX_MS: Millis = webhooks::TOLERANCE_S * 1_000;
+/// How long an order's view waits for what it says of its parcel.
+const BRIEF_WITHIN: Duration = Duration::from_secs(1);
 
 pub fn public() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -126,7 +131,8 @@ impl ParcelBrief {
 }
 
 /// What an order's view says of its parcel: none when it cannot be told now, `Some(None)` when
-/// there is none. An order is shown whether its parcel can be read or not.
+/// there is none. An order is shown whether its parcel can be read or not, and waits
+/// a second for it at most.
 pub async fn brief_of(app: &App, order: &OrderRecord) -> Option<Option<ParcelBrief>> {
     match order.status {
         OrderStatus::Accepted | OrderStatus::Cancelled => {}
@@ -136,13 +142,14 @@ pub async fn brief_of(app: &App, order: &OrderRecord) -> Option<Option<ParcelBri
         | OrderStatus::Expired => return Some(None),
     }
     let (id, seq) = (order.id.to_string(), order.id.seq);
-    match app.effects.parcel_of_order(id, seq).await {
-        Ok(parcel) => Some(parcel.as_ref().map(ParcelBrief::of)),
-        Err(error) => {
-            tracing::warn!(%error, "an order is shown without its parcel");
-            None
-        }
-    }
+    let found = timeout(BRIEF_WITHIN, app.effects.parcel_of_order(id, seq)).await;
+    let why = match found {
+        Ok(Ok(parcel)) => return Some(parcel.as_ref().map(ParcelBrief::of)),
+        Ok(Err(error)) => error.to_string(),
+        Err(late) => late.to_string(),
+    };
+    tracing::warn!(why, "an order is shown without its parcel");
+    None
 }
 
 fn no_parcel(detail: &str) -> HttpError {

@@ -48,6 +48,7 @@ pub(super) async fn serve_workers(config: Config) -> Result<(), ServeError> {
         clock: Arc::clone(&clock),
         cancel: cancel.clone(),
     };
+    tasks.spawn(consumers.clone().recall_late(cancel.clone()));
     tasks.spawn(workers::sample_consumers(consumers.clone(), cancel.clone()));
     for consumer in all {
         let port = workers::over_sqs(&sqs, &*consumer);

@@ -30,6 +30,10 @@ const REPLENISHMENTS: usize = 200;
 const WEBHOOKS_MAX: u32 = 1_000;
 /// Lines looked at.
 const LINES: usize = 1_000;
+/// In the last tenth of the time for which a queue keeps a message it is said that it will go.
+const LAST_PART: Millis = 10;
+/// As long as it stays so, it is said again after so long.
+const SAID_AGAIN_MS: Millis = 60 * 60 * 1_000;
 
 /// What one read of the store shows.
 struct Seen {
@@ -49,6 +53,8 @@ pub(super) struct Alerter {
     looking_since: Millis,
     /// So that a queue that is missing is logged once.
     mails_put_off: bool,
+    /// When it was last logged that messages of this queue will be deleted.
+    said: BTreeMap<String, Millis>,
 }
 
 pub(super) async fn run(app: App, queues: BTreeSet<String>) {
@@ -79,6 +85,7 @@ impl Alerter {
             memory: Memory::default(),
             looking_since: app.engine.now(),
             mails_put_off: false,
+            said: BTreeMap::new(),
             app,
         }
     }
@@ -111,7 +118,7 @@ impl Alerter {
         Ok(())
     }
 
-    async fn look(&self) -> Result<Observation, String> {
+    async fn look(&mut self) -> Result<Observation, String> {
         let (now, visible_by) = (self.app.engine.now(), self.app.engine.log_time());
         let products_max = self.app.engine.limits().products_max;
         let app = self.app.clone();
@@ -128,6 +135,7 @@ impl Alerter {
             })
             .await
             .map_err(text)?;
+        self.say_what_expires(&seen.depths, now);
         let endpoints = self.webhooks.endpoints(now).await.map_err(text)?;
         Ok(Observation {
             at: now,
@@ -144,6 +152,25 @@ impl Alerter {
             newer: self.app.newer.clone(),
             gone: seen.gone.into_iter().collect(),
         })
+    }
+
+    /// Then nobody works on them any more, and the alert that they wait is resolved.
+    fn say_what_expires(&mut self, depths: &[QueueDepth], now: Millis) {
+        let found = expiring(depths, &self.queues, now);
+        self.said.retain(|queue, _| found.contains_key(queue));
+        for (queue, at) in found {
+            let said = self.said.get(&queue);
+            if said.is_some_and(|said| now - said < SAID_AGAIN_MS) {
+                continue;
+            }
+            let hours_left = (at - now).max(0) / 3_600_000;
+            tracing::error!(
+                queue,
+                hours_left,
+                "messages will be deleted: the queue keeps them no longer"
+            );
+            self.said.insert(queue, now);
+        }
     }
 
     fn backlogs(&self, depths: &[QueueDepth]) -> Vec<Backlog> {
@@ -249,6 +276,33 @@ fn dead_letters(depths: &[QueueDepth]) -> Vec<(String, i64)> {
         .collect()
 }
 
+/// Queues of these consumers, and their dead-letter queues, whose oldest message will soon have been
+/// kept for as long as its queue keeps any; and when that is.
+fn expiring(
+    depths: &[QueueDepth],
+    queues: &BTreeSet<String>,
+    now: Millis,
+) -> BTreeMap<String, Millis> {
+    let of_ours = depths.iter().map(|depth| &depth.queue);
+    let of_ours = of_ours.filter(|queue| queues.contains(&queue.name));
+    let dead: BTreeSet<&str> = of_ours
+        .filter_map(|queue| queue.config.redrive.as_ref())
+        .map(|redrive| redrive.dead_letter_queue.as_str())
+        .collect();
+    depths
+        .iter()
+        .filter(|depth| {
+            let name = depth.queue.name.as_str();
+            queues.contains(name) || dead.contains(name)
+        })
+        .filter_map(|depth| {
+            let kept_ms = i64::from(depth.queue.config.retention_s) * 1_000;
+            let at = depth.oldest_sent_at? + kept_ms;
+            (now >= at - kept_ms / LAST_PART).then(|| (depth.queue.name.clone(), at))
+        })
+        .collect()
+}
+
 /// Those whose newest requests failed, with how many in a row. A request that was not taken yet
 /// says nothing.
 fn failing_factories(reader: &dyn Reader) -> Result<Vec<(String, i64)>, StoreError> {
@@ -287,4 +341,65 @@ fn lines(reader: &dyn Reader, products_max: usize) -> Result<Vec<Line>, StoreErr
         });
     }
     Ok(lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use engine::ports::Queue;
+    use messaging::{QueueConfig, RedrivePolicy};
+
+    use super::*;
+
+    fn depth(name: &str, oldest_sent_at: Option<Millis>) -> QueueDepth {
+        let config = QueueConfig {
+            retention_s: 1_000,
+            redrive: (!name.ends_with("-dlq")).then(|| RedrivePolicy {
+                dead_letter_queue: format!("{name}-dlq"),
+                max_receive_count: 3,
+            }),
+            ..QueueConfig::default()
+        };
+        QueueDepth {
+            queue: Queue {
+                id: 1,
+                name: name.to_owned(),
+                partition: 1,
+                config,
+                more: Arc::default(),
+                moves: Arc::default(),
+                next_seq: 1,
+                created_at: 0,
+                modified_at: 0,
+                purged_at: None,
+            },
+            visible: u64::from(oldest_sent_at.is_some()),
+            in_flight: 0,
+            delayed: 0,
+            oldest_sent_at,
+        }
+    }
+
+    #[test]
+    fn what_consumers_were_to_work_on_does_not_expire_unsaid() {
+        let ours = ["emails".to_owned()].into();
+        for (name, sent_at, expected) in [
+            ("emails", None, None),
+            ("emails", Some(1), None),
+            ("emails", Some(0), Some(1_000_000)),
+            // Somebody else's program works on it, and chose how long its messages are kept.
+            ("theirs", Some(0), None),
+        ] {
+            for name in [name.to_owned(), format!("{name}-dlq")] {
+                let depths = [
+                    depth("emails", None),
+                    depth("theirs", None),
+                    depth(&name, sent_at),
+                ];
+                let found = expiring(&depths, &ours, 900_000);
+                assert_eq!(found.get(&name).copied(), expected, "{name}");
+            }
+        }
+    }
 }

@@ -53,7 +53,9 @@ fn terms_are_refused_by_field() {
         ("endTime", |t| t.ends_at = 0),
         ("endTime", |t| t.starts_at = t.ends_at),
         ("endTime", |t| t.ends_at = DURATION_MAX_MS + 1),
-        ("endTime", |t| soft_close(t, 1, 1, DURATION_MAX_MS + 1)),
+        ("softClose.hardEnd", |t| {
+            soft_close(t, 1, 1, DURATION_MAX_MS + 1);
+        }),
         ("increment", |t| t.increment = Increment::Fixed(money(0))),
         ("lots", |t| t.lots = 0),
         ("lots", |t| t.lots = LOTS_MAX + 1),

@@ -57,7 +57,7 @@ proptest! {
         picked in prop::collection::vec((0..6u64, any::<bool>()), 0..40),
         cuts in prop::collection::vec((1..6usize, any::<bool>()), 40),
     ) {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let rig = Rig::new();
             let mut told = Vec::new();

@@ -17,6 +17,7 @@ const SLOTS: usize = 12;
 const SLOT_COUNT: Millis = 12;
 /// The end of a reason that is shown; the dead letter has all of it.
 const REASON_CHARS_MAX: usize = 500;
+const HELD: &str = "it cannot be read whether an operator has paused it";
 
 /// What a consumer does at this moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +25,7 @@ pub enum ConsumerState {
     Running,
     /// By an operator.
     Paused,
-    /// A neighbour is away, or the queue is.
+    /// A neighbour is away, or the queue is, or where pauses are noted.
     Waiting {
         reason: String,
         since: Millis,
@@ -84,8 +85,12 @@ pub struct Monitor {
 }
 
 struct Rest {
-    /// Cancelled by a pause, made anew when it ends.
+    /// Cancelled by a pause and while it is held, made anew when it ends.
     go: CancellationToken,
+    /// Whether it is paused was read, or said by an operator since then.
+    is_known: bool,
+    /// Since when it is held because that is not known.
+    held: Option<Millis>,
     waiting: Option<(String, Millis)>,
     last_failure: Option<Failure>,
     last_progress_at: Option<Millis>,
@@ -110,6 +115,8 @@ impl Monitor {
             is_started: AtomicBool::new(false),
             rest: Mutex::new(Rest {
                 go: CancellationToken::new(),
+                is_known: false,
+                held: None,
                 waiting: None,
                 last_failure: None,
                 last_progress_at: None,
@@ -126,12 +133,14 @@ impl Monitor {
 
     pub fn status(&self, now: Millis) -> ConsumerStatus {
         let rest = self.lock();
-        let state = match &rest.waiting {
-            _ if rest.go.is_cancelled() => ConsumerState::Paused,
+        let is_held = rest.held.map(|since| (HELD, since));
+        let waiting = rest.waiting.as_ref().map(|(why, since)| (&**why, *since));
+        let state = match is_held.or(waiting) {
+            _ if rest.go.is_cancelled() && rest.held.is_none() => ConsumerState::Paused,
             _ if !self.is_started.load(Ordering::Relaxed) => ConsumerState::Stopped,
             Some((reason, since)) => ConsumerState::Waiting {
-                reason: reason.clone(),
-                since: *since,
+                reason: reason.to_owned(),
+                since,
             },
             None => ConsumerState::Running,
         };
@@ -156,20 +165,50 @@ impl Monitor {
     }
 
     pub(super) fn pause(&self) {
-        self.lock().go.cancel();
-        self.changed.notify_waiters();
+        self.set_paused(&mut self.lock(), true);
     }
 
     pub(super) fn resume(&self) {
+        self.set_paused(&mut self.lock(), false);
+    }
+
+    /// What was noted before this process started. What an operator has said since then stays.
+    pub(super) fn recall(&self, is_paused: bool) {
         let mut rest = self.lock();
-        if rest.go.is_cancelled() {
+        if !rest.is_known {
+            self.set_paused(&mut rest, is_paused);
+        }
+    }
+
+    /// Takes no more messages before it is known whether it is paused.
+    pub(super) fn hold(&self, now: Millis) {
+        let mut rest = self.lock();
+        if !rest.is_known {
+            self.set_go(&mut rest, false);
+            rest.held = Some(now);
+        }
+    }
+
+    pub(super) fn is_held(&self) -> bool {
+        self.lock().held.is_some()
+    }
+
+    fn set_paused(&self, rest: &mut Rest, is_paused: bool) {
+        rest.is_known = true;
+        self.set_go(rest, !is_paused);
+    }
+
+    fn set_go(&self, rest: &mut Rest, goes: bool) {
+        rest.held = None;
+        if !goes {
+            rest.go.cancel();
+        } else if rest.go.is_cancelled() {
             rest.go = CancellationToken::new();
         }
-        drop(rest);
         self.changed.notify_waiters();
     }
 
-    /// Cancelled while it is paused.
+    /// Cancelled while it is paused or held.
     pub(super) fn go(&self) -> CancellationToken {
         self.lock().go.clone()
     }

@@ -1,14 +1,19 @@
 //! All consumers of this process, by name: what they do, and who was paused.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use commerce::Millis;
 use effects::{DatabaseError, Effects, pauses};
 use engine::ports::Clock;
+use tokio_util::sync::CancellationToken;
 
 use super::history::{History, Sample};
 use super::monitor::{ConsumerStatus, Monitor};
 use crate::workers::consumer::Consumer;
+
+/// How often it is asked who was paused, when that could not be read at the start.
+const RECALL_EVERY: Duration = Duration::from_secs(1);
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -74,16 +79,34 @@ impl Consumers {
         self.monitors.iter().find(|monitor| monitor.name() == name)
     }
 
-    /// Those that an operator has paused before this process started are paused again.
-    ///
-    /// # Errors
-    /// When the database is away: then nobody is paused.
-    pub async fn recall(&self) -> Result<(), DatabaseError> {
-        for name in self.effects.0.read(pauses::paused).await? {
-            // One that is gone from the program is not there to be paused.
-            if let Some(monitor) = self.get(&name) {
-                monitor.pause();
+    /// Those that an operator has paused before this process started are paused again. When that
+    /// cannot be read none of them runs; see [`recall_late`](Self::recall_late).
+    pub async fn recall(&self) {
+        if let Err(error) = self.try_recall().await {
+            let now = self.clock.now();
+            self.monitors.iter().for_each(|monitor| monitor.hold(now));
+            tracing::warn!(%error, "it cannot be read which consumers were paused: none runs");
+        }
+    }
+
+    /// Asks again until it is known. Nothing is lost meanwhile: messages wait in their queues.
+    pub async fn recall_late(self, cancel: CancellationToken) {
+        while self.monitors.iter().any(|monitor| monitor.is_held()) {
+            tokio::select! {
+                () = cancel.cancelled() => return,
+                () = tokio::time::sleep(RECALL_EVERY) => {}
             }
+            match self.try_recall().await {
+                Ok(()) => tracing::info!("it is known again which consumers were paused"),
+                Err(error) => tracing::debug!(%error, "it is not known which were paused"),
+            }
+        }
+    }
+
+    async fn try_recall(&self) -> Result<(), DatabaseError> {
+        let paused = self.effects.0.read(pauses::paused).await?;
+        for monitor in self.monitors.iter() {
+            monitor.recall(paused.iter().any(|name| name == monitor.name()));
         }
         Ok(())
     }

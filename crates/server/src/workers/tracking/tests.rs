@@ -1,9 +1,14 @@
+use std::time::Duration;
+
 use effects::parcels::ParcelEvent;
 use messaging::ReceiptHandle;
 use serde_json::{Value, json};
 
 use super::super::consumer::{Delivery, Handle};
+use super::super::testing::app::app;
+use super::super::testing::shop::{Shop, product};
 use super::{Read, read};
+use crate::http::parcels::brief_of;
 
 const SENT_AT: i64 = 1_800_000_000_000;
 
@@ -111,4 +116,37 @@ fn poison_is_told_with_its_reason() {
         };
         assert!(told.contains(reason), "{body}: {told}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_is_shown_while_its_parcel_cannot_be_read() {
+    let shop = Shop::open(|_| {});
+    shop.offer(product("A-1", 5)).await;
+    let id = shop.buy("A-1", "ada@example.com", 1).await;
+    let order = shop.engine.reader().order(id.seq).unwrap().unwrap();
+    let app = app(&shop, &[]);
+    assert!(matches!(brief_of(&app, &order).await, Some(None)));
+    // Somebody else is at it, as while another process keeps the file from being read.
+    let (go_on, wait) = std::sync::mpsc::channel::<()>();
+    let effects = shop.parts.effects.clone();
+    let (begun, begins) = tokio::sync::oneshot::channel();
+    let reading = tokio::spawn(async move {
+        let reading = effects.0.read(move |_| {
+            begun.send(()).unwrap();
+            wait.recv().unwrap();
+            Ok(())
+        });
+        reading.await
+    });
+    begins.await.unwrap();
+    let shown = tokio::spawn(async move { brief_of(&app, &order).await.is_none() });
+    tokio::task::yield_now().await;
+    tokio::time::advance(Duration::from_secs(2)).await;
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    assert!(shown.is_finished(), "it is shown without its parcel");
+    assert!(shown.await.unwrap());
+    go_on.send(()).unwrap();
+    reading.await.unwrap().unwrap();
 }

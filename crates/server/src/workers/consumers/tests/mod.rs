@@ -7,4 +7,5 @@ mod history;
 mod outages;
 mod pace;
 mod queue;
+mod recall;
 pub(in crate::workers) mod rig;

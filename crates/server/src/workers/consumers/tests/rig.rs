@@ -168,7 +168,7 @@ pub(in crate::workers) fn start_real(queue: &Arc<Queue>, consumer: Arc<dyn Consu
     run(queue, parts_of(queue, Arc::new(Timeless(consumer))))
 }
 
-fn run(queue: &Arc<Queue>, parts: RunParts) -> Running {
+pub(super) fn run(queue: &Arc<Queue>, parts: RunParts) -> Running {
     Running {
         queue: Arc::clone(queue),
         monitor: Arc::clone(&parts.monitor),
