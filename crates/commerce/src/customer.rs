@@ -31,7 +31,10 @@ impl Email {
             ));
         }
         let bad = |c: char| c.is_control() || c.is_whitespace() || c == '@';
-        if local.contains(bad) || domain.contains(bad) {
+        // Most are plain ASCII, which is looked at byte by byte.
+        let is_plain = |b: u8| b.is_ascii_graphic() && b != b'@';
+        let is_plain = local.bytes().all(is_plain) && domain.bytes().all(is_plain);
+        if !is_plain && (local.contains(bad) || domain.contains(bad)) {
             return Err(Invalid::new(
                 "must not contain white space, control characters or a second @",
             ));

@@ -1,5 +1,6 @@
 //! The wall clock and the operating system's random bits: the only places that ask for them.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -63,9 +64,31 @@ impl Time {
             .print_timestamp(&at, out)
             .expect("there is room for what is written");
     }
+
+    fn text(self) -> TimeText {
+        let (last, text) = LAST.get();
+        if last == self.0 && text.length > 0 {
+            return text;
+        }
+        let mut text = TimeText {
+            bytes: [0; 40],
+            length: 0,
+        };
+        self.print(&mut text);
+        LAST.set((self.0, text));
+        text
+    }
+}
+
+thread_local! {
+    /// The last one that was written: what is answered at about one time has few of them.
+    static LAST: Cell<(Millis, TimeText)> = const {
+        Cell::new((Millis::MIN, TimeText { bytes: [0; 40], length: 0 }))
+    };
 }
 
 /// On the stack: every answer carries two of them.
+#[derive(Clone, Copy)]
 struct TimeText {
     bytes: [u8; 40],
     length: usize,
@@ -82,11 +105,7 @@ impl jiff::fmt::Write for TimeText {
 
 impl serde::Serialize for Time {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut text = TimeText {
-            bytes: [0; 40],
-            length: 0,
-        };
-        self.print(&mut text);
+        let text = self.text();
         let text = std::str::from_utf8(&text.bytes[..text.length]).expect("jiff writes ASCII");
         serializer.serialize_str(text)
     }

@@ -101,15 +101,24 @@ impl Doors {
         if self.is_public(Some(host)) || host.starts_with('[') {
             return true;
         }
-        let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-        let name = name.trim_end_matches('.').to_ascii_lowercase();
-        name.parse::<IpAddr>().is_ok()
+        let name = without_port(host).trim_end_matches('.');
+        let ends_with = |suffix: &&str| {
+            let rest = name.len().checked_sub(suffix.len());
+            rest.and_then(|rest| name.get(rest..))
+                .is_some_and(|end| end.eq_ignore_ascii_case(suffix))
+        };
+        // Nearly always one of these.
+        let is_usual = matches!(name, "127.0.0.1" | "localhost");
+        is_usual
+            || name.parse::<IpAddr>().is_ok()
             || !name.contains('.')
-            || PRIVATE_SUFFIXES.iter().any(|suffix| name.ends_with(suffix))
-            || self.public.as_deref().is_some_and(|public| {
-                public.rsplit_once(':').map_or(public, |(public, _)| public) == name
-            })
+            || PRIVATE_SUFFIXES.iter().any(ends_with)
+            || same(Some(name), self.public.as_deref().map(without_port))
     }
+}
+
+fn without_port(host: &str) -> &str {
+    host.rsplit_once(':').map_or(host, |(name, _)| name)
 }
 
 fn same(one: Option<&str>, other: Option<&str>) -> bool {

@@ -13,6 +13,7 @@
 )]
 
 pub mod adapters;
+mod alarm;
 mod audit_cli;
 mod aws;
 mod backup_cli;
@@ -20,6 +21,7 @@ pub mod cli;
 pub mod config;
 mod declared;
 mod demo;
+mod fingerprint;
 pub mod foreign;
 pub mod http;
 pub mod listen;
@@ -28,6 +30,7 @@ mod queues_cli;
 pub mod realtime;
 mod request_form;
 pub mod serve;
+mod shortcut;
 mod socket;
 mod sqs;
 mod state;

@@ -54,7 +54,17 @@ pub(crate) fn wrong_host(version: Version, headers: &HeaderMap) -> Option<&'stat
 
 /// `uri-host [ ":" port ]`; empty where there is none to be named (RFC 9110, 7.2).
 fn is_host(value: &[u8]) -> bool {
-    value.is_empty() || !value.contains(&b'@') && Authority::try_from(value).is_ok()
+    // A name or an IPv4 address, perhaps with a port, as nearly all are: nothing is to be decoded.
+    let name = value.iter().position(|byte| *byte == b':');
+    let (name, port) = value.split_at(name.unwrap_or(value.len()));
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-');
+    let is_port = port.is_empty()
+        || (2..=6).contains(&port.len()) && port[1..].iter().all(u8::is_ascii_digit);
+    let has_name = !name.is_empty() || port.is_empty();
+    if is_port && has_name && name.iter().all(is_plain) {
+        return true;
+    }
+    !value.contains(&b'@') && Authority::try_from(value).is_ok()
 }
 
 fn check_size<B>(request: &Request<B>) -> HttpResult<()> {
@@ -91,6 +101,8 @@ fn check_coding(headers: &HeaderMap) -> HttpResult<()> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn request(target: &str, headers: &[(&str, &str)]) -> Request<()> {
@@ -111,6 +123,14 @@ mod tests {
             let mut request = request(target, &[("host", host)]);
             name_host(&mut request);
             assert_eq!(request.headers()["host"], expected, "{target}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_host_is_one_for_the_library_too(host in "[a-z0-9.:@/ %-]{1,9}") {
+            let is_one = !host.contains('@') && host.parse::<Authority>().is_ok();
+            prop_assert_eq!(is_host(host.as_bytes()), is_one);
         }
     }
 

@@ -36,6 +36,7 @@ use crate::adapters::{OsIds, SystemClock};
 use crate::cli::say;
 use crate::config::{self, Config, ConfigError, Shape};
 use crate::foreign::Doors;
+use crate::listen::Front;
 use crate::realtime::{Hub, socketio};
 use crate::state::{App, Inner};
 use crate::traces::{self, Begins};
@@ -186,18 +187,31 @@ async fn serve_shop(mut config: Config) -> Result<(), ServeError> {
     if app.config.email_send() {
         tasks.spawn(socketio::run_email_send(app.clone(), io.clone()));
     }
-    let aws = aws::router(app.clone(), ids()?, aws_address);
+    let (aws, aws_shortcut) = aws::router(app.clone(), ids()?, aws_address);
     let aws = traces::traced(aws, Begins::None);
     // Whoever is told that it is ready may stop it at once.
     tokio::spawn(cancel_on_signal(Signals::hear(), cancel.clone()));
     tell_ready(&app, address, aws_address)?;
     tokio::spawn(cancel_on_failure(engine.clone(), cancel.clone()));
-    let connections = app.config.limits.connections_max;
     // Each listener has the bound for itself: those of one do not keep those of the other out.
-    let doors = Some(Doors::of_the_shop(&app.config));
-    let served = listen::serve(listener, router, doors, connections, cancel.clone());
-    // What may change something follows from more than the method there.
-    let aws_served = listen::serve(aws_listener, aws, None, connections, cancel.clone());
+    let connections_max = app.config.limits.connections_max;
+    // What passes the routes by has no span.
+    let has_shortcuts = !traces::are_on();
+    let shop = Front {
+        routes: router,
+        shortcut: has_shortcuts.then(|| http::shortcut(app.clone())),
+        doors: Some(Doors::of_the_shop(&app.config)),
+        connections_max,
+    };
+    let queues = Front {
+        routes: aws,
+        shortcut: has_shortcuts.then_some(aws_shortcut),
+        // What may change something follows from more than the method there.
+        doors: None,
+        connections_max,
+    };
+    let served = listen::serve(listener, shop, cancel.clone());
+    let aws_served = listen::serve(aws_listener, queues, cancel.clone());
     let server = tokio::spawn(async move {
         tokio::join!(served, aws_served);
     });

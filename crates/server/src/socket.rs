@@ -5,6 +5,7 @@
 //! reaches a client that goes on sending; and who does not take what is sent to it is not read either,
 //! and when it takes not a byte in [`STUCK_MAX`], it is gone.
 
+use std::error::Error;
 use std::future::Future as _;
 use std::io;
 use std::pin::Pin;
@@ -22,6 +23,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
+use crate::alarm::Alarm;
 use crate::listen::HEADER_TIMEOUT;
 
 /// How long the rest of a request that was already answered is waited for, from one part to the next.
@@ -36,31 +38,43 @@ const STUCK_MAX: Duration = HEADER_TIMEOUT;
 /// The same once the server stops, which waits for everybody else.
 const STUCK_AT_THE_END: Duration = Duration::from_secs(2);
 
-/// Whether there may be bytes of a request that nobody has read.
+/// How long a client may take to send a body. A client that sends nothing must not hold its connection
+/// for ever.
+pub(crate) const BODY_WITHIN: Duration = Duration::from_secs(30);
+
+/// What is read of a connection's requests: how long it is waited for, and whether there may be bytes of a
+/// request that nobody has read.
 ///
 /// A system that closes a socket with such bytes resets the connection, and the reset can overtake the
 /// answer: a client that writes its whole request first would see a broken pipe.
 #[derive(Clone)]
-pub(crate) struct Unread(Arc<AtomicBool>);
+pub(crate) struct Unread {
+    is_possible: Arc<AtomicBool>,
+    alarm: Alarm,
+}
 
 impl Unread {
     /// Nothing was read yet.
-    pub(crate) fn new() -> Self {
-        Self(Arc::new(AtomicBool::new(true)))
+    pub(crate) fn new(alarm: Alarm) -> Self {
+        Self {
+            is_possible: Arc::new(AtomicBool::new(true)),
+            alarm,
+        }
     }
 
     /// The next request, which says when it was read to its end.
     pub(crate) fn watch(&self, request: Request<Incoming>) -> Request<Watched> {
         let ends = request.body().is_end_stream();
-        self.0.store(!ends, Ordering::Relaxed);
+        self.is_possible.store(!ends, Ordering::Relaxed);
         request.map(|body| Watched {
             body,
             unread: (!ends).then(|| self.clone()),
+            until: None,
         })
     }
 
     fn is_possible(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.is_possible.load(Ordering::Relaxed)
     }
 }
 
@@ -69,24 +83,60 @@ pub(crate) struct Watched {
     body: Incoming,
     /// Until it was read to its end.
     unread: Option<Unread>,
+    /// When it is too late for the rest, once somebody waits for it.
+    until: Option<Instant>,
+}
+
+/// Why a body was not read to its end.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BodyError {
+    #[error("the body did not arrive within {} s", BODY_WITHIN.as_secs())]
+    Late,
+    #[error(transparent)]
+    Http(#[from] hyper::Error),
+}
+
+impl BodyError {
+    /// Whether that is at the bottom of it.
+    pub(crate) fn is_late(error: &(dyn Error + 'static)) -> bool {
+        let mut at = Some(error);
+        while let Some(error) = at {
+            if matches!(error.downcast_ref(), Some(Self::Late)) {
+                return true;
+            }
+            at = error.source();
+        }
+        false
+    }
 }
 
 impl HttpBody for Watched {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BodyError;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let watched = self.get_mut();
-        let frame = ready!(Pin::new(&mut watched.body).poll_frame(context));
+        let frame = match Pin::new(&mut watched.body).poll_frame(context) {
+            Poll::Ready(frame) => frame,
+            Poll::Pending => {
+                let Some(unread) = &watched.unread else {
+                    return Poll::Pending;
+                };
+                let late = || Instant::now() + BODY_WITHIN;
+                let until = *watched.until.get_or_insert_with(late);
+                ready!(unread.alarm.poll_until(until, context));
+                return Poll::Ready(Some(Err(BodyError::Late)));
+            }
+        };
         if (frame.is_none() || watched.body.is_end_stream())
             && let Some(unread) = watched.unread.take()
         {
-            unread.0.store(false, Ordering::Relaxed);
+            unread.is_possible.store(false, Ordering::Relaxed);
         }
-        Poll::Ready(frame)
+        Poll::Ready(frame.map(|frame| frame.map_err(BodyError::from)))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -296,7 +346,8 @@ mod tests {
         let client = TcpStream::connect(listener.local_addr().unwrap()).await;
         let (stream, _) = listener.accept().await.unwrap();
         let permit = Arc::clone(places).acquire_owned().await.unwrap();
-        let socket = Socket::new(stream, permit, Unread::new(), CancellationToken::new());
+        let unread = Unread::new(Alarm::new());
+        let socket = Socket::new(stream, permit, unread, CancellationToken::new());
         (socket, client.unwrap())
     }
 

@@ -19,4 +19,4 @@ mod router;
 pub(crate) mod sns;
 mod sqs;
 
-pub use router::router;
+pub(crate) use router::router;

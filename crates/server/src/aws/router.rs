@@ -10,7 +10,6 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody as _, to_bytes};
@@ -19,6 +18,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 use engine::ports::Ids as _;
+use futures_util::future::Either;
 use tokio::time::Instant;
 use wire::aws::sigv4::HttpRequest;
 use wire::aws::{
@@ -31,11 +31,10 @@ use super::{auth, sns, sqs};
 use crate::adapters::OsIds;
 use crate::foreign::{Doors, Foreign};
 use crate::request_form::wrong_host;
+use crate::shortcut::{Answering, Shortcut};
+use crate::socket::{BODY_WITHIN, BodyError, Watched};
 use crate::state::App;
 
-/// How long a client may take to send a body. One that sends nothing must not hold its
-/// connection for ever.
-const BODY_WITHIN: Duration = Duration::from_secs(30);
 /// Seconds after which an overloaded server may be asked again.
 const RETRY_AFTER_S: &str = "1";
 /// The action, in metrics, of what names none that there is.
@@ -51,8 +50,8 @@ struct Desk {
     listens: String,
 }
 
-/// Everything that AWS SDKs call.
-pub fn router(app: App, ids: OsIds, listens: SocketAddr) -> Router {
+/// Everything that AWS SDKs call, and the way past the routes.
+pub(crate) fn router(app: App, ids: OsIds, listens: SocketAddr) -> (Router, Shortcut) {
     let desk = Desk {
         doors: Doors::of_queues(&app.config),
         app,
@@ -60,10 +59,20 @@ pub fn router(app: App, ids: OsIds, listens: SocketAddr) -> Router {
         directory: Directory::new(),
         listens: listens.to_string(),
     };
-    Router::new()
+    let desk = Arc::new(desk);
+    let routes = Router::new()
         .merge(sns::signing::certificate_route(&desk.app))
         .fallback(answer)
-        .with_state(Arc::new(desk))
+        .with_state(Arc::clone(&desk));
+    let shortcut = move |request: Request<Watched>| {
+        let is_plain = request.method() == Method::POST;
+        if !is_plain || sns::signing::is_certificate(request.uri().path()) {
+            return Either::Right(request);
+        }
+        let answering = answer(State(Arc::clone(&desk)), request.map(Body::new));
+        Either::Left(Box::pin(answering) as Answering)
+    };
+    (routes, Arc::new(shortcut))
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -174,16 +183,16 @@ async fn read(body: Body) -> Result<Bytes, AwsError> {
     if body.size_hint().lower() > limits::REQUEST_BYTES_MAX as u64 {
         return refused();
     }
-    match tokio::time::timeout(BODY_WITHIN, to_bytes(body, limits::REQUEST_BYTES_MAX)).await {
-        Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(_)) => refused(),
-        Err(_) => Err(AwsError::new(
+    match to_bytes(body, limits::REQUEST_BYTES_MAX).await {
+        Ok(bytes) => Ok(bytes),
+        Err(error) if BodyError::is_late(&error) => Err(AwsError::new(
             ErrorCode::RequestExpired,
             format!(
                 "The body did not arrive within {} seconds.",
                 BODY_WITHIN.as_secs()
             ),
         )),
+        Err(_) => refused(),
     }
 }
 

@@ -1,27 +1,23 @@
 //! What comes in: bodies, path parts, queries and headers, checked before a handler sees them,
 //! each refusal with the name of the field.
 
-use std::time::Duration;
-
 use axum::body::{HttpBody as _, to_bytes};
 use axum::extract::path::ErrorKind;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderName, header};
 use engine::KeyHash;
 use http_body_util::LengthLimitError;
 use serde::de::DeserializeOwned;
 use wire::{Code, Prefer};
 
+use crate::fingerprint;
 use crate::http::error::{HttpError, HttpResult};
+use crate::socket::{BODY_WITHIN, BodyError};
 
 /// The largest body there is, in bytes.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
-
-/// How long a client may take to send one. A client that sends nothing must not hold its
-/// connection for ever.
-const BODY_WITHIN: Duration = Duration::from_secs(30);
 
 /// A JSON body.
 pub struct JsonBody<T>(pub T);
@@ -62,16 +58,19 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for KeyedBody<T> {
     type Rejection = HttpError;
 
     async fn from_request(request: Request, _: &S) -> HttpResult<Self> {
-        let headers = request.headers();
-        check_content_type(headers)?;
-        // One key is one request, of one route: a key of /orders says nothing of /buy.
-        let scope = request.uri().path();
-        let key = idempotency_key(headers)?.map(|key| key_hash(scope, key));
-        Ok(Self {
-            body: parse(&read_body(request.into_body()).await?)?,
-            key,
-        })
+        check_content_type(request.headers())?;
+        let (body, key) = keyed(request).await?;
+        Ok(Self { body, key })
     }
+}
+
+/// What [`KeyedBody`] has, of a request whose content type is right.
+async fn keyed<T: DeserializeOwned>(request: Request) -> HttpResult<(T, Option<KeyHash>)> {
+    // One key is one request, of one route: a key of /orders says nothing of /buy.
+    let scope = request.uri().path();
+    let key = idempotency_key(request.headers())?.map(|key| key_hash(scope, key));
+    let body = parse(&read_body(request.into_body()).await?)?;
+    Ok((body, key))
 }
 
 /// A JSON body with the headers that an order may carry.
@@ -84,22 +83,19 @@ pub struct OrderRequest<T> {
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for OrderRequest<T> {
     type Rejection = HttpError;
 
-    async fn from_request(request: Request, state: &S) -> HttpResult<Self> {
+    async fn from_request(request: Request, _: &S) -> HttpResult<Self> {
         check_content_type(request.headers())?;
         let prefer = prefer(request.headers())?;
-        let KeyedBody { body, key } = KeyedBody::from_request(request, state).await?;
+        let (body, key) = keyed(request).await?;
         Ok(Self { body, key, prefer })
     }
 }
 
 /// The fingerprint of a key in its scope.
 fn key_hash(scope: &str, key: &str) -> KeyHash {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(scope.as_bytes());
-    hasher.update(&[0]);
-    hasher.update(key.as_bytes());
+    let whole = fingerprint::of(&[scope.as_bytes(), &[0], key.as_bytes()]);
     let mut hash = [0; 16];
-    hash.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+    hash.copy_from_slice(&whole.as_bytes()[..16]);
     KeyHash(hash)
 }
 
@@ -113,21 +109,21 @@ pub(crate) async fn read_body(body: axum::body::Body) -> HttpResult<axum::body::
     if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
         return too_large();
     }
-    let collected = tokio::time::timeout(BODY_WITHIN, to_bytes(body, BODY_BYTES_MAX));
-    match collected.await {
-        Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(error)) => {
-            if error.into_inner().is::<LengthLimitError>() {
-                return too_large();
-            }
-            let detail = "the body is cut short, or its chunks are not as HTTP has them";
-            Err(HttpError::new(Code::InvalidJson, detail))
-        }
-        Err(_) => Err(HttpError::new(
+    let error = match to_bytes(body, BODY_BYTES_MAX).await {
+        Ok(bytes) => return Ok(bytes),
+        Err(error) => error,
+    };
+    if BodyError::is_late(&error) {
+        return Err(HttpError::new(
             Code::RequestTimeout,
             format!("a body must arrive within {} s", BODY_WITHIN.as_secs()),
-        )),
+        ));
     }
+    if error.into_inner().is::<LengthLimitError>() {
+        return too_large();
+    }
+    let detail = "the body is cut short, or its chunks are not as HTTP has them";
+    Err(HttpError::new(Code::InvalidJson, detail))
 }
 
 pub(crate) fn check_content_type(headers: &HeaderMap) -> HttpResult<()> {
@@ -288,10 +284,7 @@ fn parameter_at_fault(detail: &str) -> Option<(&str, &str)> {
 }
 
 /// The bytes of a header, if it is there once and printable ASCII.
-pub(crate) fn single<'a>(
-    headers: &'a HeaderMap,
-    name: &'static str,
-) -> HttpResult<Option<&'a str>> {
+pub(crate) fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> HttpResult<Option<&'a str>> {
     let mut values = headers.get_all(name).iter();
     let Some(value) = values.next() else {
         return Ok(None);
@@ -299,20 +292,27 @@ pub(crate) fn single<'a>(
     if values.next().is_some() {
         return Err(HttpError::at(
             Code::InvalidHeader,
-            name,
+            name.as_str(),
             "it is given twice",
         ));
     }
-    value
-        .to_str()
-        .map(Some)
-        .map_err(|_| HttpError::at(Code::InvalidHeader, name, "it must be printable ASCII"))
+    value.to_str().map(Some).map_err(|_| {
+        HttpError::at(
+            Code::InvalidHeader,
+            name.as_str(),
+            "it must be printable ASCII",
+        )
+    })
 }
+
+// Looked for in every request: read once.
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const PREFER: HeaderName = HeaderName::from_static("prefer");
 
 /// `Idempotency-Key`: 1 to 255 printable ASCII characters.
 fn idempotency_key(headers: &HeaderMap) -> HttpResult<Option<&str>> {
     const NAME: &str = "Idempotency-Key";
-    let Some(key) = single(headers, "idempotency-key").map_err(|mut error| {
+    let Some(key) = single(headers, &IDEMPOTENCY_KEY).map_err(|mut error| {
         error.0.field = Some(NAME.to_owned());
         error
     })?
@@ -340,7 +340,7 @@ fn idempotency_key(headers: &HeaderMap) -> HttpResult<Option<&str>> {
 fn prefer(headers: &HeaderMap) -> HttpResult<Prefer> {
     let mut prefer = Prefer::default();
     // The header may come several times; that is the same as one list.
-    for value in headers.get_all("prefer") {
+    for value in headers.get_all(PREFER) {
         let Ok(text) = value.to_str() else {
             return Err(HttpError::at(
                 Code::InvalidHeader,

@@ -27,4 +27,5 @@ pub mod views;
 mod webhooks;
 pub mod workers;
 
+pub(crate) use router::shortcut;
 pub use router::{openapi, router};

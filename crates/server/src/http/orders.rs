@@ -17,6 +17,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use wire::{Code, Problem};
 
+use crate::fingerprint;
 use crate::http::args::{AcceptsKorean, OrderRequest, PathArgs};
 use crate::http::error::{HttpError, HttpResult};
 use crate::http::parcels::brief_of;
@@ -24,6 +25,7 @@ use crate::http::products::check_email;
 use crate::http::verdict::wait_for_verdict;
 use crate::http::views::{OrderView, ProblemView, Standing, mark_replay};
 use crate::realtime::Subject;
+use crate::shortcut::{Straight, straight as straight_to};
 use crate::state::App;
 
 /// A request that did not ask to wait, whose order stands behind others that are being decided:
@@ -38,6 +40,15 @@ pub fn public() -> OpenApiRouter<App> {
         .routes(routes!(place_order))
         .routes(routes!(get_order, cancel_order))
         .routes(routes!(buy))
+}
+
+/// Those that are asked for most while something sells out.
+pub(super) fn straight(path: &str) -> Option<Straight> {
+    match path {
+        "/orders" => Some(|request, app| straight_to(place_order, request, app)),
+        "/buy" => Some(|request, app| straight_to(buy, request, app)),
+        _ => None,
+    }
 }
 
 const fn one() -> u32 {
@@ -63,13 +74,10 @@ fn check_quantity(units: u32) -> HttpResult<Quantity> {
 
 /// The fingerprint of what is asked for.
 fn body_hash(sku: &Sku, quantity: Quantity, customer: &Email) -> BodyHash {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(sku.as_str().as_bytes());
-    hasher.update(&[0]);
-    hasher.update(&quantity.get().to_le_bytes());
-    hasher.update(customer.as_str().as_bytes());
+    let (sku, customer) = (sku.as_str().as_bytes(), customer.as_str().as_bytes());
+    let whole = fingerprint::of(&[sku, &[0], &quantity.get().to_le_bytes(), customer]);
     let mut hash = [0; 8];
-    hash.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
+    hash.copy_from_slice(&whole.as_bytes()[..8]);
     BodyHash(u64::from_le_bytes(hash))
 }
 

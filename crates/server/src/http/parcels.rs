@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{FromRequest, Request, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderName};
 use axum::response::{IntoResponse, Response};
 use commerce::Millis;
 use effects::DatabaseError;
@@ -268,7 +268,7 @@ impl FromRequest<App> for SignedNotice {
 /// The webhook's id, once it is known that the carrier sent it.
 fn sender(app: &App, headers: &HeaderMap, body: &[u8], now: Millis) -> HttpResult<Option<String>> {
     let secrets = app.config.carrier.secrets();
-    let id = single(headers, webhooks::ID_HEADER)?;
+    let id = single(headers, &HeaderName::from_static(webhooks::ID_HEADER))?;
     if secrets.is_empty() {
         if !app.config.carrier_is_open() {
             return Err(HttpError::new(
@@ -287,8 +287,14 @@ fn sender(app: &App, headers: &HeaderMap, body: &[u8], now: Millis) -> HttpResul
     }
     let received = Received {
         id,
-        timestamp: single(headers, webhooks::TIMESTAMP_HEADER)?,
-        signature: single(headers, webhooks::SIGNATURE_HEADER)?,
+        timestamp: single(
+            headers,
+            &HeaderName::from_static(webhooks::TIMESTAMP_HEADER),
+        )?,
+        signature: single(
+            headers,
+            &HeaderName::from_static(webhooks::SIGNATURE_HEADER),
+        )?,
         body,
     };
     let verified = webhooks::verify(&received, &secrets, now).map_err(unverified)?;

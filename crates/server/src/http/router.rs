@@ -24,6 +24,7 @@ use crate::http::{
     alerts, auctions, callbacks, consumers, customers, health, live, mails, ops, orders, pages,
     parcels, products, purchase, queries, queues, replenishments, timeline, webhooks,
 };
+use crate::shortcut::{self, Shortcut};
 use crate::state::App;
 
 #[derive(utoipa::OpenApi)]
@@ -104,6 +105,13 @@ pub fn router(app: App, more: Option<OpenApiRouter<()>>) -> Router {
         .merge(pages)
         .fallback(pages::not_found)
         .method_not_allowed_fallback(method_not_allowed)
+}
+
+/// The way to what sells, past all other routes.
+pub(crate) fn shortcut(app: App) -> Shortcut {
+    shortcut::to_handlers(app, |path| {
+        orders::straight(path).or_else(|| auctions::straight(path))
+    })
 }
 
 /// The document alone, as it is without an operator token and without the demo's factory.

@@ -4,7 +4,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderName};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
@@ -23,7 +23,8 @@ const RETRY: Duration = Duration::from_millis(1_000);
 /// From where to resume: `Last-Event-ID` before `?since=`.
 pub fn since(headers: &HeaderMap, query: Option<u64>) -> HttpResult<Option<u64>> {
     const NAME: &str = "Last-Event-ID";
-    let value = single(headers, "last-event-id").map_err(|error| error.field(NAME))?;
+    let value = single(headers, &HeaderName::from_static("last-event-id"))
+        .map_err(|error| error.field(NAME))?;
     let Some(value) = value else {
         return Ok(query);
     };

@@ -15,7 +15,7 @@ use crate::adapters::SystemClock;
 use crate::cli::say;
 use crate::config::Config;
 use crate::foreign::Doors;
-use crate::listen;
+use crate::listen::{self, Front};
 
 /// `firstcome factory`: the reference factory alone.
 ///
@@ -41,8 +41,14 @@ pub async fn serve_factory(config: Config) -> Result<(), ServeError> {
         &format!("{{\"http\": \"http://{address}\"}}\n"),
     )?;
     let doors = Some(Doors::of_the_shop(&config));
-    let connections = config.limits.connections_max;
-    listen::serve(listener, router, doors, connections, cancel).await;
+    let connections_max = config.limits.connections_max;
+    let front = Front {
+        routes: router,
+        shortcut: None,
+        doors,
+        connections_max,
+    };
+    listen::serve(listener, front, cancel).await;
     let _ = tokio::time::timeout(STOP_WITHIN, running).await;
     Ok(())
 }

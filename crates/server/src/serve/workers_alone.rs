@@ -16,6 +16,7 @@ use crate::cli::say;
 use crate::config::Config;
 use crate::foreign::Doors;
 use crate::http::workers::Outpost;
+use crate::listen::Front;
 use crate::sqs::{Client, Endpoint};
 use crate::workers::{ConsumerParts, Health};
 use crate::{http, listen, telemetry, workers};
@@ -72,9 +73,14 @@ pub(super) async fn serve_workers(config: Config) -> Result<(), ServeError> {
         &format!("{{\"http\": \"http://{address}\"}}\n"),
     )?;
     let doors = Some(Doors::of_the_shop(&config));
-    let connections = config.limits.connections_max;
-    let routes = http::workers::router(outpost);
-    listen::serve(listener, routes, doors, connections, cancel).await;
+    let connections_max = config.limits.connections_max;
+    let front = Front {
+        routes: http::workers::router(outpost),
+        shortcut: None,
+        doors,
+        connections_max,
+    };
+    listen::serve(listener, front, cancel).await;
     tasks.close();
     if tokio::time::timeout(STOP_WITHIN, tasks.wait())
         .await

@@ -30,4 +30,5 @@ pub use self::calls::{mail, post_json};
 pub use self::effects::effect;
 pub use self::messages::{Item, System, carried_from, of_message, processing};
 pub use self::request::{Begins, traced};
+pub use self::spans::are_on;
 pub use self::start::start;

@@ -22,6 +22,11 @@ pub(super) fn on() -> Option<&'static Arc<Spans>> {
     ON.get()
 }
 
+/// Whether they are on.
+pub fn are_on() -> bool {
+    on().is_some()
+}
+
 pub(super) fn switch_on(spans: Spans) {
     // A second start in one process changes nothing.
     let _ = ON.set(Arc::new(spans));

@@ -105,3 +105,70 @@ async fn a_parameter_that_a_route_does_not_take_is_refused_everywhere() {
     assert_eq!(refused.problem(400, "invalid_parameter")["field"], "wait");
     assert_eq!(shop.get("/?utm=1").await.status, 200, "a page");
 }
+
+/// What is the same for two requests that ask the same.
+fn told(answer: &Answer) -> (u16, [Option<&str>; 3], Vec<String>) {
+    let headers = ["content-type", "retry-after", "connection"].map(|name| answer.header(name));
+    let body = answer.json();
+    let names = body.as_object().into_iter().flatten();
+    let names = names.map(|(name, _)| name.clone()).collect();
+    (answer.status, headers, names)
+}
+
+#[tokio::test]
+async fn a_request_that_goes_straight_to_its_handler_is_answered_as_by_its_route() {
+    let shop = Shop::start(Settings::new()).await;
+    shop.offer("A-1", json!({"stock": 2})).await;
+    shop.offer("B-1", json!({"stock": 0, "whenSoldOut": "wait"}))
+        .await;
+    let json_type = ("content-type", "application/json");
+    let bodies = [
+        json!({"sku": "A-1", "customer": "ada@example.com"}).to_string(),
+        json!({"sku": "B-1", "customer": "ada@example.com"}).to_string(),
+        json!({"sku": "none", "customer": "ada@example.com"}).to_string(),
+        json!({"sku": "A-1", "customer": "ada", "quantity": 0}).to_string(),
+        json!({"email": "ada@example.com", "sku": "A-1"}).to_string(),
+        json!({"auctionId": "auc_1", "bidderId": "ada", "bidAmount": 5}).to_string(),
+        "[1]".to_owned(),
+        "{".to_owned(),
+    ];
+    let mut connection = shop.connect().await;
+    for path in ["/orders", "/buy", "/bids", "/bid"] {
+        // With an empty query it takes the way through the router.
+        let routed = format!("{path}?");
+        for body in &bodies {
+            for headers in [
+                vec![json_type],
+                vec![("content-type", "text/plain")],
+                vec![json_type, ("prefer", "wait=x")],
+                vec![json_type, ("idempotency-key", "")],
+                vec![json_type, ("origin", "http://evil.example")],
+            ] {
+                let straight = connection
+                    .send("POST", path, &headers, Some(body))
+                    .await
+                    .unwrap();
+                let by_route = connection
+                    .send("POST", &routed, &headers, Some(body))
+                    .await
+                    .unwrap();
+                assert_eq!(
+                    told(&straight),
+                    told(&by_route),
+                    "{path} {headers:?} {body}"
+                );
+            }
+        }
+        // Whatever else there is at the path is the router's in any case.
+        connection
+            .send("PUT", path, &[json_type], Some("{}"))
+            .await
+            .unwrap()
+            .problem(405, "method_not_allowed");
+        let refused = connection
+            .send("POST", &format!("{path}?x=1"), &[json_type], Some("{}"))
+            .await
+            .unwrap();
+        assert_eq!(refused.problem(400, "invalid_parameter")["field"], "x");
+    }
+}

@@ -205,6 +205,11 @@ fn write(path: &Path, text: &str) -> std::io::Result<()> {
 }
 
 /// Where subscribers fetch the certificate; merged into the router of SQS and SNS.
+/// Whether this is the path of one.
+pub fn is_certificate(path: &str) -> bool {
+    path.starts_with(CERTIFICATE_STEM)
+}
+
 pub fn certificate_route<S: Clone + Send + Sync + 'static>(app: &App) -> Router<S> {
     let path = format!("{CERTIFICATE_STEM}{{file}}");
     Router::new()

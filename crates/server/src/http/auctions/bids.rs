@@ -20,11 +20,13 @@ use super::args::{AuctionRef, BidderName};
 use super::bid_views::{BidView, PendingBidView};
 use super::find::auction_id;
 use super::refusals;
+use crate::fingerprint;
 use crate::http::args::{AcceptsKorean, OrderRequest, PathArgs};
 use crate::http::error::{HttpError, HttpResult};
 use crate::http::verdict::wait_for_verdict;
 use crate::http::views::{ProblemView, mark_replay};
 use crate::realtime::Subject;
+use crate::shortcut::{Straight, straight as straight_to};
 use crate::state::App;
 
 /// What a bid's JSON usually takes.
@@ -35,6 +37,15 @@ pub(super) fn public() -> OpenApiRouter<App> {
         .routes(routes!(place_bid))
         .routes(routes!(queue_bid))
         .routes(routes!(buy_now))
+}
+
+/// Those that are asked for most towards an end.
+pub fn straight(path: &str) -> Option<Straight> {
+    match path {
+        "/bids" => Some(|request, app| straight_to(place_bid, request, app)),
+        "/bid" => Some(|request, app| straight_to(queue_bid, request, app)),
+        _ => None,
+    }
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -84,29 +95,23 @@ fn unknown_auction() -> HttpError {
 
 /// The fingerprint of what is asked for. A maximum that is left out is the amount.
 fn body_hash(auction: AuctionId, bidder: &Bidder, offer: &Offer) -> BodyHash {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(&auction.seq.to_le_bytes());
-    hasher.update(&auction.secret.0);
-    match offer {
+    let (seq, secret) = (auction.seq.to_le_bytes(), auction.secret.0);
+    let bidder = bidder.as_str().as_bytes();
+    let whole = match offer {
         Offer::Amount {
             amount,
             maximum,
             currency,
         } => {
-            let maximum = maximum.unwrap_or(*amount);
-            hasher.update(&amount.minor().to_le_bytes());
-            hasher.update(&maximum.minor().to_le_bytes());
-            let currency = currency.as_ref().map_or("", Currency::as_str);
-            hasher.update(currency.as_bytes());
-            hasher.update(&[0]);
+            let maximum = maximum.unwrap_or(*amount).minor().to_le_bytes();
+            let amount = amount.minor().to_le_bytes();
+            let currency = currency.as_ref().map_or("", Currency::as_str).as_bytes();
+            fingerprint::of(&[&seq, &secret, &amount, &maximum, currency, &[0], bidder])
         }
-        Offer::BuyNow => {
-            hasher.update(b"buy-now");
-        }
-    }
-    hasher.update(bidder.as_str().as_bytes());
+        Offer::BuyNow => fingerprint::of(&[&seq, &secret, b"buy-now", bidder]),
+    };
     let mut hash = [0; 8];
-    hash.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
+    hash.copy_from_slice(&whole.as_bytes()[..8]);
     BodyHash(u64::from_le_bytes(hash))
 }
 

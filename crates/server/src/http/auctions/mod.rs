@@ -26,6 +26,7 @@ mod views;
 use utoipa_axum::router::OpenApiRouter;
 
 pub use self::bid_views::BidView;
+pub use self::bids::straight;
 pub use self::find::{find, find_or_refuse};
 pub use self::list::read_shown;
 pub use self::own_bid::{find as find_bid, find_or_refuse as find_bid_or_refuse};

@@ -1,0 +1,54 @@
+//! Fingerprints of what a request asks for.
+
+/// What nearly everything fits into that is asked for, in bytes.
+const USUAL_BYTES: usize = 512;
+
+/// BLAKE3 of these parts, one after the other. What is short is hashed in one piece, which takes half
+/// as long.
+pub(crate) fn of(parts: &[&[u8]]) -> blake3::Hash {
+    let mut usual = [0; USUAL_BYTES];
+    let mut used = 0;
+    for part in parts {
+        let Some(room) = usual.get_mut(used..used + part.len()) else {
+            return of_much(parts);
+        };
+        room.copy_from_slice(part);
+        used += part.len();
+    }
+    blake3::hash(&usual[..used])
+}
+
+#[cold]
+fn of_much(parts: &[&[u8]]) -> blake3::Hash {
+    let mut hasher = blake3::Hasher::new();
+    for part in parts {
+        hasher.update(part);
+    }
+    hasher.finalize()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_hashed_as_one() {
+        let long = "x".repeat(3 * USUAL_BYTES);
+        for (first, second) in [
+            (0, 0),
+            (0, 1),
+            (1, 0),
+            (200, 312),
+            (200, 313),
+            (512, 0),
+            (513, 0),
+            (3, 1500),
+        ] {
+            let (first, second) = (&long[..first], &long[..second]);
+            let parts = [first.as_bytes(), b"|", second.as_bytes()];
+            let whole = [first, "|", second].concat();
+            assert_eq!(of(&parts), blake3::hash(whole.as_bytes()));
+        }
+        assert_eq!(of(&[]), blake3::hash(b""));
+    }
+}
