@@ -9,6 +9,7 @@
 
 pub mod auction;
 mod customer;
+mod digest;
 mod grants;
 mod ids;
 mod line;
@@ -20,6 +21,7 @@ mod stock;
 mod text;
 
 pub use customer::{CustomerHash, Email};
+pub use digest::digest;
 pub use grants::Grants;
 pub use ids::{
     AuctionId, BidId, IdError, LineId, OrderId, ProductId, ReplenishmentId, SECRET_BYTES, Secret,

@@ -12,6 +12,7 @@
 
 use crate::Millis;
 use crate::customer::Email;
+use crate::digest::digest;
 use crate::ids::Secret;
 
 /// A link of the chain.
@@ -28,29 +29,19 @@ pub fn genesis(line_name: &str) -> Hash {
 /// The link of a decision, after `before`.
 pub fn chain(before: &Hash, at_ms: Millis, kind: &str, data: &[u8]) -> Hash {
     let length = u8::try_from(kind.len()).expect("kinds are short");
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(before);
-    hasher.update(&at_ms.to_be_bytes());
-    hasher.update(&[length]);
-    hasher.update(kind.as_bytes());
-    hasher.update(data);
-    *hasher.finalize().as_bytes()
+    let at = at_ms.to_be_bytes();
+    *digest(&[before, &at, &[length], kind.as_bytes(), data]).as_bytes()
 }
 
 /// Binds a decision to a buyer without naming the buyer.
 pub fn commit_to_buyer(secret: Secret, email: &Email) -> [u8; 16] {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(&secret.0);
-    if email
-        .as_str()
-        .bytes()
-        .all(|b| b.is_ascii() && !b.is_ascii_uppercase())
-    {
-        hasher.update(email.as_str().as_bytes());
+    let email = email.as_str();
+    let is_folded = |b: u8| b.is_ascii() && !b.is_ascii_uppercase();
+    let digest = if email.bytes().all(is_folded) {
+        digest(&[&secret.0, email.as_bytes()])
     } else {
-        hasher.update(email.as_str().to_lowercase().as_bytes());
-    }
-    let digest = hasher.finalize();
+        digest(&[&secret.0, email.to_lowercase().as_bytes()])
+    };
     digest.as_bytes()[..16]
         .try_into()
         .expect("a digest has 32 bytes")

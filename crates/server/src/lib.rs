@@ -21,7 +21,6 @@ pub mod cli;
 pub mod config;
 mod declared;
 mod demo;
-mod fingerprint;
 pub mod foreign;
 pub mod http;
 pub mod listen;

@@ -7,12 +7,12 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, header};
+use commerce::digest;
 use engine::KeyHash;
 use http_body_util::LengthLimitError;
 use serde::de::DeserializeOwned;
 use wire::{Code, Prefer};
 
-use crate::fingerprint;
 use crate::http::error::{HttpError, HttpResult};
 use crate::socket::{BODY_WITHIN, BodyError};
 
@@ -93,7 +93,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for OrderRequest<T> {
 
 /// The fingerprint of a key in its scope.
 fn key_hash(scope: &str, key: &str) -> KeyHash {
-    let whole = fingerprint::of(&[scope.as_bytes(), &[0], key.as_bytes()]);
+    let whole = digest(&[scope.as_bytes(), &[0], key.as_bytes()]);
     let mut hash = [0; 16];
     hash.copy_from_slice(&whole.as_bytes()[..16]);
     KeyHash(hash)

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use commerce::{Email, OrderId, Quantity, Sku};
+use commerce::{Email, OrderId, Quantity, Sku, digest};
 use engine::ports::Reader;
 use engine::{
     BodyHash, Command, EngineError, OrderRecord, OrderReply, OrderStatus, PlaceOrder, Reply,
@@ -17,7 +17,6 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use wire::{Code, Problem};
 
-use crate::fingerprint;
 use crate::http::args::{AcceptsKorean, OrderRequest, PathArgs};
 use crate::http::error::{HttpError, HttpResult};
 use crate::http::parcels::brief_of;
@@ -75,7 +74,7 @@ fn check_quantity(units: u32) -> HttpResult<Quantity> {
 /// The fingerprint of what is asked for.
 fn body_hash(sku: &Sku, quantity: Quantity, customer: &Email) -> BodyHash {
     let (sku, customer) = (sku.as_str().as_bytes(), customer.as_str().as_bytes());
-    let whole = fingerprint::of(&[sku, &[0], &quantity.get().to_le_bytes(), customer]);
+    let whole = digest(&[sku, &[0], &quantity.get().to_le_bytes(), customer]);
     let mut hash = [0; 8];
     hash.copy_from_slice(&whole.as_bytes()[..8]);
     BodyHash(u64::from_le_bytes(hash))

@@ -7,7 +7,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, body::Body};
 use commerce::auction::Bidder;
-use commerce::{AuctionId, Currency, Money};
+use commerce::{AuctionId, Currency, Money, digest};
 use engine::auction::{BidRecord, BidStatus};
 use engine::{BodyHash, Command, EngineError, KeyHash, Offer, PlaceBid, Reply};
 use serde::Deserialize;
@@ -20,7 +20,6 @@ use super::args::{AuctionRef, BidderName};
 use super::bid_views::{BidView, PendingBidView};
 use super::find::auction_id;
 use super::refusals;
-use crate::fingerprint;
 use crate::http::args::{AcceptsKorean, OrderRequest, PathArgs};
 use crate::http::error::{HttpError, HttpResult};
 use crate::http::verdict::wait_for_verdict;
@@ -106,9 +105,9 @@ fn body_hash(auction: AuctionId, bidder: &Bidder, offer: &Offer) -> BodyHash {
             let maximum = maximum.unwrap_or(*amount).minor().to_le_bytes();
             let amount = amount.minor().to_le_bytes();
             let currency = currency.as_ref().map_or("", Currency::as_str).as_bytes();
-            fingerprint::of(&[&seq, &secret, &amount, &maximum, currency, &[0], bidder])
+            digest(&[&seq, &secret, &amount, &maximum, currency, &[0], bidder])
         }
-        Offer::BuyNow => fingerprint::of(&[&seq, &secret, b"buy-now", bidder]),
+        Offer::BuyNow => digest(&[&seq, &secret, b"buy-now", bidder]),
     };
     let mut hash = [0; 8];
     hash.copy_from_slice(&whole.as_bytes()[..8]);

@@ -1,11 +1,11 @@
-//! Fingerprints of what a request asks for.
+//! The digest of several parts.
 
-/// What nearly everything fits into that is asked for, in bytes.
+/// What an order and its fingerprints fit into, in bytes.
 const USUAL_BYTES: usize = 512;
 
 /// BLAKE3 of these parts, one after the other. What is short is hashed in one piece, which takes half
 /// as long.
-pub(crate) fn of(parts: &[&[u8]]) -> blake3::Hash {
+pub fn digest(parts: &[&[u8]]) -> blake3::Hash {
     let mut usual = [0; USUAL_BYTES];
     let mut used = 0;
     for part in parts {
@@ -47,8 +47,8 @@ mod tests {
             let (first, second) = (&long[..first], &long[..second]);
             let parts = [first.as_bytes(), b"|", second.as_bytes()];
             let whole = [first, "|", second].concat();
-            assert_eq!(of(&parts), blake3::hash(whole.as_bytes()));
+            assert_eq!(digest(&parts), blake3::hash(whole.as_bytes()));
         }
-        assert_eq!(of(&[]), blake3::hash(b""));
+        assert_eq!(digest(&[]), blake3::hash(b""));
     }
 }
