@@ -689,6 +689,16 @@ impl Envelopes for NoEnvelopes {
     }
 }
 
+/// What can be asked of a store that lies in files, beside what it holds. Asks the file system.
+pub trait StoreFiles: Send + Sync {
+    /// The name of the first that was removed, or in whose place there is another file: what is
+    /// written from then on is gone with the process.
+    fn gone(&self) -> Option<String>;
+
+    /// How long the file is that is written ahead of the others, in bytes.
+    fn log_bytes(&self) -> u64;
+}
+
 /// A store opened: its writing and its reading side.
 pub struct Opened {
     pub store: Box<dyn Store>,

@@ -102,7 +102,7 @@ async fn serve_shop(mut config: Config) -> Result<(), ServeError> {
     let opened = tokio::task::spawn_blocking(move || store::sqlite::open(&data))
         .await
         .map_err(|error| ServeError::Start(error.to_string()))??;
-    let store_files = Files::of(&config.data);
+    let store_files = Arc::new(Files::of(&config.data));
     let (listener, address) = bind(config.listen).await?;
     let (aws_listener, aws_address) = bind(config.aws_listen).await?;
     let public_url = config

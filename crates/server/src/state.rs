@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use engine::Engine;
-use store::sqlite::Files;
+use engine::ports::StoreFiles;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
@@ -20,7 +20,7 @@ pub struct Inner {
     pub public_url: String,
     pub started_at: commerce::Millis,
     /// The files that the store writes.
-    pub store_files: Files,
+    pub store_files: Arc<dyn StoreFiles>,
     /// Databases that knew more of the log at the start than it had, and by how many entries.
     pub newer: Vec<(String, i64)>,
     /// Cancelled when the server stops: streams end, workers come home.
@@ -42,12 +42,6 @@ pub struct Inner {
 impl App {
     pub fn new(inner: Inner) -> Self {
         Self(Arc::new(inner))
-    }
-
-    /// The name of the first file of the store that was removed or replaced. Asks the file system.
-    pub fn gone_file(&self) -> Option<String> {
-        let name = self.store_files.gone()?.file_name()?;
-        Some(name.to_string_lossy().into_owned())
     }
 }
 

@@ -1,5 +1,5 @@
 //! Nothing in the sources is left to be written, and the pure crates stay pure where the
-//! standard library offers what no manifest shows. Lock files name no package registry:
+//! standard library offers what no manifest shows. Which store there is stands in few places. Lock files name no package registry:
 //! everyone's packages come from the registry of their own.
 
 use std::path::Path;
@@ -13,6 +13,15 @@ const PURE: [&str; 3] = [
     "crates/messaging/src",
     "crates/wire/src",
 ];
+/// What puts the parts together, and what looks at a store without a server, may say which store there
+/// is. Everything else has it through its port.
+const NAME_A_STORE: [&str; 4] = [
+    "crates/server/src/serve.rs",
+    "crates/server/src/audit_cli.rs",
+    "crates/server/src/backup_cli.rs",
+    "crates/server/src/workers/testing/",
+];
+
 /// An address as a value is pure, a socket is not.
 const IMPURE: [&str; 10] = [
     "std::fs",
@@ -40,6 +49,14 @@ pub(super) fn problems(root: &Path) -> Vec<String> {
             "has no place in a pure crate",
         ));
     }
+    let named = occurrences(
+        root,
+        "crates/server/src",
+        &["store::sqlite"],
+        "is not a port",
+    );
+    let is_odd = |problem: &String| !NAME_A_STORE.iter().any(|may| problem.starts_with(may));
+    problems.extend(named.into_iter().filter(is_odd));
     for lock in files(&root.join("tests"), "package-lock.json") {
         if text(&lock).contains("\"resolved\"") {
             problems.push(format!(

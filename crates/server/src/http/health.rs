@@ -1,5 +1,6 @@
 //! Is the process there, does the store take writes, and the numbers.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
@@ -59,8 +60,8 @@ async fn readyz(State(app): State<App>) -> HttpResult<Json<HealthView>> {
     if app.cancel.is_cancelled() {
         return Err(not_ready("the server is stopping".to_owned()));
     }
-    let asked = app.clone();
-    let gone = tokio::task::spawn_blocking(move || asked.gone_file()).await;
+    let files = Arc::clone(&app.store_files);
+    let gone = tokio::task::spawn_blocking(move || files.gone()).await;
     if let Ok(Some(file)) = gone {
         return Err(not_ready(format!(
             "{file} was removed or replaced while this server writes it: what is stored now is lost when it ends"
@@ -82,7 +83,7 @@ async fn readyz(State(app): State<App>) -> HttpResult<Json<HealthView>> {
 async fn refresh(app: &App) -> HttpResult<String> {
     let now = app.engine.log_time();
     let rows = app.engine.limits().products_max;
-    let log = app.config.data.join(store::sqlite::LOG_FILE);
+    let files = Arc::clone(&app.store_files);
     let (products, depths, is_clearing, log_bytes) = app
         .engine
         .read_own(move |reader| {
@@ -91,7 +92,7 @@ async fn refresh(app: &App) -> HttpResult<String> {
                 products,
                 reader.queues(now)?,
                 reader.has_dropped_messages()?,
-                std::fs::metadata(log).map_or(0, |found| found.len()),
+                files.log_bytes(),
             ))
         })
         .await?;

@@ -130,7 +130,7 @@ impl Alerter {
                     depths: reader.queues(visible_by)?,
                     factories: failing_factories(reader)?,
                     lines: lines(reader, products_max)?,
-                    gone: app.gone_file(),
+                    gone: app.store_files.gone(),
                 })
             })
             .await

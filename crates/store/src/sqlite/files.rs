@@ -8,11 +8,13 @@ use std::fs::{File, Metadata, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
+use engine::ports::StoreFiles;
+
 use super::OpenError;
 
 pub(super) const FILE: &str = "firstcome.db";
 /// What was committed and is not in [`FILE`] yet.
-pub const LOG_FILE: &str = "firstcome.db-wal";
+const LOG_FILE: &str = "firstcome.db-wal";
 pub(super) const LOCK: &str = "firstcome.lock";
 /// What lies in the directory beside the lock while a store is open.
 const WRITTEN: [&str; 3] = [FILE, LOG_FILE, "firstcome.db-shm"];
@@ -111,16 +113,22 @@ impl Files {
         });
         Self(known.collect())
     }
+}
 
-    /// The first that was removed, or in whose place there is another file: what is written from then
-    /// on is gone with the process.
-    pub fn gone(&self) -> Option<&Path> {
+impl StoreFiles for Files {
+    fn gone(&self) -> Option<String> {
         let is_gone = |path: &Path, known: &Identity| match std::fs::metadata(path) {
             Ok(found) => identity(&found) != *known,
             Err(error) => error.kind() == std::io::ErrorKind::NotFound,
         };
-        let gone = self.0.iter().find(|(path, known)| is_gone(path, known));
-        gone.map(|(path, _)| path.as_path())
+        let (gone, _) = self.0.iter().find(|(path, known)| is_gone(path, known))?;
+        Some(gone.file_name()?.to_string_lossy().into_owned())
+    }
+
+    fn log_bytes(&self) -> u64 {
+        let log = self.0.iter().find(|(path, _)| path.ends_with(LOG_FILE));
+        let found = log.and_then(|(path, _)| std::fs::metadata(path).ok());
+        found.map_or(0, |found| found.len())
     }
 }
 

@@ -41,7 +41,7 @@ use self::durability::LogSync;
 use self::files::{FILE, Locks};
 use self::write::SqliteStore;
 
-pub use files::{Files, LOG_FILE};
+pub use files::Files;
 #[doc(hidden)]
 pub use look_ups::BlockSizes;
 pub use reader::SqliteReader;

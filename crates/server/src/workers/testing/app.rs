@@ -30,7 +30,7 @@ pub(in crate::workers) fn app(shop: &Shop, consumers: &[Arc<dyn Consumer>]) -> A
         hub: Hub::new(10, 0),
         public_url: parts.public_url.clone(),
         started_at: shop.now(),
-        store_files: Files::of(&parts.config.data),
+        store_files: Arc::new(Files::of(&parts.config.data)),
         newer: Vec::new(),
         cancel: CancellationToken::new(),
         metrics: PrometheusBuilder::new().build_recorder().handle(),
