@@ -242,3 +242,21 @@ async fn the_demo_is_loaded_into_an_empty_store_only() {
     shop.restart_with(demo).await;
     assert_eq!(skus(&shop).await, ["A-1"]);
 }
+async fn auctions(shop: &Shop) -> usize {
+    let auctions = shop.get("/auctions").await.expect(200);
+    auctions["auctions"].as_array().unwrap().len()
+}
+
+    assert_eq!(auctions(&shop).await, 0);
+}
+
+#[tokio::test]
+async fn a_demo_whose_first_start_was_cut_short_is_whole_after_the_next() {
+    let mut shop = Shop::start(Settings::new()).await;
+    let donut = json!({"name": "Glazed donut", "price": 19_900, "stock": 5});
+    shop.offer("CP-502101", donut).await;
+    shop.stop().await;
+    shop.restart_with(Settings::new().arg("--demo")).await;
+    assert_eq!(skus(&shop).await, ["CP-502101", "POSTER-1", "TICKET-1"]);
+    assert_eq!(auctions(&shop).await, 4);
+    assert_eq!(shop.product("CP-502101").await["onHand"], 5);
