@@ -1,10 +1,11 @@
 //! What the server refuses to start with, and the demo's catalogue.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Settings, Shop, firstcome, refused, run, text};
+use crate::harness::wait::eventually;
+use crate::harness::{Killed, Settings, Shop, firstcome, refused, run, terminate, text};
 
 fn serve(data: &std::path::Path) -> Command {
     let mut command = firstcome(&["serve", "--listen", "127.0.0.1:0", "--data"]);
@@ -119,6 +120,43 @@ async fn a_wrong_setting_is_refused_with_its_name() {
         assert_eq!(code, 2, "{named}: {said}");
         assert!(said.contains(named), "{named}: {said}");
         assert!(!data.exists(), "{named}: nothing was begun");
+    }
+}
+
+/// The folder that it makes tells which setting counted.
+#[tokio::test]
+async fn what_is_nearer_to_the_hand_counts_defaults_file_environment_flag() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("firstcome.toml");
+    let ready = directory.path().join("ready");
+    std::fs::write(&file, "data = \"of-the-file\"").unwrap();
+    for (sources, made) in [
+        (0, "data"),
+        (1, "of-the-file"),
+        (2, "of-the-environment"),
+        (3, "of-the-flag"),
+    ] {
+        let mut command = firstcome(&["serve", "--listen", "127.0.0.1:0", "--aws-listen"]);
+        command.args(["127.0.0.1:0", "--ready-file", "ready"]);
+        if sources >= 1 {
+            command.arg("--config").arg(&file);
+        }
+        if sources >= 2 {
+            command.env("FIRSTCOME_DATA", "of-the-environment");
+        }
+        if sources >= 3 {
+            command.args(["--data", "of-the-flag"]);
+        }
+        let store = directory.path().join(made).join("firstcome.db");
+        assert!(!store.exists());
+        command.current_dir(directory.path());
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = Killed(command.spawn().unwrap());
+        eventually("it is ready", async || ready.exists().then_some(())).await;
+        assert!(store.exists(), "not in {made}");
+        terminate(&child.0);
+        eventually("it ends", async || child.0.try_wait().unwrap()).await;
+        std::fs::remove_file(&ready).unwrap();
     }
 }
 

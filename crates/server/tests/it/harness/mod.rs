@@ -93,7 +93,7 @@ pub(crate) async fn refused(mut command: Command) -> (i32, String) {
 }
 
 /// A process that is gone when the test is.
-struct Killed(Child);
+pub(crate) struct Killed(pub(crate) Child);
 
 impl Drop for Killed {
     fn drop(&mut self) {
