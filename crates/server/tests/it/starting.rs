@@ -210,6 +210,42 @@ async fn a_log_for_people_has_no_colours_where_it_is_no_terminal() {
     assert!(!log.contains('\u{1b}'), "{log}");
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_log_on_a_terminal_is_for_people() {
+    use std::io::{Read as _, Write as _};
+
+    let directory = tempfile::tempdir().unwrap();
+    // A terminal for the program, which hears here what it is told there (util-linux).
+    let serve = format!(
+        "exec {} serve --listen 127.0.0.1:0 --aws-listen 127.0.0.1:0 --data data --ready-file ready",
+        env!("CARGO_BIN_EXE_firstcome")
+    );
+    let mut terminal = Command::new("script")
+        .args(["--quiet", "--return", "--command", &serve, "/dev/null"])
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap())
+        .current_dir(directory.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let ready = directory.path().join("ready");
+    eventually("it is ready", async || ready.exists().then_some(())).await;
+    // Ctrl-C.
+    let mut keys = terminal.stdin.take().unwrap();
+    keys.write_all(b"\x03").unwrap();
+    let mut shown = String::new();
+    let mut output = terminal.stdout.take().unwrap();
+    output.read_to_string(&mut shown).unwrap();
+    assert!(terminal.wait().unwrap().success(), "{shown}");
+    assert!(shown.contains("ready"), "{shown}");
+    let lines = shown.lines().filter(|line| line.starts_with('{'));
+    assert_eq!(lines.count(), 0, "{shown}");
+    let without_colours = shown.replace("\u{1b}[32m", "").replace("\u{1b}[0m", "");
+    assert!(without_colours.contains("INFO ready"), "{shown}");
+}
+
 #[tokio::test]
 async fn an_address_that_is_taken_is_refused() {
     let shop = Shop::start(Settings::new()).await;
@@ -246,6 +282,11 @@ async fn skus(shop: &Shop) -> Vec<String> {
         .collect()
 }
 
+async fn auctions(shop: &Shop) -> usize {
+    let auctions = shop.get("/auctions").await.expect(200);
+    auctions["auctions"].as_array().unwrap().len()
+}
+
 #[tokio::test]
 async fn the_demo_is_loaded_into_an_empty_store_only() {
     let demo = Settings::new().arg("--demo");
@@ -279,12 +320,6 @@ async fn the_demo_is_loaded_into_an_empty_store_only() {
     shop.stop().await;
     shop.restart_with(demo).await;
     assert_eq!(skus(&shop).await, ["A-1"]);
-}
-async fn auctions(shop: &Shop) -> usize {
-    let auctions = shop.get("/auctions").await.expect(200);
-    auctions["auctions"].as_array().unwrap().len()
-}
-
     assert_eq!(auctions(&shop).await, 0);
 }
 
@@ -298,3 +333,4 @@ async fn a_demo_whose_first_start_was_cut_short_is_whole_after_the_next() {
     assert_eq!(skus(&shop).await, ["CP-502101", "POSTER-1", "TICKET-1"]);
     assert_eq!(auctions(&shop).await, 4);
     assert_eq!(shop.product("CP-502101").await["onHand"], 5);
+}
