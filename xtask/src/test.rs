@@ -98,6 +98,12 @@ const SUITES: &[Suite] = &[
         file: "browser.test.mjs",
     },
     Suite {
+        name: "hand-made-page",
+        what: "the hand-made system's page with its own Socket.IO client, in Chromium",
+        needs: Needs::Browser,
+        file: "hand-made-page.test.mjs",
+    },
+    Suite {
         name: "order-page",
         what: "one buyer's presses, stops and ways back to an order, in Chromium",
         needs: Needs::Browser,
