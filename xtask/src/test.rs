@@ -98,6 +98,12 @@ const SUITES: &[Suite] = &[
         file: "browser.test.mjs",
     },
     Suite {
+        name: "story-page",
+        what: "a newcomer's two windows from the first press to the factory and back, in Chromium",
+        needs: Needs::Browser,
+        file: "story-page.test.mjs",
+    },
+    Suite {
         name: "hand-made-page",
         what: "the hand-made system's page with its own Socket.IO client, in Chromium",
         needs: Needs::Browser,
