@@ -30,6 +30,8 @@ pub(crate) struct Options {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Needs {
     Node,
+    /// Node, and a program that Debian packages under its own name.
+    NodeAnd(&'static str),
     /// Node, and Chromium to drive.
     Browser,
     Python,
@@ -90,6 +92,12 @@ const SUITES: &[Suite] = &[
         what: "a sale with the server killed again and again",
         needs: Needs::Node,
         file: "crash.test.mjs",
+    },
+    Suite {
+        name: "synced",
+        what: "the system calls between an order and its answer: the disk has it first",
+        needs: Needs::NodeAnd("strace"),
+        file: "synced.test.mjs",
     },
     Suite {
         name: "browser",
@@ -384,7 +392,7 @@ fn run_suite(suite: &Suite, tools: &Tools, binary: &Path) -> Outcome {
                 Err(why) => Outcome::NotRun(why),
             };
         }
-        Needs::Node | Needs::Browser | Needs::Python => {}
+        Needs::Node | Needs::NodeAnd(_) | Needs::Browser | Needs::Python => {}
     }
     let mut command = match suite_command(suite, tools) {
         Ok(command) => command,
@@ -434,6 +442,11 @@ fn suite_command(suite: &Suite, tools: &Tools) -> Result<Command, String> {
     };
     match suite.needs {
         Needs::Node => node(),
+        Needs::NodeAnd(program) => {
+            let node = node()?;
+            tools.program(program)?;
+            Ok(node)
+        }
         Needs::Browser => {
             let mut node = node()?;
             node.env("CHROMIUM_BIN", tools.chromium()?);
