@@ -100,6 +100,12 @@ const SUITES: &[Suite] = &[
         file: "synced.test.mjs",
     },
     Suite {
+        name: "readme",
+        what: "the five lines of the README, as they stand there",
+        needs: Needs::NodeAnd("curl"),
+        file: "readme.test.mjs",
+    },
+    Suite {
         name: "browser",
         what: "the pages in Chromium, two windows at a time",
         needs: Needs::Browser,
