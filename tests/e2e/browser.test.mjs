@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 
 import {
   assertAccessible,
@@ -12,11 +13,13 @@ import {
   buy,
   byId,
   connected,
+  groundOf,
   launch,
   markWindow,
   number,
   openContext,
   openPage,
+  row,
   verdict,
 } from "./lib/browser.mjs";
 import { createProduct, get, order, receive, request } from "./lib/http.mjs";
@@ -152,6 +155,26 @@ describe("pages", () => {
     assert.equal(await number(page, "place", () => true), 4);
     await receive(server, "LINE-1", 2, "two");
     await verdict(page, "accepted");
+  });
+
+  pageTest("how long the line may take: nothing before there is a pace, then what the pace says", async () => {
+    await createProduct(server, "PACE-1", { whenSoldOut: "wait" });
+    for (let n = 0; n < 2; n += 1) await order(server, "PACE-1", `pace-${n}@example.com`);
+    await order(server, "PACE-1", "many@example.com", { quantity: 1_000 });
+    const page = await open(await context(), "/shop/PACE-1");
+    await connected(page);
+    await buy(page, "patient@example.com");
+    await verdict(page, "pending");
+    const estimate = () => byId(page, "estimate").innerText();
+    assert.equal(await estimate(), "not known yet");
+    await receive(server, "PACE-1", 1, "one");
+    // Within a second it would be the same delivery.
+    await delay(1_200);
+    await receive(server, "PACE-1", 1, "two");
+    await until("minutes are shown", async () => /^about \d+ minutes$/.test(await estimate()));
+    // A unit in 1.2 s and more, a thousand and one of them.
+    const minutes = Number((await estimate()).match(/\d+/)[0]);
+    assert.ok(minutes >= 20, String(minutes));
   });
 
   pageTest("a reload in the middle keeps the order", async () => {
@@ -313,8 +336,38 @@ describe("pages", () => {
     const waiting = (await order(shop, "DEAD-1", "second@example.com")).json;
     const letters = byId(page, "ops-dead-letters");
     await byId(letters, "redrive").first().waitFor();
-    assert.match(await letters.textContent(), /rep_|DEAD-1/);
+    const reason = await letters.locator(".dead-reason").innerText();
+    assert.equal(reason, `factory_unreachable: connection refused by 127.0.0.1:${factory.port}`);
     assert.equal((await get(shop, "/ops/summary")).deadLetters, 1);
+    const cells = (table, name, expected) =>
+      until(`${name} in ${table}`, async () => {
+        const found = await row(byId(page, table), name);
+        return found && Object.entries(expected).every(([column, what]) => what.test(found[column]));
+      });
+    await cells("ops-products", "DEAD-1", {
+      "On hand": /^1$/,
+      Allocated: /^1$/,
+      Available: /^0$/,
+      "Orders waiting": /^1$/,
+      "Units waiting": /^1$/,
+      "Last place": /^2$/,
+    });
+    await cells("ops-replenishments", "DEAD-1", {
+      Product: /^DEAD-1\nAWAY-1$/,
+      Status: /^Failed$/,
+      Quantity: /^10$/,
+      Received: /^0$/,
+      Attempts: /^1$/,
+      Requested: /^\d+ sec ago$/,
+      Reason: /^Factory unreachable: connection refused by 127\.0\.0\.1:\d+$/,
+    });
+    await cells("ops-queues", "replenishment-dlq", { Waiting: /^1$/, "In flight": /^0$/, Oldest: /^\d+ sec$/ });
+    await cells("ops-queues", "replenishment", { Waiting: /^0$/, "In flight": /^0$/, Oldest: /^–$/ });
+    const tiles = await page.locator("#summary .tile").evaluateAll((all) =>
+      Object.fromEntries(all.map((one) => [one.children[0].textContent, one.children[1].textContent])),
+    );
+    assert.equal(tiles["Orders waiting"], "1");
+    assert.equal(tiles["Dead letters"], "1");
     await page.screenshot({ path: path.join(OUT, "dead-letter.png"), fullPage: true });
 
     await factory.restart();
@@ -323,6 +376,8 @@ describe("pages", () => {
     await until("the order that waited is accepted", async () =>
       (await get(shop, `/orders/${waiting.id}`)).status === "accepted",
     );
+    await cells("ops-replenishments", "DEAD-1", { Status: /^Received$/, Received: /^10$/, Attempts: /^2$/ });
+    await cells("ops-products", "DEAD-1", { "On hand": /^11$/, Available: /^9$/, "Orders waiting": /^0$/ });
     await byId(letters, "redrive").first().waitFor({ state: "detached" });
     const { replenishments } = await get(shop, "/replenishments?sku=DEAD-1");
     assert.equal(replenishments.filter((r) => r.status === "received").length, 1);
@@ -348,6 +403,8 @@ describe("pages", () => {
             await connected(page);
             await page.locator(content).first().waitFor();
             const what = `${name}-${width}-${colorScheme}-${language}`;
+            const ground = await groundOf(page);
+            assert.ok(colorScheme === "dark" ? ground < 60 : ground > 200, `${what}: a ground of ${ground}`);
             await assertFits(page, what);
             await page.screenshot({ path: path.join(OUT, `${what}.png`), fullPage: true });
             await assertAccessible(page, what);

@@ -150,6 +150,7 @@ class Server:
         """What is stored, as far as it can be seen: nothing in it may depend on time."""
         products = self.get("/products?limit=100")["products"]
         summary = self.get("/ops/summary")
+        newest = summary["lastSeq"]
         for changing in ("uptimeSeconds", "listeners", "sequencer", "now", "lastSeq"):
             summary.pop(changing, None)
         movements = {
@@ -162,7 +163,60 @@ class Server:
             "summary": summary,
             "movements": movements,
             "replenishments": replenishments,
+            "events": self.events(newest),
         }
+
+    def events(self, newest):
+        """The log up to this sequence, but for what comes by itself: parcels move, auctions open."""
+        head = f"GET /events?since=0 HTTP/1.1\r\nhost: 127.0.0.1:{self.port}\r\n\r\n"
+        with socket.create_connection(("127.0.0.1", self.port), ANSWER_LIMIT_S) as connection:
+            connection.sendall(head.encode())
+            stream = connection.makefile("rb")
+            told, seq = [], 0
+            while seq < newest:
+                line = stream.readline()
+                assert line, f"the stream ended after {seq} of {newest}"
+                if line.startswith(b"data: "):
+                    event = json.loads(line.removeprefix(b"data: "))
+                    seq = event["seq"]
+                    if not event["type"].startswith(("parcel.", "auction.")):
+                        told.append(event)
+        return told
+
+    def queues(self):
+        """How many messages each queue holds, and was sent since the start; auctions and their bids."""
+        held = {}
+        for queue in self.get("/ops/queues")["queues"]:
+            name = queue["name"]
+            depths = [queue[state] for state in ("visible", "inFlight", "delayed")]
+            held[name] = depths + [self.get(f"/ops/queues/{name}")["sinceStart"]["sent"]]
+        auctions = self.get("/auctions?limit=100")["auctions"]
+        return {
+            "queues": held,
+            "auctions": [(one["id"], one["bidCount"], one["highestBidder"]) for one in auctions],
+        }
+
+    def settle(self):
+        """Until what followed from the past has come: nothing in hand, and nothing new for a second."""
+        seen, since = None, time.monotonic()
+
+        def is_quiet():
+            nonlocal seen, since
+            now = self.queues()
+            if now != seen or any(any(counts[:3]) for counts in now["queues"].values()):
+                seen, since = now, time.monotonic()
+            return time.monotonic() - since > 1
+
+        until("everything has come", is_quiet)
+
+
+def until(what, condition, limit_s=30):
+    """Waits for a condition."""
+    end = time.monotonic() + limit_s
+    while not (seen := condition()):
+        assert time.monotonic() < end, f"not within {limit_s} s: {what}"
+        time.sleep(POLL_S)
+    return seen
 
 
 @contextmanager

@@ -214,6 +214,27 @@ describe("socket.io", { concurrency: true }, () => {
     assert.equal(accepted, 5);
   });
 
+  test("a rush: each of many sockets hears each of many verdicts once", async () => {
+    await createProduct(server, "BUY-RUSH", { stock: 300 });
+    const sockets = await inParallel(10, Array.from({ length: 60 }), () =>
+      client({ transports: ["websocket"] }),
+    );
+    const buyers = Array.from({ length: 1_000 }, (_, i) => `rush${i}@example.com`);
+    await inParallel(64, buyers, async (email) => {
+      const answer = await request("POST", `${server.url}/buy`, { body: { email, sku: "BUY-RUSH" } });
+      assert.equal(answer.status, 202, answer.text);
+    });
+    const names = buyers.map((email) => `${email}-send`).toSorted();
+    const rush = (socket) => socket.heard.filter((event) => event.type.startsWith("rush"));
+    await until("each socket heard", () => sockets.every((socket) => rush(socket).length >= 1_000), 60_000);
+    for (const socket of sockets) {
+      const heard = rush(socket);
+      assert.deepEqual(heard.map((event) => event.type).toSorted(), names);
+      assert.equal(heard.filter((event) => event.data === "accepted").length, 300);
+      assert.equal(heard.filter((event) => event.data === "sold out").length, 700);
+    }
+  });
+
   test("/buy speaks the buyer's language", async () => {
     await createProduct(server, "BUY-KO", { stock: 5 });
     const buy = (language) =>

@@ -30,6 +30,8 @@ pub(crate) struct Options {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Needs {
     Node,
+    /// Node, and a program that Debian packages under its own name.
+    NodeAnd(&'static str),
     /// Node, and Chromium to drive.
     Browser,
     Python,
@@ -92,10 +94,34 @@ const SUITES: &[Suite] = &[
         file: "crash.test.mjs",
     },
     Suite {
+        name: "synced",
+        what: "the system calls between an order and its answer: the disk has it first",
+        needs: Needs::NodeAnd("strace"),
+        file: "synced.test.mjs",
+    },
+    Suite {
+        name: "readme",
+        what: "the five lines of the README, as they stand there",
+        needs: Needs::NodeAnd("curl"),
+        file: "readme.test.mjs",
+    },
+    Suite {
         name: "browser",
         what: "the pages in Chromium, two windows at a time",
         needs: Needs::Browser,
         file: "browser.test.mjs",
+    },
+    Suite {
+        name: "story-page",
+        what: "a newcomer's two windows from the first press to the factory and back, in Chromium",
+        needs: Needs::Browser,
+        file: "story-page.test.mjs",
+    },
+    Suite {
+        name: "hand-made-page",
+        what: "the hand-made system's page with its own Socket.IO client, in Chromium",
+        needs: Needs::Browser,
+        file: "hand-made-page.test.mjs",
     },
     Suite {
         name: "order-page",
@@ -372,7 +398,7 @@ fn run_suite(suite: &Suite, tools: &Tools, binary: &Path) -> Outcome {
                 Err(why) => Outcome::NotRun(why),
             };
         }
-        Needs::Node | Needs::Browser | Needs::Python => {}
+        Needs::Node | Needs::NodeAnd(_) | Needs::Browser | Needs::Python => {}
     }
     let mut command = match suite_command(suite, tools) {
         Ok(command) => command,
@@ -422,6 +448,11 @@ fn suite_command(suite: &Suite, tools: &Tools) -> Result<Command, String> {
     };
     match suite.needs {
         Needs::Node => node(),
+        Needs::NodeAnd(program) => {
+            let node = node()?;
+            tools.program(program)?;
+            Ok(node)
+        }
         Needs::Browser => {
             let mut node = node()?;
             node.env("CHROMIUM_BIN", tools.chromium()?);

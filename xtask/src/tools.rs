@@ -129,6 +129,20 @@ impl Tools {
         Ok(go)
     }
 
+    /// A program that Debian packages under its own name.
+    pub(crate) fn program(&self, name: &str) -> Result<(), String> {
+        if find_on_path(&[name]).is_some() {
+            return Ok(());
+        }
+        if !self.install {
+            return Err(format!("{name} is not installed; --install fetches it"));
+        }
+        apt_install(&[name])?;
+        find_on_path(&[name])
+            .map(|_| ())
+            .ok_or_else(|| format!("{name} is not on the path"))
+    }
+
     /// What builds libFuzzer.
     pub(crate) fn cpp_compiler(&self) -> Result<(), String> {
         let has = || process::works("c++", &["--version"]);

@@ -1,7 +1,8 @@
-//! A small catalogue to try things with, only for a store that has none.
+//! A small catalogue to try things with, only for a store that offers nothing else.
 
 use commerce::auction::{Bidder, Format, Increment, SoftClose, Terms};
 use commerce::{Currency, Email, Millis, Money, Name, NewProduct, Reorder, Sku, WhenSoldOut};
+use engine::ports::Reader;
 use engine::{BodyHash, Command, CreateAuction, Engine, EngineError};
 
 pub const DONUT: &str = "CP-502101";
@@ -92,30 +93,82 @@ fn auctions(now: Millis) -> Vec<CreateAuction> {
     ]
 }
 
-/// Offers a donut that a factory makes, a poster with none to come, a ticket whose buyers wait
-/// in line, and a few auctions.
+/// A donut that a factory makes, a poster with none to come, and a ticket whose buyers wait in line.
+fn products() -> Vec<NewProduct> {
+    let factory = Sku::new(FACTORY).expect("a valid name");
+    let donut = NewProduct {
+        ad_manager: Some(Email::new("ads@shop.example").expect("a valid address")),
+        reorder: Some(Reorder::new(0, 10, factory).expect("bounds are kept")),
+        ..product(DONUT, "Glazed donut", 19_900, 5, WhenSoldOut::Wait)
+    };
+    vec![
+        donut,
+        product("POSTER-1", "Tour poster", 25_000, 5, WhenSoldOut::Reject),
+        product("TICKET-1", "Concert ticket", 110_000, 3, WhenSoldOut::Wait),
+    ]
+}
+
+/// What a store offers, as far as it matters whether it is the demo's: products by sku, auctions in
+/// the order in which they were made, and one more of each at most than the demo has.
+struct Offered {
+    skus: Vec<Sku>,
+    auctions: Vec<(Name, Bidder)>,
+}
+
+async fn offered(engine: &Engine) -> Result<Offered, EngineError> {
+    let products_max = products().len() + 1;
+    let auctions_max = auctions(0).len() + 1;
+    let read = move |reader: &dyn Reader| {
+        let products = reader.products(None, products_max)?;
+        let newest_first = reader.auctions(None, None, auctions_max)?;
+        Ok(Offered {
+            skus: products.into_iter().map(|product| product.sku).collect(),
+            auctions: newest_first
+                .into_iter()
+                .rev()
+                .map(|stored| (stored.auction.product, stored.auction.seller))
+                .collect(),
+        })
+    };
+    engine.read(read).await
+}
+
+/// How many of the wanted there are already, when there is nothing but those that come first.
+fn begun<T: PartialEq>(wanted: &[T], there: &[T]) -> Option<usize> {
+    wanted.starts_with(there).then_some(there.len())
+}
+
+/// Offers the catalogue in a store that offers nothing. One that holds the first of it, since the
+/// start that made them was cut short, gets the others; one in which there is anything else, nothing.
 ///
 /// # Errors
 /// When the store cannot be read or written.
 pub async fn load(engine: &Engine) -> Result<(), EngineError> {
-    let empty = engine
-        .read(|reader| Ok(reader.products(None, 1)?.is_empty()))
-        .await?;
-    if !empty {
+    let (products, auctions) = (products(), auctions(engine.now()));
+    let there = offered(engine).await?;
+    let skus: Vec<Sku> = products.iter().map(|new| new.sku.clone()).collect();
+    let lots: Vec<(Name, Bidder)> = auctions
+        .iter()
+        .map(|new| (new.product.clone(), new.seller.clone()))
+        .collect();
+    let (Some(had), Some(had_lots)) = (begun(&skus, &there.skus), begun(&lots, &there.auctions))
+    else {
+        return Ok(());
+    };
+    let has_other_lots = had < products.len() && had_lots > 0;
+    if has_other_lots {
+        // The products come first.
         return Ok(());
     }
-    let factory = Sku::new(FACTORY).expect("a valid name");
-    let mut donut = product(DONUT, "Glazed donut", 19_900, 5, WhenSoldOut::Wait);
-    donut.ad_manager = Some(Email::new("ads@shop.example").expect("a valid address"));
-    donut.reorder = Some(Reorder::new(0, 10, factory).expect("bounds are kept"));
-    let poster = product("POSTER-1", "Tour poster", 25_000, 5, WhenSoldOut::Reject);
-    let ticket = product("TICKET-1", "Concert ticket", 110_000, 3, WhenSoldOut::Wait);
-    for new in [donut, poster, ticket] {
+    for new in products.into_iter().skip(had) {
         // Refused only when it is there already, which is as well.
         let _ = engine.decide(Command::CreateProduct(Box::new(new))).await?;
     }
-    for new in auctions(engine.now()) {
+    for new in auctions.into_iter().skip(had_lots) {
         let _ = engine.decide(Command::CreateAuction(Box::new(new))).await?;
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -86,6 +86,26 @@ export async function number(page, name, condition) {
   }
 }
 
+/** The cells of one row of a table, by the names of their columns; its first cell has this line. */
+export async function row(table, name) {
+  const rows = await table.locator("tbody tr").evaluateAll((all) =>
+    all.map((one) =>
+      Object.fromEntries([...one.children].map((cell) => [cell.dataset.label, cell.innerText.trim()])),
+    ),
+  );
+  return rows.find((cells) => Object.values(cells)[0].split("\n").includes(name));
+}
+
+/** How light the page's ground is, from 0 to 255. */
+export function groundOf(page) {
+  return page.evaluate(() => {
+    const grounds = [document.body, document.documentElement].map((one) => getComputedStyle(one).backgroundColor);
+    const seen = grounds.find((colour) => !/rgba\(.*, 0\)|transparent/.test(colour));
+    const [r, g, b] = seen.match(/[\d.]+/g).map(Number);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  });
+}
+
 export async function assertFits(page, what) {
   const { content, window } = await page.evaluate(() => ({
     content: document.documentElement.scrollWidth,

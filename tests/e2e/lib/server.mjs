@@ -46,9 +46,11 @@ export class Server {
    * @param {Record<string, string>} [options.env] settings, `FIRSTCOME_*`
    * @param {"serve" | "factory"} [options.command]
    * @param {string} [options.config] its settings file
+   * @param {string[]} [options.under] a program that starts it and watches, with its arguments
    */
-  static async start({ demo = true, env = {}, command = "serve", config } = {}) {
+  static async start({ demo = true, env = {}, command = "serve", config, under } = {}) {
     const server = new Server(demo, env, command, config);
+    server.under = under;
     await server.restart();
     return server;
   }
@@ -94,7 +96,7 @@ export class Server {
     if (this.command === "serve") args.push("--aws-listen", `127.0.0.1:${this.awsPort}`);
     if (this.config) args.push("--config", this.config);
     if (this.demo && this.command === "serve") args.push("--demo");
-    this.child = launch(args, this.env, this.log);
+    this.child = launch(args, this.env, this.log, this.under);
     const ready = await until(
       "the server is ready",
       () => {
@@ -158,10 +160,11 @@ export class Server {
   }
 }
 
-function launch(args, env, log) {
+function launch(args, env, log, under = []) {
+  const [program, ...rest] = [...under, BINARY, ...args];
   const out = fs.openSync(log, "a");
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("FIRSTCOME_"));
-  const child = spawn(BINARY, args, {
+  const child = spawn(program, rest, {
     stdio: ["ignore", out, out],
     env: { ...Object.fromEntries(inherited), RUST_BACKTRACE: "1", ...env },
   });

@@ -15,6 +15,9 @@ use crate::http::router::{self, security_headers};
 
 static WEB: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/web");
 
+/// `dist/socket.io.min.js` of npm's socket.io-client 4.7.5, as it is; its licence stands beside it.
+const SOCKET_IO_CLIENT: &str = "socket.io.min.js";
+
 pub(super) fn router() -> Router {
     Router::new()
         .route(
@@ -40,6 +43,15 @@ pub(super) fn router() -> Router {
         .route(
             "/docs",
             get(async |headers: HeaderMap| file("docs.html", &headers)),
+        )
+        // Where the pages of a Socket.IO server look for their client.
+        .route(
+            "/socket.io/socket.io.js",
+            get(async |headers: HeaderMap| file(SOCKET_IO_CLIENT, &headers)),
+        )
+        .route(
+            "/socket.io/socket.io.min.js",
+            get(async |headers: HeaderMap| file(SOCKET_IO_CLIENT, &headers)),
         )
         .route(
             "/assets/{name}",
@@ -106,6 +118,7 @@ fn content_type(name: &str) -> &'static str {
         Some("js") => "text/javascript; charset=utf-8",
         Some("svg") => "image/svg+xml",
         Some("json") => "application/json",
+        Some("txt") => "text/plain; charset=utf-8",
         _ => "application/octet-stream",
     }
 }

@@ -41,8 +41,6 @@ const READING_MAX: usize = 256;
 pub enum Subject {
     /// Every event, when there is time for it: see [`Bulk`].
     Everything,
-    /// Every event at once, for this program itself.
-    Inside,
     /// A product's line, or an auction's, when there is time for it.
     Line(LineId),
     /// The newest of a product's line, or an auction's, once in a while: see [`Latest`].
@@ -408,22 +406,18 @@ impl Hub {
 
     fn dispatch(&self, batch: &Committed, later: &mut Later) {
         let newest = batch.last().map_or(0, |entry| entry.seq);
-        let mut map = self.subjects();
+        let map = self.subjects();
         if !map.is_empty() {
-            let mut groups: HashMap<Subject, Vec<Arc<Rendered>>> = HashMap::new();
             // Of what concerns one order: first come, first told.
+            let mut groups: HashMap<Subject, Vec<Arc<Rendered>>> = HashMap::new();
             let mut orders = Vec::new();
             let mut parcels = Groups::default();
-            let inside = map.contains_key(&Subject::Inside);
             for entry in batch.iter() {
                 let mut rendered: Option<Arc<Rendered>> = None;
                 let mut rendered = || {
                     let new = || Arc::new(Rendered::new(Arc::clone(entry)));
                     Arc::clone(rendered.get_or_insert_with(new))
                 };
-                if inside {
-                    groups.entry(Subject::Inside).or_default().push(rendered());
-                }
                 if let Some(subject) = about_order(entry).map(Subject::Order)
                     && map.contains_key(&subject)
                 {
@@ -465,9 +459,6 @@ impl Hub {
                 let group = groups.remove(&subject).expect("noted when it was made");
                 let group = group.into_iter().collect();
                 later.of_orders.push_back((subject, group));
-            }
-            for (subject, group) in groups {
-                tell(&mut map, subject, &group.into_iter().collect());
             }
             parcels.send();
         }

@@ -7,6 +7,7 @@
 //! a stream of live events for both transports.
 
 mod bulk;
+mod email_send;
 mod handshake;
 mod hub;
 mod latest;

@@ -1,5 +1,5 @@
-//! Socket.IO v4: rooms as subscriptions, with an acknowledgement, and system B's
-//! `<email>-send`.
+//! Socket.IO v4: rooms as subscriptions, with an acknowledgement. System B's `<email>-send` is in
+//! [`email_send`].
 //!
 //! `subscribe` takes a room and, after a reconnect, the last sequence that was seen; the same
 //! [`Watch`] as for server-sent events says what was missed. A socket whose buffer is full is
@@ -8,21 +8,19 @@
 use axum::Router;
 use axum::middleware;
 use commerce::{AuctionId, BidId, OrderId, Sku};
-use engine::OrderStatus;
 use serde_json::{Value, json};
 use socketioxide::extract::{AckSender, SocketRef, State, TryData};
 use socketioxide::{SendError, SocketError, SocketIo};
 use tokio_util::sync::CancellationToken;
 
-use crate::realtime::handshake;
-use crate::realtime::hub::Subject;
 use crate::realtime::rooms::{ROOMS_MAX, Rooms};
 use crate::realtime::turns::{Turn, Turns, leave_behind};
 use crate::realtime::watch::{Watch, WatchError};
+use crate::realtime::{email_send, handshake};
 use crate::state::App;
 
 /// Packets that may wait for one socket.
-const BUFFER: usize = 256;
+pub(super) const BUFFER: usize = 256;
 /// What a client may send in one packet, in bytes.
 const PAYLOAD_BYTES_MAX: usize = 16 * 1024;
 
@@ -70,7 +68,7 @@ impl From<WatchError> for Refused {
 }
 
 /// The path that Socket.IO clients ask for.
-const PATH: &str = "/socket.io/";
+pub(super) const PATH: &str = "/socket.io/";
 
 /// Answers [`PATH`] beside the other routes. Not a layer around all of them: other requests
 /// need not pass through it.
@@ -90,7 +88,7 @@ pub fn mount(app: &App, router: Router) -> (Router, SocketIo) {
     (router.merge(routes), io)
 }
 
-async fn connected(socket: SocketRef) {
+pub(super) async fn connected(socket: SocketRef) {
     socket.extensions.insert(Rooms::default());
     socket.extensions.insert(Turns::new());
     socket.on("subscribe", subscribe);
@@ -280,42 +278,10 @@ async fn unsubscribe(
     acknowledge(socket, ack, &json!({"ok": left}));
 }
 
-/// System B's form: every verdict to every socket, under the buyer's address. Only when the
-/// setting says so.
-pub async fn run_email_send(app: App, io: SocketIo) {
-    loop {
-        let Some(mut listener) = app.hub.listen(&[Subject::Inside]) else {
-            tracing::warn!("too many listeners: `<email>-send` is off until the next start");
-            return;
-        };
-        loop {
-            let group = tokio::select! {
-                () = app.cancel.cancelled() => return,
-                group = listener.next() => group,
-            };
-            let Some(group) = group else {
-                break;
-            };
-            for event in group.iter() {
-                let text = match event.entry.kind.order_status() {
-                    Some(OrderStatus::Accepted) => "accepted",
-                    Some(OrderStatus::SoldOut) => "sold out",
-                    Some(
-                        OrderStatus::Pending
-                        | OrderStatus::Rejected
-                        | OrderStatus::Expired
-                        | OrderStatus::Cancelled,
-                    )
-                    | None => continue,
-                };
-                if let Some(buyer) = &event.entry.buyer {
-                    // Some sockets may be gone or full; theirs is lost, as it always was.
-                    let _ = io.emit(format!("{}-send", buyer.customer), text).await;
-                }
-            }
-        }
-        if app.cancel.is_cancelled() {
-            return;
-        }
-    }
+/// Tells every socket every verdict under the buyer's address, from now on. Only when the setting says so.
+pub fn run_email_send(app: App, io: SocketIo) -> impl Future<Output = ()> + Send + 'static {
+    let feed = app.engine.feed();
+    // From here, and not from where the log is when it first has a turn.
+    let tail = feed.tail(feed.last_seq(), app.engine.reader());
+    email_send::run(tail, io, app.cancel.clone())
 }

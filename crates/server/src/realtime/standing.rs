@@ -17,7 +17,6 @@ pub(super) fn is_read_for(subject: Subject) -> bool {
         Subject::Latest(line) => matches!(line, LineId::Auction(_)),
         Subject::Leaving(_) => true,
         Subject::Everything
-        | Subject::Inside
         | Subject::Line(_)
         | Subject::Order(_)
         | Subject::Bid(_)

@@ -87,6 +87,11 @@ impl FromMessageParts<LocalAdapter> for Turn {
     }
 }
 
+pub(super) fn is_left_behind(socket: &SocketRef) -> bool {
+    let turns = socket.extensions.get::<Turns>();
+    turns.is_some_and(|turns| turns.is_left_behind.load(Ordering::Relaxed))
+}
+
 /// It does not keep up: it is disconnected, and nobody waits for it. One that takes nothing at all cannot
 /// be told so yet, but hears no more of its rooms: half of what happens would be worse than nothing.
 pub(super) fn leave_behind(socket: SocketRef) {

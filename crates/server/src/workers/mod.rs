@@ -281,3 +281,29 @@ pub fn start(app: &App, tracker: &TaskTracker, client: outgoing::Client) {
         tracker.spawn(runtime::run(app.clone(), DELIVERIES_QUEUE, worker));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_that_has_not_gone_round_for_a_minute_stands_still() {
+        let health = Health::default();
+        assert_eq!(health.standing_still(1_000_000), None);
+        health.beat("one", 1_000_000);
+        health.beat("two", 1_000_001);
+        for (now, expected) in [
+            (1_000_000, None),
+            (1_000_000 + STANDS_STILL_MS, None),
+            (1_000_001 + STANDS_STILL_MS, Some("one")),
+        ] {
+            assert_eq!(health.standing_still(now), expected, "at {now}");
+        }
+        health.beat("one", 1_000_001);
+        assert_eq!(health.standing_still(1_000_001 + STANDS_STILL_MS), None);
+        assert_eq!(
+            health.standing_still(1_000_002 + STANDS_STILL_MS),
+            Some("one")
+        );
+    }
+}

@@ -1,10 +1,11 @@
 //! What the server refuses to start with, and the demo's catalogue.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Settings, Shop, firstcome, refused, run, text};
+use crate::harness::wait::eventually;
+use crate::harness::{Killed, Settings, Shop, firstcome, refused, run, terminate, text};
 
 fn serve(data: &std::path::Path) -> Command {
     let mut command = firstcome(&["serve", "--listen", "127.0.0.1:0", "--data"]);
@@ -122,6 +123,43 @@ async fn a_wrong_setting_is_refused_with_its_name() {
     }
 }
 
+/// The folder that it makes tells which setting counted.
+#[tokio::test]
+async fn what_is_nearer_to_the_hand_counts_defaults_file_environment_flag() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("firstcome.toml");
+    let ready = directory.path().join("ready");
+    std::fs::write(&file, "data = \"of-the-file\"").unwrap();
+    for (sources, made) in [
+        (0, "data"),
+        (1, "of-the-file"),
+        (2, "of-the-environment"),
+        (3, "of-the-flag"),
+    ] {
+        let mut command = firstcome(&["serve", "--listen", "127.0.0.1:0", "--aws-listen"]);
+        command.args(["127.0.0.1:0", "--ready-file", "ready"]);
+        if sources >= 1 {
+            command.arg("--config").arg(&file);
+        }
+        if sources >= 2 {
+            command.env("FIRSTCOME_DATA", "of-the-environment");
+        }
+        if sources >= 3 {
+            command.args(["--data", "of-the-flag"]);
+        }
+        let store = directory.path().join(made).join("firstcome.db");
+        assert!(!store.exists());
+        command.current_dir(directory.path());
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = Killed(command.spawn().unwrap());
+        eventually("it is ready", async || ready.exists().then_some(())).await;
+        assert!(store.exists(), "not in {made}");
+        terminate(&child.0);
+        eventually("it ends", async || child.0.try_wait().unwrap()).await;
+        std::fs::remove_file(&ready).unwrap();
+    }
+}
+
 #[tokio::test]
 async fn a_ready_file_is_of_this_start_and_one_that_cannot_be_written_is_refused() {
     let directory = tempfile::tempdir().unwrap();
@@ -172,6 +210,42 @@ async fn a_log_for_people_has_no_colours_where_it_is_no_terminal() {
     assert!(!log.contains('\u{1b}'), "{log}");
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_log_on_a_terminal_is_for_people() {
+    use std::io::{Read as _, Write as _};
+
+    let directory = tempfile::tempdir().unwrap();
+    // A terminal for the program, which hears here what it is told there (util-linux).
+    let serve = format!(
+        "exec {} serve --listen 127.0.0.1:0 --aws-listen 127.0.0.1:0 --data data --ready-file ready",
+        env!("CARGO_BIN_EXE_firstcome")
+    );
+    let mut terminal = Command::new("script")
+        .args(["--quiet", "--return", "--command", &serve, "/dev/null"])
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap())
+        .current_dir(directory.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let ready = directory.path().join("ready");
+    eventually("it is ready", async || ready.exists().then_some(())).await;
+    // Ctrl-C.
+    let mut keys = terminal.stdin.take().unwrap();
+    keys.write_all(b"\x03").unwrap();
+    let mut shown = String::new();
+    let mut output = terminal.stdout.take().unwrap();
+    output.read_to_string(&mut shown).unwrap();
+    assert!(terminal.wait().unwrap().success(), "{shown}");
+    assert!(shown.contains("ready"), "{shown}");
+    let lines = shown.lines().filter(|line| line.starts_with('{'));
+    assert_eq!(lines.count(), 0, "{shown}");
+    let without_colours = shown.replace("\u{1b}[32m", "").replace("\u{1b}[0m", "");
+    assert!(without_colours.contains("INFO ready"), "{shown}");
+}
+
 #[tokio::test]
 async fn an_address_that_is_taken_is_refused() {
     let shop = Shop::start(Settings::new()).await;
@@ -208,6 +282,11 @@ async fn skus(shop: &Shop) -> Vec<String> {
         .collect()
 }
 
+async fn auctions(shop: &Shop) -> usize {
+    let auctions = shop.get("/auctions").await.expect(200);
+    auctions["auctions"].as_array().unwrap().len()
+}
+
 #[tokio::test]
 async fn the_demo_is_loaded_into_an_empty_store_only() {
     let demo = Settings::new().arg("--demo");
@@ -241,4 +320,17 @@ async fn the_demo_is_loaded_into_an_empty_store_only() {
     shop.stop().await;
     shop.restart_with(demo).await;
     assert_eq!(skus(&shop).await, ["A-1"]);
+    assert_eq!(auctions(&shop).await, 0);
+}
+
+#[tokio::test]
+async fn a_demo_whose_first_start_was_cut_short_is_whole_after_the_next() {
+    let mut shop = Shop::start(Settings::new()).await;
+    let donut = json!({"name": "Glazed donut", "price": 19_900, "stock": 5});
+    shop.offer("CP-502101", donut).await;
+    shop.stop().await;
+    shop.restart_with(Settings::new().arg("--demo")).await;
+    assert_eq!(skus(&shop).await, ["CP-502101", "POSTER-1", "TICKET-1"]);
+    assert_eq!(auctions(&shop).await, 4);
+    assert_eq!(shop.product("CP-502101").await["onHand"], 5);
 }

@@ -45,6 +45,22 @@ async fn a_store_whose_file_was_replaced_is_not_ready_until_it_is_back() {
     shop.place("A-1", "a@example.com", 1).await;
 }
 
+#[tokio::test]
+async fn a_store_that_takes_no_write_is_not_ready_and_the_server_ends_so_that_it_is_started_anew() {
+    let mut shop = shop().await;
+    let other = rusqlite::Connection::open(shop.data().join("firstcome.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    // Two limits of 5 s: the look's own, and the store's, at which nothing more is decided.
+    let problem = shop.get("/readyz").await.json();
+    assert_eq!(problem["status"], 503, "{problem}");
+    assert_eq!(shop.ended().await.code(), Some(1));
+    assert!(shop.log_text().contains("database is locked"));
+    other.execute_batch("ROLLBACK").unwrap();
+    shop.restart().await;
+    shop.get("/readyz").await.expect(200);
+    shop.place("A-1", "a@example.com", 1).await;
+}
+
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_second_server_is_refused_where_the_lock_file_was_removed() {

@@ -103,6 +103,52 @@ fn handshake(shop: &Shop) -> String {
 }
 
 #[tokio::test]
+async fn the_answer_by_e_mail_takes_no_listener_s_place() {
+    let settings = Settings::new()
+        .set("REALTIME__EMAIL_SEND", "true")
+        .set("LIMITS__LISTENERS_MAX", 1);
+    let shop = Shop::start(settings).await;
+    shop.offer("A-1", json!({"stock": 1})).await;
+    // The only place there is.
+    let _listens = shop.events("/products/A-1/events").await;
+    let refused = shop.get("/products/A-1/events").await;
+    refused.problem(503, "overloaded");
+    let mut socket = WebSocket::open(&shop).await;
+    let bodies = [
+        json!({"email": "one@example.com", "sku": "A-1"}),
+        json!({"email": "two@example.com", "sku": "A-1"}),
+    ];
+    for body in bodies {
+        shop.post("/buy", &body).await.expect(202);
+    }
+    let heard = [socket.packet().await, socket.packet().await];
+    let expected = [
+        r#"42["one@example.com-send","accepted"]"#,
+        r#"42["two@example.com-send","sold out"]"#,
+    ];
+    assert_eq!(heard.map(Option::unwrap), expected);
+}
+
+#[tokio::test]
+async fn without_the_demo_nobody_is_answered_by_e_mail() {
+    let shop = Shop::start(Settings::new()).await;
+    shop.offer("A-1", json!({"stock": 2})).await;
+    let mut socket = WebSocket::open(&shop).await;
+    socket.send(r#"420["subscribe","products/A-1"]"#).await;
+    let entered = socket.packet().await.unwrap();
+    assert!(entered.starts_with("430"), "{entered}");
+    for _ in 0..2 {
+        shop.order("A-1", "one@example.com").await.expect(201);
+    }
+    let mut accepted = 0;
+    while accepted < 2 {
+        let packet = socket.packet().await.unwrap();
+        assert!(!packet.contains("-send"), "{packet}");
+        accepted += u32::from(packet.starts_with(r#"42["order.accepted""#));
+    }
+}
+
+#[tokio::test]
 async fn a_packet_in_many_frames_is_bounded_as_one_in_a_single_frame_is() {
     let shop = Shop::start(Settings::new()).await;
     let mut socket = WebSocket::open(&shop).await;

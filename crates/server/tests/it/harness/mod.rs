@@ -1,8 +1,8 @@
 //! Runs the real binary, and looks after it.
 //!
 //! What always holds when a [`Shop`] is gone: it ended with exit code 0 unless the test killed
-//! it, its log tells of no panic and of nobody's name, and `firstcome audit` finds every rule
-//! kept.
+//! it, its log tells of no panic and of nobody's name, each line of it is JSON unless it is for
+//! people, and `firstcome audit` finds every rule kept.
 
 pub(crate) mod client;
 pub(crate) mod factory;
@@ -59,6 +59,13 @@ impl Settings {
         self
     }
 
+    fn logs_for_people(&self) -> bool {
+        let human = ("FIRSTCOME_LOG__FORMAT", "human");
+        self.env
+            .iter()
+            .any(|(name, value)| (name.as_str(), value.as_str()) == human)
+    }
+
     /// The factory `FF-1` is at this URL.
     pub(crate) fn factory(self, url: &str) -> Self {
         self.set("FACTORIES__FF_1", url)
@@ -93,7 +100,7 @@ pub(crate) async fn refused(mut command: Command) -> (i32, String) {
 }
 
 /// A process that is gone when the test is.
-struct Killed(Child);
+pub(crate) struct Killed(pub(crate) Child);
 
 impl Drop for Killed {
     fn drop(&mut self) {
@@ -405,6 +412,14 @@ impl Shop {
     }
 }
 
+/// What programs that read logs look at.
+fn assert_is_logged(line: &str) {
+    let event: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"));
+    for field in ["timestamp", "level", "message"] {
+        assert!(event[field].is_string(), "{field} of {line}");
+    }
+}
+
 /// The shell's own `kill`, so that no crate and no unsafe code is needed for it.
 pub(crate) fn terminate(child: &Child) {
     let status = Command::new("/bin/sh")
@@ -446,6 +461,11 @@ impl Drop for Shop {
         let log = self.log_text();
         for unwanted in ["panicked", "@example.com", "token="] {
             assert!(!log.contains(unwanted), "the log has {unwanted}: {log}");
+        }
+        if !self.settings.logs_for_people() {
+            // A process that cannot go on says so in plain words at its end.
+            let logged = log.lines().filter(|line| !line.starts_with("firstcome: "));
+            logged.for_each(assert_is_logged);
         }
         if self.command == "serve" && self.has_store {
             let (code, report) = audit(&self.data());
