@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 
 use super::*;
 use crate::adapters::{OsIds, SystemClock};
-use crate::listen;
+use crate::listen::{self, Front};
 use crate::realtime::socketio::{BUFFER, PATH, connected};
 
 /// Half of these are refused.
@@ -50,7 +50,13 @@ impl Shop {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}{PATH}", listener.local_addr().unwrap());
         let cancel = CancellationToken::new();
-        tokio::spawn(listen::serve(listener, router, None, 1_000, cancel.clone()));
+        let front = Front {
+            routes: router,
+            shortcut: None,
+            doors: None,
+            connections_max: 1_000,
+        };
+        tokio::spawn(listen::serve(listener, front, cancel.clone()));
         Self {
             engine,
             io,
