@@ -191,12 +191,19 @@ impl Mailbox {
 
     fn fair_load(&self, queue: &Queue, now: Millis) -> Load {
         let mut load = Load::default();
-        let held = self.messages_of(queue);
-        for message in held.filter(|message| message.is_in_flight(now)) {
+        let messages = self.messages_of(queue);
+        let held: Vec<&Message> = messages.filter(|held| held.is_in_flight(now)).collect();
+        let is_time_counted = held.len() as u64 <= limits::PROCESSING_COUNTED_MAX;
+        for message in held {
+            let received_at = message.received_at_ms.filter(|_| is_time_counted);
+            let since = received_at.map_or(0, |at| now.saturating_sub(at));
+            let processing_ms = u64::try_from(since).unwrap_or(0);
             load.in_flight += 1;
+            load.processing_ms += processing_ms;
             if let Some(group) = &message.group {
                 let group: &mut GroupLoad = load.groups.entry(group.clone()).or_default();
                 group.in_flight += 1;
+                group.processing_ms += processing_ms;
             }
         }
         load

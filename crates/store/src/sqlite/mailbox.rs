@@ -309,6 +309,24 @@ pub(super) fn in_flight_by_group(
     )
 }
 
+/// How long the messages in flight have been so, by group. Each row is looked at.
+pub(super) fn processing_by_group(
+    connection: &Connection,
+    partition: u32,
+    now: Millis,
+) -> Result<Vec<(Option<String>, u64)>, StoreError> {
+    many(
+        connection,
+        "messages in flight",
+        "SELECT grp, sum(max(?2 - coalesce(received_at, ?2), 0))
+         FROM messages INDEXED BY messages_visible
+         WHERE partition = ?1 AND visible_at > ?2 AND held = 1
+         GROUP BY grp",
+        params![partition, now],
+        |row| Ok((row.get(0)?, u64_at(row, 1)?)),
+    )
+}
+
 /// The groups that have messages in a queue, some of them: after the given one, by name.
 pub(super) fn groups(
     connection: &Connection,

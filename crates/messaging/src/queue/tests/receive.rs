@@ -267,8 +267,9 @@ mod fair_order {
             (29, 29, 0, 0, false),
             (1000, 10_000, 0, 0, false),
             (1001, 10_000, 0, 0, true),
-            (0, 0, 10, 100, false),
-            (0, 0, 11, 100, true),
+            (1, 10, 30_000, 299_999, true),
+            (1, 10, 30_000, 300_000, false),
+            (1, 10, 29_999, 29_999, false),
             (0, 0, 0, 0, false),
         ] {
             let load = load(of, of_ms, &[("a", in_flight, processing_ms)]);
