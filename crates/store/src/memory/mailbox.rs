@@ -13,6 +13,8 @@ use messaging::fair::{GroupLoad, Load};
 use messaging::topic::Protocol;
 use messaging::{Attempt, DedupEntry, DedupKey, GroupHead, Message, MessageState, limits};
 
+use crate::gone::Gone;
+
 /// Messages of a group that a decision looks at.
 const GROUP_HEAD: usize = 10;
 
@@ -24,6 +26,7 @@ pub(super) struct Mailbox {
     duplicates: HashMap<(u32, DedupKey), DedupEntry>,
     attempts: HashMap<(u32, String), Attempt>,
     dropped: BTreeSet<u32>,
+    gone: Gone,
     next_number: Option<u32>,
     pub(super) topics: BTreeMap<String, Topic>,
     /// By their places, from 1 on: the order in which they were made.
@@ -89,6 +92,9 @@ impl Mailbox {
 
     fn load_queue(&self, loaded: &mut Loaded, touch: &QueueTouch, now: Millis) {
         let Some(queue) = self.queues.get(&touch.name) else {
+            if let Some(at) = self.gone.get(&touch.name) {
+                loaded.queues_gone.insert(touch.name.clone(), at);
+            }
             return;
         };
         let mut found = self.bare(queue);
@@ -283,9 +289,10 @@ impl Mailbox {
     }
 
     pub(super) fn commit(&mut self, changes: &Changes) {
-        for name in &changes.queues_removed {
+        for (name, at) in &changes.queues_removed {
             if let Some(gone) = self.queues.remove(name) {
                 self.dropped.insert(gone.partition);
+                self.gone.insert(name, *at);
             }
         }
         for queue in &changes.queues {
