@@ -54,7 +54,7 @@ async fn a_queue_from_its_making_to_its_end() {
 
 #[tokio::test]
 async fn a_deleted_name_rests_for_a_minute_when_that_is_set() {
-    let settings = Settings::new().set("aws.queue_deleted_recently", true);
+    let settings = Settings::new().set("AWS__QUEUE_DELETED_RECENTLY", true);
     let mut shop = Shop::start(settings).await;
     for wire in WIRES {
         let client = Client::new(&shop, wire);
