@@ -268,6 +268,12 @@ const SUITES: &[Suite] = &[
         file: "test_aws_sigv4.py",
     },
     Suite {
+        name: "aws-table",
+        what: "the tables of docs/SQS-SNS.md against botocore's model and the server",
+        needs: Needs::Python,
+        file: "test_aws_table.py",
+    },
+    Suite {
         name: "aws-celery",
         what: "Celery over kombu's SQS transport",
         needs: Needs::Python,
