@@ -7,7 +7,7 @@ import { check } from "k6";
 import exec from "k6/execution";
 import { Counter } from "k6/metrics";
 
-import { arrivals, JSON_BODY, number, refuse, target } from "./target.js";
+import { arrivals, IN_TIME, JSON_BODY, number, refuse, target } from "./target.js";
 
 const BASE = target("BASE_URL", "http://127.0.0.1:3000");
 const STARTING_PRICE = 100;
@@ -20,7 +20,7 @@ export const options = {
   thresholds: {
     checks: ["rate==1"],
     http_req_failed: ["rate==0"],
-    "http_req_duration{name:bid}": ["p(95)<100", "p(99)<250"],
+    "http_req_duration{name:bid}": IN_TIME,
     dropped_iterations: ["count==0"],
   },
 };

@@ -5,7 +5,7 @@ import http from "k6/http";
 import { check } from "k6";
 import { Counter } from "k6/metrics";
 
-import { arrivals, JSON_BODY, number, refuse, target } from "./target.js";
+import { arrivals, IN_TIME, JSON_BODY, number, refuse, target } from "./target.js";
 
 const BASE = target("BASE_URL", "http://127.0.0.1:3000");
 const STOCK = number("STOCK", 1000);
@@ -18,7 +18,7 @@ export const options = {
   thresholds: {
     checks: ["rate==1"],
     http_req_failed: ["rate==0"],
-    "http_req_duration{name:order}": ["p(95)<100", "p(99)<250"],
+    "http_req_duration{name:order}": IN_TIME,
     // An iteration that could not begin in time is load that was not made.
     dropped_iterations: ["count==0"],
   },

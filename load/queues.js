@@ -7,7 +7,7 @@ import http from "k6/http";
 import { check } from "k6";
 import { Trend } from "k6/metrics";
 
-import { arrivals, number, refuse, target } from "./target.js";
+import { arrivals, IN_TIME, number, P95_MS, refuse, target } from "./target.js";
 
 const BASE = target("AWS_ENDPOINT_URL", "http://127.0.0.1:9324");
 const BODY = "x".repeat(number("BODY_BYTES", 256));
@@ -23,10 +23,10 @@ export const options = {
   thresholds: {
     checks: ["rate==1"],
     http_req_failed: ["rate==0"],
-    "http_req_duration{name:SendMessage}": ["p(95)<100", "p(99)<250"],
-    "http_req_duration{name:ReceiveMessage}": ["p(95)<100", "p(99)<250"],
-    "http_req_duration{name:DeleteMessage}": ["p(95)<100", "p(99)<250"],
-    send_to_delete_ms: ["p(95)<300"],
+    "http_req_duration{name:SendMessage}": IN_TIME,
+    "http_req_duration{name:ReceiveMessage}": IN_TIME,
+    "http_req_duration{name:DeleteMessage}": IN_TIME,
+    send_to_delete_ms: [`p(95)<${3 * P95_MS}`],
     dropped_iterations: ["count==0"],
   },
 };

@@ -21,6 +21,11 @@ export function number(name, fallback) {
   return value;
 }
 
+/** Within how many milliseconds 95 of 100 answers come. */
+export const P95_MS = number("P95_MS", 100);
+/** The thresholds of a request. */
+export const IN_TIME = [`p(95)<${P95_MS}`, `p(99)<${number("P99_MS", 250)}`];
+
 /**
  * So many iterations begin each second, however slow the answers are: load as it comes from
  * people, who do not wait for each other.

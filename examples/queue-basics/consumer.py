@@ -10,7 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from botocore.exceptions import ClientError
 
-from queues import TIME_SCALE, VISIBILITY_TIMEOUT_S, open_queues, plus_one, sqs
+from queues import TIME_SCALE, VISIBILITY_TIMEOUT_S, open_queues, sqs
+from work import plus_one
 
 AT_ONCE_MAX = 10
 

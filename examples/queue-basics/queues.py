@@ -1,4 +1,4 @@
-"""The queue and its dead-letter queue, and the work; the same as queues.mjs and work.mjs."""
+"""The queue and its dead-letter queue; the same as queues.mjs."""
 
 import json
 import os
@@ -32,13 +32,3 @@ def open_queues():
     }
     sqs.set_queue_attributes(QueueUrl=queue, Attributes=attributes)
     return queue, dead
-
-
-def plus_one(text):
-    """`{"input": 1}` becomes 2; anything else is refused with a reason."""
-    value = json.loads(text)
-    if not isinstance(value, dict) or set(value) != {"input"}:
-        raise ValueError('there must be "input" and nothing else')
-    if type(value["input"]) is not int:
-        raise ValueError('"input" must be a whole number')
-    return value["input"] + 1

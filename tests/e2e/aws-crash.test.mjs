@@ -1,5 +1,6 @@
-// Queues while the server is killed again and again: a standard queue with dead letters and a
-// FIFO queue with several groups, producers and consumers over both protocols of SQS.
+// Queues while the server is killed again and again: a standard queue and a FIFO queue with
+// several groups, both with dead letters, producers and consumers over both protocols of SQS.
+// Before each kill an attribute, a tag, a purge and a publication, which are there after it.
 //
 // Clients do what clients must: what was not answered is asked again, over either protocol,
 // and what was received is worked on and deleted while it is theirs. All that they were told
@@ -11,7 +12,7 @@ import { setTimeout as delay } from "node:timers/promises";
 
 import { Server } from "./lib/server.mjs";
 import { Books } from "./lib/sqs-books.mjs";
-import { ask, AWS_JSON, Lost, QUERY } from "./lib/sqs-wires.mjs";
+import { ask, AWS_JSON, Lost, QUERY, SNS } from "./lib/sqs-wires.mjs";
 import { random, until } from "./lib/wait.mjs";
 
 const SEED = Number(process.env.CRASH_SEED ?? 20261121);
@@ -28,7 +29,11 @@ const WAIT_S = 1;
 const RECEIVES_MAX = 3;
 /** Shares of the messages: nobody can process it; the consumer forgets it this time. */
 const POISON = 0.05;
+/** Of the FIFO queue, which waits for each: the seventh of so many. */
+const POISON_EVERY = 200;
 const FORGOTTEN = 0.01;
+/** Dead letters go back slowly, so that a kill falls between them. */
+const MOVE_S = 8;
 /** Producers wait while more than this is not worked off. */
 const OUTSTANDING_MAX = 1_500;
 const RETRY_MS = 25;
@@ -41,9 +46,10 @@ class Run {
   producing = true;
   consuming = true;
   failed = false;
-  answers = { [AWS_JSON.name]: 0, [QUERY.name]: 0 };
+  answers = { [AWS_JSON.name]: 0, [QUERY.name]: 0, [SNS.name]: 0 };
   repeated = 0;
   unanswered = 0;
+  changes = { attributes: 0, tags: 0, purges: 0, published: 0, heardAgain: 0 };
 
   constructor(server, next) {
     this.server = server;
@@ -55,8 +61,8 @@ class Run {
   }
 
   /** Asks once, over the one protocol or the other. */
-  async ask(action, parameters) {
-    const wire = this.next() < 0.5 ? AWS_JSON : QUERY;
+  async ask(action, parameters, only) {
+    const wire = only ?? (this.next() < 0.5 ? AWS_JSON : QUERY);
     try {
       const answer = await ask(this.server.aws, wire, action, parameters);
       this.answers[wire.name] += 1;
@@ -68,10 +74,10 @@ class Run {
   }
 
   /** Asks until there is an answer; `onLost` hears of each time that it may have been done. */
-  async insist(action, parameters, onLost = () => {}) {
+  async insist(action, parameters, onLost = () => {}, only = undefined) {
     while (!this.failed) {
       try {
-        return await this.ask(action, parameters);
+        return await this.ask(action, parameters, only);
       } catch (error) {
         if (!(error instanceof Lost)) throw error;
         if (error.reached) onLost();
@@ -113,17 +119,24 @@ test(`queues, killed again and again (CRASH_SEED=${SEED})`, { timeout: 300_000 }
 async function workThroughKills(server) {
   const run = new Run(server, random(SEED + 1));
   const dead = await run.createQueue("dead", {});
-  const deadLetterTargetArn = (await run.attributesOf(dead)).QueueArn;
-  const RedrivePolicy = JSON.stringify({ deadLetterTargetArn, maxReceiveCount: RECEIVES_MAX });
-  const VisibilityTimeout = `${VISIBILITY_S}`;
-  const standard = new Books(
-    await run.createQueue("standard", { VisibilityTimeout, RedrivePolicy }),
-    { receivesMax: RECEIVES_MAX },
+  const deadFifo = await run.createQueue("dead.fifo", { FifoQueue: "true" });
+  const attributes = async (deadLetters) => {
+    const deadLetterTargetArn = (await run.attributesOf(deadLetters)).QueueArn;
+    const RedrivePolicy = JSON.stringify({ deadLetterTargetArn, maxReceiveCount: RECEIVES_MAX });
+    return { RedrivePolicy, VisibilityTimeout: `${VISIBILITY_S}` };
+  };
+  const receivesMax = RECEIVES_MAX;
+  const standard = new Books(await run.createQueue("standard", await attributes(dead)), {
+    receivesMax,
+  });
+  const groups = { FifoQueue: "true", ContentBasedDeduplication: "true" };
+  const fifo = new Books(
+    await run.createQueue("groups.fifo", { ...groups, ...(await attributes(deadFifo)) }),
+    { isFifo: true, receivesMax },
   );
-  const groups = { FifoQueue: "true", ContentBasedDeduplication: "true", VisibilityTimeout };
-  const fifo = new Books(await run.createQueue("groups.fifo", groups), { isFifo: true });
+  const others = await makeOthers(run);
 
-  await work(run, [standard, fifo]);
+  await work(run, [standard, fifo], others);
   // A last end without warning: what lies on the disk then is what was answered.
   await killAndRestart(server, true);
   for (const { queue } of [standard, fifo]) {
@@ -132,13 +145,72 @@ async function workThroughKills(server) {
     assert.deepEqual(left.Messages ?? [], []);
   }
   await dig(run, dead, standard);
+  await redrive(run, deadFifo, fifo);
+  await hear(run, others);
   check(run, standard, fifo);
 }
 
+/** What is changed before each kill: a queue's settings, and a topic that a queue hears. */
+async function makeOthers(run) {
+  const settings = await run.createQueue("settings", {});
+  const heard = await run.createQueue("heard", {});
+  const { TopicArn } = await run.insist("CreateTopic", { Name: "told" }, undefined, SNS);
+  const Endpoint = (await run.attributesOf(heard)).QueueArn;
+  const raw = { "Attributes.entry.1.key": "RawMessageDelivery", "Attributes.entry.1.value": "true" };
+  const subscription = { TopicArn, Protocol: "sqs", Endpoint, ...raw };
+  await run.insist("Subscribe", subscription, undefined, SNS);
+  return { settings, heard, TopicArn, published: [] };
+}
+
+/** One change of each kind; answers with what must be so after a restart. */
+async function change(run, others, round) {
+  const QueueUrl = others.settings;
+  const Attributes = { MessageRetentionPeriod: `${1_000 + round}` };
+  const Tags = { [`round-${round}`]: `${round}` };
+  const purged = await run.createQueue(`purged-${round}`, {});
+  for (const body of ["a", "b"]) {
+    await run.insist("SendMessage", { QueueUrl: purged, MessageBody: body });
+  }
+  const Message = `publication ${round}`;
+  await run.insist("SetQueueAttributes", { QueueUrl, Attributes });
+  await run.insist("TagQueue", { QueueUrl, Tags });
+  await run.insist("Publish", { TopicArn: others.TopicArn, Message }, undefined, SNS);
+  others.published.push(Message);
+  await run.insist("PurgeQueue", { QueueUrl: purged });
+  return { Attributes, Tags, purged };
+}
+
+async function see(run, others, { Attributes, Tags, purged }) {
+  const given = await run.attributesOf(others.settings);
+  assert.equal(given.MessageRetentionPeriod, Attributes.MessageRetentionPeriod);
+  run.changes.attributes += 1;
+  const tagged = (await run.insist("ListQueueTags", { QueueUrl: others.settings })).Tags;
+  assert.deepEqual({ ...tagged, ...Tags }, tagged);
+  run.changes.tags += 1;
+  assert.equal(await run.depth(purged), 0, "what was purged is back");
+  run.changes.purges += 1;
+}
+
+/** All that was published was heard. */
+async function hear(run, { heard, published }) {
+  const parameters = { QueueUrl: heard, MaxNumberOfMessages: BATCH_MAX };
+  const bodies = [];
+  while ((await run.depth(heard)) > 0) {
+    const { Messages = [] } = await run.insist("ReceiveMessage", parameters);
+    for (const { Body, ReceiptHandle } of Messages) {
+      bodies.push(Body);
+      await run.insist("DeleteMessage", { QueueUrl: heard, ReceiptHandle });
+    }
+  }
+  assert.deepEqual([...new Set(bodies)].sort(), published.toSorted());
+  run.changes.published = published.length;
+  run.changes.heardAgain = bodies.length - published.length;
+}
+
 /** Until the last kill is over and everything that was sent is worked off. */
-async function work(run, all) {
+async function work(run, all, others) {
   const crew = (count, member) => Array.from({ length: count }, (_, n) => member(n));
-  const killing = killAgainAndAgain(run).then(() => (run.producing = false));
+  const killing = killAgainAndAgain(run, others).then(() => (run.producing = false));
   const producing = all.flatMap((books) => crew(PRODUCERS, (n) => produce(run, books, n)));
   const consuming = all.flatMap((books) => crew(CONSUMERS, () => consume(run, books)));
   const sending = Promise.all([killing, ...producing]);
@@ -183,9 +255,9 @@ function newSend(run, books, producer, number) {
     // The messages of the other producers are told apart by their content.
     if (producer % 2 === 0) entry.MessageDeduplicationId = id;
   }
-  const poison = !books.isFifo && run.next() < POISON;
+  const poison = books.isFifo ? number % POISON_EVERY === 7 : run.next() < POISON;
   const made = { id, group, number, entry, poison, acknowledged: undefined, lost: 0 };
-  books.sends.set(id, made);
+  books.begin(made);
   return made;
 }
 
@@ -216,11 +288,8 @@ async function consume(run, books) {
     const mineUntil = Date.now() + VISIBILITY_S * 1_000;
     try {
       const { Messages = [] } = await run.ask("ReceiveMessage", parameters);
-      const done = await attempt(
-        run,
-        books,
-        Messages.map((message) => books.receive(message)),
-      );
+      const received = books.receive(Messages, Date.now() < mineUntil);
+      const done = await attempt(run, books, received);
       if (done.length > 0) await remove(run, books, done, mineUntil);
     } catch (error) {
       if (!(error instanceof Lost)) throw error;
@@ -237,8 +306,9 @@ async function attempt(run, books, received) {
   for (const work of received) {
     const { send, ReceiptHandle } = work;
     const fails = send.poison || run.next() < FORGOTTEN;
-    // In a group nothing may be done that stands behind what failed.
-    if (fails && books.isFifo) stopped.add(send.group);
+    // In a group nothing may be done that stands behind what failed, unless it never will succeed:
+    // what stands behind that would become a dead letter with it.
+    if (fails && books.isFifo && !send.poison) stopped.add(send.group);
     if (!fails && !stopped.has(send.group)) done.push(work);
     if (send.poison && run.next() < 0.5) {
       const parameters = { QueueUrl: books.queue, ReceiptHandle, VisibilityTimeout: 0 };
@@ -250,12 +320,13 @@ async function attempt(run, books, received) {
 
 async function remove(run, books, done, mineUntil) {
   const QueueUrl = books.queue;
+  done.forEach((work) => books.deleting(work));
   if (run.next() < 0.3) {
     for (const work of done) {
       const { ReceiptHandle } = work;
       const asked = run.insist("DeleteMessage", { QueueUrl, ReceiptHandle });
       if (await unlessTooLate(asked)) books.delete(work, Date.now() < mineUntil);
-      else books.counts.refusedAsExpired += 1;
+      else books.refuse(work);
     }
     return;
   }
@@ -263,9 +334,9 @@ async function remove(run, books, done, mineUntil) {
   const answer = await run.insist("DeleteMessageBatch", { QueueUrl, Entries });
   const inTime = Date.now() < mineUntil;
   for (const { Id } of answer.Successful ?? []) books.delete(done[Number(Id)], inTime);
-  for (const { Code } of answer.Failed ?? []) {
+  for (const { Id, Code } of answer.Failed ?? []) {
     assert.ok(books.isFifo && TOO_LATE.includes(Code), Code);
-    books.counts.refusedAsExpired += 1;
+    books.refuse(done[Number(Id)]);
   }
 }
 
@@ -279,14 +350,16 @@ async function unlessTooLate(asked) {
 }
 
 /** Kills and restarts the server at moments that the seed decides. */
-async function killAgainAndAgain(run) {
+async function killAgainAndAgain(run, others) {
   const next = random(SEED);
   for (let killed = 1; killed <= KILLS && !run.failed; killed += 1) {
     const before = run.answered;
     const isAtWork = () => run.failed || run.answered > before;
     await until("the clients are at work", isAtWork, WORK_LIMIT_MS);
     await delay(next() * KILL_WITHIN_MS);
+    const changed = await change(run, others, killed);
     await killAndRestart(run.server, killed % 3 === 0);
+    await see(run, others, changed);
   }
 }
 
@@ -319,8 +392,42 @@ async function dig(run, dead, books) {
   }
 }
 
+/** The dead letters of a FIFO queue go back where they came from, with a kill in between. */
+async function redrive(run, dead, books) {
+  const SourceArn = (await run.attributesOf(dead)).QueueArn;
+  const count = await run.depth(dead);
+  assert.ok(count > 1, "there are dead letters of the FIFO queue");
+  const pace = { MaxNumberOfMessagesPerSecond: Math.ceil(count / MOVE_S) };
+  await run.insist("StartMessageMoveTask", { SourceArn, ...pace });
+  await until("some are moved", async () => (await run.depth(dead)) < count, WORK_LIMIT_MS);
+  const left = await run.depth(dead);
+  await killAndRestart(run.server, false);
+  assert.ok(left > 0, "all were moved before the kill");
+  const isMoved = async () => (await run.depth(dead)) === 0;
+  await until("all are moved", isMoved, WORK_LIMIT_MS);
+  const parameters = {
+    QueueUrl: books.queue,
+    MaxNumberOfMessages: BATCH_MAX,
+    VisibilityTimeout: 60,
+    AttributeNames: ["All"],
+  };
+  let back = 0;
+  while ((await run.depth(books.queue)) > 0) {
+    const { Messages = [] } = await run.insist("ReceiveMessage", parameters);
+    assert.ok(Messages.length > 0, "there is something, and it cannot be received");
+    for (const message of Messages) {
+      books.comeBack(message);
+      back += 1;
+      const { ReceiptHandle } = message;
+      await run.insist("DeleteMessage", { QueueUrl: books.queue, ReceiptHandle });
+    }
+  }
+  assert.equal(back, count, "dead letters that came back");
+  run.redriven = { count, leftAtTheKill: left };
+}
+
 function check(run, standard, fifo) {
-  const { answers, repeated, unanswered } = run;
+  const { answers, repeated, unanswered, changes, redriven } = run;
   const messages = [...standard.messages.values()];
   const poison = messages.filter((message) => standard.sends.get(message.id).poison);
   const notDead = poison.filter((message) => !message.dead).length;
@@ -331,7 +438,7 @@ function check(run, standard, fifo) {
     const { counts, sentAgain, lost, duplicates, wrong } = books;
     return { ...counts, sentAgain, lost, duplicates, ...wrong };
   });
-  console.log({ killed: KILLS + 1, answers, repeated, unanswered });
+  console.log({ killed: KILLS + 2, answers, repeated, unanswered, changes, redriven });
   console.log("standard", report[0], "FIFO", report[1]);
   console.log({ deadLetters: dead.length, poison: poison.length, notDead, unseen });
 
@@ -342,9 +449,16 @@ function check(run, standard, fifo) {
     // Otherwise nothing was tried.
     assert.ok(counts.acknowledged > 100 && counts.deletes > 100 && counts.redeliveries > 0);
   }
+  // Whatever was passed by had become a dead letter, and so had all that cannot be processed.
+  const strays = [...fifo.sends.values()].filter((send) => {
+    const isDead = send.acknowledged && fifo.messages.get(send.acknowledged).dead;
+    return (send.passed || send.poison) && !isDead;
+  });
+  assert.deepEqual(strays, [], "overtaken in their group, or poison that is no dead letter");
+  assert.ok(fifo.counts.passed > 0, "no dead letter let others pass");
   assert.equal(fifo.duplicates.all, 0, "duplicates on the FIFO queue");
   assert.equal(notDead, 0, "poison that is not in the dead-letter queue");
   assert.ok(poison.length > 0);
   assert.ok(unseen <= standard.counts.receivesLost * BATCH_MAX, "dead before it was tried");
-  assert.ok(unanswered > 0 && Object.values(answers).every((count) => count > 100));
+  assert.ok(unanswered > 0 && [AWS_JSON, QUERY].every(({ name }) => answers[name] > 100));
 }

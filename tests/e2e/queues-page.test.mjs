@@ -98,10 +98,17 @@ describe("queues on the operations page", () => {
     await dialog(page).waitFor();
     assert.match(page.url(), /#queue=jobs$/);
     await until("it is empty", async () => (await tiles(page)).join() === "0,0,0");
+    assert.equal(await tile(page, 3), "–", "nothing is old");
     await send("jobs", '{"parcel":7}', { attributes: { kind: "express" } });
     await send("jobs", "later", { delaySeconds: 900 });
     await until("both are counted", async () => (await tiles(page)).join() === "1,0,1");
     await until("the flow is shown", async () => (await tile(page, 4)) === "2");
+    const age = async () => Number((await tile(page, 3)).match(/^(\d+) sec$/)?.[1]);
+    const first_s = await until("an age is shown", async () => (await age()) >= 1 && (await age()));
+    await until("the oldest grows older", async () => (await age()) > first_s);
+    const shown_s = await age();
+    const { oldestAgeSeconds } = await queue("jobs");
+    assert.ok(shown_s <= oldestAgeSeconds, "it is not older than the server says");
     const first = byId(page, "queue-messages").locator("li").first();
     await first.locator("summary").click();
     const text = await first.innerText();

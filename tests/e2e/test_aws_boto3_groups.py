@@ -186,6 +186,8 @@ def test_a_message_received_too_often_becomes_a_dead_letter(aws, fifo):
     (letter,) = aws.receive(dead, WaitTimeSeconds=5)
     assert (letter["MessageId"], letter["Body"]) == (sent["MessageId"], "poison")
     assert letter["MessageAttributes"] == attribute
+    # Over all queues.
+    assert letter["Attributes"]["ApproximateReceiveCount"] == "3"
     assert letter["Attributes"]["DeadLetterQueueSourceArn"] == aws.arn(url)
     sources = aws.sqs.list_dead_letter_source_queues(QueueUrl=dead)
     assert sources["queueUrls"] == [url]
@@ -222,7 +224,10 @@ def test_dead_letters_are_moved_back_or_elsewhere(aws):
     assert task["Status"] == "COMPLETED" and "TaskHandle" not in task
     assert task["SourceArn"] == aws.arn(dead) and "DestinationArn" not in task
     assert task["ApproximateNumberOfMessagesMoved"] == 3
-    assert sorted(bodies(aws.drain(url, 3))) == ["letter 0", "letter 1", "letter 2"]
+    again = aws.drain(url, 3)
+    assert sorted(bodies(again)) == ["letter 0", "letter 1", "letter 2"]
+    # They count as sent anew.
+    assert {m["Attributes"]["ApproximateReceiveCount"] for m in again} == {"1"}
 
     aws.send(dead, "put there by hand")
     aws.sqs.start_message_move_task(SourceArn=aws.arn(dead), DestinationArn=aws.arn(elsewhere))

@@ -2,9 +2,13 @@
 shorter.
 """
 
+import json
 import os
 import subprocess
 import sys
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -45,16 +49,64 @@ def run(aws):
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout.splitlines()
 
-    run.queue = env["QUEUE"]
+    run.queue, run.env = env["QUEUE"], env
     return run
 
 
-def letters(aws, run):
-    url = aws.sqs.get_queue_url(QueueName=f"{run.queue}-dead")["QueueUrl"]
-    return [message["Body"] for message in aws.receive(url, 10, VisibilityTimeout=0)]
+def letters(run):
+    return run("dead-letters.py", scale=0.2)
 
 
-def test_what_can_be_done_is_done_and_the_rest_is_a_dead_letter(aws, run):
+@contextmanager
+def function(run):
+    """The function while it listens: a call answers with status and body."""
+    program = [sys.executable, FOLDER / "function.py"]
+    started = subprocess.Popen(program, env=run.env | {"PORT": "0"}, stdout=subprocess.PIPE)
+    try:
+        said = started.stdout.readline().decode().strip()
+        url = said.removeprefix("listening on ")
+
+        def call(body, method="POST"):
+            request = urllib.request.Request(url, data=body, method=method)
+            try:
+                with urllib.request.urlopen(request, timeout=WORK_LIMIT_S) as answer:
+                    return answer.status, json.load(answer)
+            except urllib.error.HTTPError as error:
+                return error.code, json.load(error)
+
+        yield call
+        started.terminate()
+        assert started.wait(WORK_LIMIT_S) == 0
+    finally:
+        started.kill()
+        started.wait()
+
+
+def test_the_function_answers_what_it_can_and_400_to_the_rest(run):
+    with function(run) as call:
+        for body, answer in [(b'{"input": 1}', 2), (b'{"input": -1}', 0), (b' {"input":41} ', 42)]:
+            assert call(body) == (200, answer)
+        for body, words in [
+            (b'{"input": "apple"}', '"input" must be a whole number'),
+            (b'{"input": 1.5}', '"input" must be a whole number'),
+            (b'{"input": true}', '"input" must be a whole number'),
+            (b'{"input": 1, "more": 2}', "nothing else"),
+            (b"{}", "nothing else"),
+            (b"[1]", "nothing else"),
+            (b"null", "nothing else"),
+            (b"apple", ""),
+            (b"", ""),
+            (b"\xff", ""),
+            (b"[" * 1_024, ""),
+            (b" " * 1_025, "too long"),
+        ]:
+            status, answer = call(body)
+            assert (status, list(answer)) == (400, ["error"]), body
+            assert words in answer["error"], (body, answer)
+        assert call(None, "GET") == (405, {"error": "POST a number"})
+
+
+def test_what_can_be_done_is_done_and_the_rest_is_a_dead_letter(run):
     inputs = ["1", "2", "-4", "apple", *map(str, range(10, 20))]
     assert run("producer.py", *inputs, scale=0.1) == ["sent 14"]
     lines = run("consumer.py", "--idle", "15", scale=0.1)
@@ -64,10 +116,10 @@ def test_what_can_be_done_is_done_and_the_rest_is_a_dead_letter(aws, run):
         f'done {{"input": {text}}} -> {int(text) + 1}' for text in inputs if text != "apple"
     }
     assert len([line for line in lines if line.startswith("failed apple")]) == 3
-    assert letters(aws, run) == ["apple"]
+    assert letters(run) == [f"apple from {run.queue}", "dead letters: 1"]
 
 
-def test_work_longer_than_the_visibility_timeout_is_repeated_until_it_is_extended(aws, run):
+def test_work_longer_than_the_visibility_timeout_is_repeated_until_it_is_extended(run):
     body = '{"input": 7}'
     run("producer.py", "7", scale=0.2)
     lines = run("consumer.py", "--work", "15", "--idle", "15", scale=0.2)
@@ -76,12 +128,13 @@ def test_work_longer_than_the_visibility_timeout_is_repeated_until_it_is_extende
         for delivery in (1, 2, 3)
         for line in ("received {} (delivery {})", "done {} -> 8 (delivery {})")
     )
-    assert letters(aws, run) == [body]
-    run("producer.py", "7", scale=0.2)
+    assert letters(run) == [f"{body} from {run.queue}", "dead letters: 1"]
+    assert run("dead-letters.py", "--redrive", scale=0.2) == ["moved 1: COMPLETED"]
     assert run("consumer.py", "--work", "15", "--idle", "5", "--extend", scale=0.2) == [
         f"received {body} (delivery 1)",
         f"done {body} -> 8 (delivery 1)",
     ]
+    assert letters(run) == ["dead letters: 0"]
 
 
 def test_the_examples_need_what_the_suites_need():

@@ -4,15 +4,18 @@ refuses them and goes away. Every e-mail that is taken is taken exactly once, in
 import email
 import email.policy
 import json
+import re
 import ssl
 import subprocess
 import time
+import urllib.request
 from contextlib import contextmanager
 
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
+from aws_client import Aws
 from harness import running_server
 
 DONUT = "CP-502101"
@@ -288,3 +291,62 @@ def test_poison_does_not_hold_up_the_others():
         told(shop, ("ads.pause", "sent"))
         dead = lambda: len(shop.get("/ops/queues/emails-dlq/messages")["messages"]) == 12
         eventually("all of the poison is set aside", dead)
+
+
+def test_a_topic_reaches_its_subscribers_over_smtp_too(certificate):
+    ca_file, context = certificate
+    person, program = "person@example.org", "program@example.org"
+    box = Box()
+    # The server is told to come again: also the question is put once more.
+    box.script = ["451 4.3.0 not now"]
+    more = {
+        "MAIL__SMTP__CA_FILE": str(ca_file),
+        "MAIL__SMTP__USER": USER.decode(),
+        "MAIL__SMTP__PASSWORD": PASSWORD.decode(),
+    }
+
+    def to(address, count):
+        """What was taken for this address, once there is so much of it; it is for nobody else."""
+        found = lambda: [e for e, _ in box.taken if e.rcpt_tos == [address]]
+        eventually(f"{count} e-mails to {address}", lambda: len(found()) >= count)
+        parse = lambda one: email.message_from_bytes(one.content, policy=email.policy.default)
+        messages = [parse(one) for one in found()]
+        assert len(messages) == count
+        assert all(message["To"] == address for message in messages)
+        return messages
+
+    def visit(url):
+        with urllib.request.urlopen(url, timeout=LIMIT_S) as answer:
+            assert answer.status == 200
+
+    def text_of(message):
+        return message.get_body(("plain",)).get_content()
+
+    with smtp(box, "starttls", context) as server:
+        with running_server(settings(server.port, "starttls", **more)) as shop:
+            sns = Aws(shop.aws).sns
+            topic = sns.create_topic(Name="news", Attributes={"DisplayName": "Donut news"})
+            arn = topic["TopicArn"]
+            for protocol, address in [("email", person), ("email-json", program)]:
+                answer = sns.subscribe(TopicArn=arn, Protocol=protocol, Endpoint=address)
+                assert answer["SubscriptionArn"] == "pending confirmation"
+            (asked,) = to(person, 1)
+            assert asked["Subject"] == "Please confirm your subscription"
+            assert "Donut news" in asked["From"] and SENDER in asked["From"]
+            assert arn in text_of(asked)
+            visit(re.search(r"http://\S+", text_of(asked))[0])
+            (asked,) = to(program, 1)
+            visit(json.loads(text_of(asked))["SubscribeURL"])
+
+            sns.publish(TopicArn=arn, Subject="Donuts", Message="There are donuts.\n가게로!")
+            told = to(person, 2)[1]
+            assert told["Subject"] == "Donuts"
+            assert text_of(told).replace("\r\n", "\n").startswith("There are donuts.\n가게로!\n")
+            envelope = json.loads(text_of(to(program, 2)[1]))
+            assert (envelope["Type"], envelope["Message"]) == (
+                "Notification",
+                "There are donuts.\n가게로!",
+            )
+            assert all(secure for _, secure in box.taken)
+            assert box.attempts == 5 and len(box.taken) == 4
+            assert not shop.get("/ops/queues/sns-deliveries-dlq/messages")["messages"]

@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! cargo xtask bench [--with redis] [--rounds N] ...   the rows side by side
+//! cargo xtask bench --rows queues | auctions          all rows of a kind
 //! cargo xtask bench memory [--orders N] ...           a million orders, and starting again
 //! cargo xtask bench load ADDRESS ...                  one address, one request
 //! ```

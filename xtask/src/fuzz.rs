@@ -14,7 +14,7 @@ use crate::tools::Tools;
 use crate::{process, root};
 
 /// As the `[[bin]]`s of crates/wire/fuzz are called.
-const TARGETS: [&str; 4] = ["sqs_json", "query", "sigv4", "texts"];
+const TARGETS: [&str; 6] = ["sqs_json", "query", "sigv4", "texts", "filter", "policies"];
 /// How long each of them tries.
 const SECONDS: u64 = 20;
 const BUILD_LIMIT: Duration = Duration::from_secs(15 * 60);

@@ -14,6 +14,7 @@
 mod bench;
 mod ci;
 mod fuzz;
+mod load;
 mod openapi;
 mod process;
 mod server;

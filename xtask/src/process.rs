@@ -2,7 +2,7 @@
 //! passed through. A program that exceeds its limit is asked to stop, then killed.
 
 use std::ffi::OsStr;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -25,8 +25,18 @@ where
     command
 }
 
-/// Runs a program to its end, with its output passed through.
+/// Runs a program to its end, with its output passed through. It must end well.
 pub(crate) fn run(command: &mut Command, limit: Duration) -> Result<(), String> {
+    let status = run_to_end(command, limit)?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(format!("{}: {status}", describe(command)))
+    }
+}
+
+/// The same for a program whose way to end is what one wants to know.
+pub(crate) fn run_to_end(command: &mut Command, limit: Duration) -> Result<ExitStatus, String> {
     let name = describe(command);
     println!("$ {name}");
     let mut child = command
@@ -36,8 +46,7 @@ pub(crate) fn run(command: &mut Command, limit: Duration) -> Result<(), String> 
     let started = now();
     loop {
         match child.try_wait() {
-            Ok(Some(status)) if status.success() => return Ok(()),
-            Ok(Some(status)) => return Err(format!("{name}: {status}")),
+            Ok(Some(status)) => return Ok(status),
             Ok(None) => {}
             Err(e) => return Err(format!("{name}: {e}")),
         }

@@ -70,6 +70,11 @@ impl Server {
         Ok(server)
     }
 
+    /// Where the shop is answered.
+    pub(crate) fn shop(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
     /// Where the SDKs of AWS are answered.
     pub(crate) fn aws_endpoint(&self) -> String {
         format!("http://{}", self.aws)

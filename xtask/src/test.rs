@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::steps::{Outcome, Steps};
 use crate::tools::Tools;
-use crate::{fuzz, openapi, process, root, server, usage_error};
+use crate::{fuzz, load, openapi, process, root, server, usage_error};
 
 /// Compiling everything and running it, on two cores; past this it hangs.
 const RUST_LIMIT: Duration = Duration::from_secs(40 * 60);
@@ -39,6 +39,8 @@ enum Needs {
     Rust,
     /// A program in Go, and Amazon's SDK for it as Debian packages it.
     Go,
+    /// k6; `file` is the folder of its scripts.
+    Load,
     /// Nothing but the binary.
     Nothing,
 }
@@ -47,7 +49,7 @@ struct Suite {
     name: &'static str,
     what: &'static str,
     needs: Needs,
-    /// In tests/e2e.
+    /// In tests/e2e, unless its needs say otherwise.
     file: &'static str,
 }
 
@@ -292,6 +294,12 @@ const SUITES: &[Suite] = &[
         file: "test_aws_sigv4.py",
     },
     Suite {
+        name: "aws-table",
+        what: "the tables of docs/SQS-SNS.md against botocore's model and the server",
+        needs: Needs::Python,
+        file: "test_aws_table.py",
+    },
+    Suite {
         name: "aws-celery",
         what: "Celery over kombu's SQS transport",
         needs: Needs::Python,
@@ -302,6 +310,12 @@ const SUITES: &[Suite] = &[
         what: "the examples in Python, as their pages say",
         needs: Needs::Python,
         file: "test_aws_examples.py",
+    },
+    Suite {
+        name: "load",
+        what: "the load scripts in k6, a little of each, and a threshold that cannot hold",
+        needs: Needs::Load,
+        file: "load",
     },
 ];
 
@@ -398,6 +412,12 @@ fn run_suite(suite: &Suite, tools: &Tools, binary: &Path) -> Outcome {
                 Err(why) => Outcome::NotRun(why),
             };
         }
+        Needs::Load => {
+            return match tools.k6() {
+                Ok(k6) => load::run(&k6, &root().join(suite.file), binary).into(),
+                Err(why) => Outcome::NotRun(why),
+            };
+        }
         Needs::Node | Needs::NodeAnd(_) | Needs::Browser | Needs::Python => {}
     }
     let mut command = match suite_command(suite, tools) {
@@ -463,7 +483,9 @@ fn suite_command(suite: &Suite, tools: &Tools) -> Result<Command, String> {
             python.args(["-m", "pytest", "-q", "-p", "no:cacheprovider", suite.file]);
             Ok(python)
         }
-        Needs::Rust | Needs::Go | Needs::Nothing => Err("it is run in another way".into()),
+        Needs::Rust | Needs::Go | Needs::Load | Needs::Nothing => {
+            Err("it is run in another way".into())
+        }
     }
 }
 

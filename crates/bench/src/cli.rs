@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::error::{BenchError, io_error};
 use crate::load::{Expect, Outcome, Plan, Protocol};
-use crate::rows::{self, Row};
+use crate::rows::{self, Chosen, Row};
 use crate::systems::Programs;
 use crate::template::REQUESTS_MAX;
 use crate::{
@@ -192,13 +192,14 @@ fn or_beside(named: Option<&PathBuf>, name: &str) -> PathBuf {
 struct SuiteArgs {
     #[command(flatten)]
     programs: ProgramArgs,
-    /// Rows to measure instead of the usual ones.
-    #[arg(long, value_delimiter = ',', value_parser = parse_row)]
-    rows: Vec<&'static Row>,
+    /// Rows to measure instead of the usual ones; `queues` and `auctions` are all of their kind.
+    #[arg(long, value_delimiter = ',', value_parser = parse_rows)]
+    rows: Vec<Chosen>,
     /// Rows to measure besides.
-    #[arg(long, value_delimiter = ',', value_parser = parse_row)]
-    with: Vec<&'static Row>,
-    #[arg(long, value_delimiter = ',', default_value = "1,64,256")]
+    #[arg(long, value_delimiter = ',', value_parser = parse_rows)]
+    with: Vec<Chosen>,
+    /// Numbers of connections [default: 1,64,256, for `queues` 1,16,64]
+    #[arg(long, value_delimiter = ',')]
     connections: Vec<u16>,
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=i64::from(suite::ROUNDS_MAX)))]
     rounds: u16,
@@ -343,11 +344,36 @@ struct ScalingArgs {
     seconds: f64,
 }
 
-fn parse_row(name: &str) -> Result<&'static Row, String> {
-    rows::find(name).ok_or_else(|| {
-        let names: Vec<&str> = rows::all().map(|row| row.name).collect();
+fn parse_rows(word: &str) -> Result<Chosen, String> {
+    rows::choose(word).ok_or_else(|| {
+        let sets = rows::SETS.iter().map(|set| set.name);
+        let names: Vec<&str> = sets.chain(rows::all().map(|row| row.name)).collect();
         format!("not a row; there are {}", names.join(", "))
     })
+}
+
+/// The rows that were asked for, each once, and at how many connections.
+fn chosen(args: &SuiteArgs) -> (Vec<&'static Row>, Vec<u16>) {
+    let mut rows: Vec<&'static Row> = Vec::new();
+    if args.rows.is_empty() {
+        rows.extend(rows::all().filter(|row| row.usual));
+    }
+    let words = || args.rows.iter().chain(&args.with);
+    for row in words().flat_map(|word| &word.rows) {
+        if !rows.iter().any(|known| known.name == row.name) {
+            rows.push(row);
+        }
+    }
+    let mut connections = args.connections.clone();
+    if connections.is_empty() {
+        connections.extend(words().flat_map(|word| word.connections));
+        if args.rows.is_empty() {
+            connections.extend(rows::USUAL_CONNECTIONS);
+        }
+        connections.sort_unstable();
+        connections.dedup();
+    }
+    (rows, connections)
 }
 
 /// Runs what was asked for; fails when a single answer was not the expected one.
@@ -449,19 +475,10 @@ fn load_text(outcome: &Outcome) -> String {
 }
 
 fn run_suite(args: &SuiteArgs) -> Result<Vec<String>, BenchError> {
-    let mut rows: Vec<&'static Row> = if args.rows.is_empty() {
-        rows::all().filter(|row| row.usual).collect()
-    } else {
-        args.rows.clone()
-    };
-    for row in &args.with {
-        if !rows.iter().any(|known| known.name == row.name) {
-            rows.push(row);
-        }
-    }
+    let (rows, connections) = chosen(args);
     let options = suite::Options {
         rows,
-        connections: args.connections.clone(),
+        connections,
         rounds: args.rounds,
         attempts: args.attempts,
         quiet_wait: seconds("quiet-wait", args.quiet_wait)?,
@@ -646,3 +663,6 @@ fn print(text: &str) {
 fn note(text: &str) {
     eprintln!("{text}");
 }
+
+#[cfg(test)]
+mod tests;

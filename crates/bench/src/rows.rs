@@ -103,6 +103,51 @@ pub struct Row {
     pub usual: bool,
 }
 
+/// Rows that belong together, with the numbers of connections at which they are usually measured.
+#[derive(Clone, Copy, Debug)]
+pub struct Set {
+    pub name: &'static str,
+    /// The floor stands before them.
+    pub rows: &'static [Row],
+    pub connections: &'static [u16],
+}
+
+pub const SETS: [Set; 2] = [
+    Set {
+        name: "queues",
+        rows: queues::ROWS,
+        connections: queues::CONNECTIONS,
+    },
+    Set {
+        name: "auctions",
+        rows: auctions::ROWS,
+        connections: USUAL_CONNECTIONS,
+    },
+];
+
+pub const USUAL_CONNECTIONS: &[u16] = &[1, 64, 256];
+
+/// What a word stands for: a row, or a set of them.
+#[derive(Clone, Debug)]
+pub struct Chosen {
+    pub rows: Vec<&'static Row>,
+    pub connections: &'static [u16],
+}
+
+pub fn choose(word: &str) -> Option<Chosen> {
+    if let Some(set) = SETS.iter().find(|set| set.name == word) {
+        return Some(Chosen {
+            rows: find("echo").into_iter().chain(set.rows).collect(),
+            connections: set.connections,
+        });
+    }
+    let row = find(word)?;
+    Some(Chosen {
+        rows: vec![row],
+        connections: USUAL_CONNECTIONS,
+    })
+}
+
 pub fn find(name: &str) -> Option<&'static Row> {
     all().find(|row| row.name == name)
 }

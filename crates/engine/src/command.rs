@@ -600,6 +600,8 @@ pub enum Refusal {
     QueueExists {
         attribute: &'static str,
     },
+    /// There was one of this name less than a minute ago, where that matters.
+    QueueDeletedRecently,
     /// Purged less than a minute ago.
     PurgeInProgress,
     /// A queue of the other kind, itself, one that may not be used, or none.
@@ -661,6 +663,7 @@ impl Refusal {
             Self::NoDeadLetterSource => "no_dead_letter_queue",
             Self::Queue(_) => "queue_refusal",
             Self::QueueExists { .. } => "queue_exists",
+            Self::QueueDeletedRecently => "queue_deleted_recently",
             Self::PurgeInProgress => "purge_in_progress",
             Self::DeadLetterQueueUnfit { .. } => "dead_letter_queue_unfit",
             Self::NotADeadLetterQueue => "not_a_dead_letter_queue",

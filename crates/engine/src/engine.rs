@@ -39,6 +39,8 @@ pub struct Limits {
     pub queues_max: usize,
     pub topics_max: usize,
     pub subscriptions_max: usize,
+    /// Whether the name of a deleted queue is not free for a minute, as on Amazon.
+    pub deleted_names_rest: bool,
 }
 
 impl Default for Limits {
@@ -54,6 +56,7 @@ impl Default for Limits {
             queues_max: 10_000,
             topics_max: 1_000,
             subscriptions_max: 10_000,
+            deleted_names_rest: false,
         }
     }
 }

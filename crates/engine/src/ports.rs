@@ -203,6 +203,10 @@ impl LoadedQueue {
     }
 }
 
+/// How long a store remembers that a queue was deleted: a client that imitates Amazon must not make
+/// it again sooner (API reference, `CreateQueue`, `QueueDeletedRecently`).
+pub const QUEUE_GONE_MS: Millis = 60_000;
+
 /// Queues, topics and purges that will ever be: stores have no room for more partitions.
 pub const NUMBERS_MAX: u32 = 1 << 23;
 
@@ -292,6 +296,9 @@ pub struct Loaded {
     pub references: HashMap<(Sku, Reference), (u64, u64)>,
     pub replenishments: HashMap<u64, Replenishment>,
     pub queues: HashMap<String, LoadedQueue>,
+    /// Of the queues that were asked for and are not there, those that were deleted not long ago,
+    /// and when. A store may forget it over a restart, and the oldest of very many.
+    pub queues_gone: HashMap<String, Millis>,
     pub topics: HashMap<String, LoadedTopic>,
     /// Those that were asked for by id.
     pub subscriptions: HashMap<String, Subscription>,
@@ -357,8 +364,8 @@ pub struct Changes {
     pub bids_waiting_removed: Vec<(u64, u64)>,
     pub bid_changes: Vec<BidChange>,
     pub queues: Vec<Queue>,
-    /// By name, with their messages.
-    pub queues_removed: Vec<String>,
+    /// By name, with their messages, and when.
+    pub queues_removed: Vec<(String, Millis)>,
     /// What [`Loaded::next_queue`] is from now on.
     pub next_queue: Option<u32>,
     pub topics: Vec<Topic>,

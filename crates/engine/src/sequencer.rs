@@ -547,7 +547,11 @@ fn decide_and_append(
         entries: changes.entries,
         woken: decided.woken,
         counts: decided.counts,
-        queues_deleted: changes.queues_removed,
+        queues_deleted: changes
+            .queues_removed
+            .into_iter()
+            .map(|(name, _)| name)
+            .collect(),
         at: now,
         wrote,
     }))

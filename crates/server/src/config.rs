@@ -124,6 +124,8 @@ pub struct Aws {
     pub account: String,
     /// Believe `X-Forwarded-Proto` and `X-Forwarded-Host`, which a proxy must then set.
     pub trust_forwarded: bool,
+    /// Refuse a queue whose name was that of one deleted in the last 60 seconds, as Amazon does.
+    pub queue_deleted_recently: bool,
 }
 
 /// An access key, as an SDK is given it.
@@ -236,6 +238,7 @@ impl Default for Config {
                 region: "us-east-1".to_owned(),
                 account: "000000000000".to_owned(),
                 trust_forwarded: false,
+                queue_deleted_recently: false,
             },
             limits: Limits {
                 queue_max: engine.queue_max,
@@ -569,6 +572,7 @@ impl Config {
             batch_max: self.limits.batch_max,
             key_retention: std::time::Duration::from_secs(self.limits.key_retention_hours * 3600),
             keys_per_customer: self.limits.keys_per_customer,
+            deleted_names_rest: self.aws.queue_deleted_recently,
             ..engine::Limits::default()
         }
     }

@@ -7,6 +7,7 @@
 mod bought;
 #[cfg(test)]
 mod conformance;
+mod gone;
 mod lookups;
 pub mod memory;
 pub mod sqlite;

@@ -7,10 +7,13 @@
 import assert from "node:assert/strict";
 
 export class Books {
-  /** `{id, group, number, poison, acknowledged, lost}` by id. */
+  /** `{id, group, number, poison, acknowledged, lost, deleting, settled, passed}` by id. */
   sends = new Map();
   messages = new Map();
+  /** Of a FIFO queue: the sends of each group that are not settled, in their order. */
+  groups = new Map();
   lastOfGroup = new Map();
+  backOfGroup = new Map();
   /** Acknowledged messages that are neither deleted nor dead, but for poison. */
   outstanding = 0;
   counts = {
@@ -21,14 +24,22 @@ export class Books {
     deletes: 0,
     deletedLate: 0,
     refusedAsExpired: 0,
+    passed: 0,
   };
-  wrong = { cameBack: 0, shrunk: 0, receivedTooOften: 0, outOfOrder: 0, unknown: 0 };
+  wrong = { cameBack: 0, shrunk: 0, receivedTooOften: 0, outOfOrder: 0, overtaken: 0, unknown: 0 };
 
-  /** Of a standard queue, with its `receivesMax`, or of a FIFO queue without dead letters. */
   constructor(queue, { isFifo = false, receivesMax = Infinity } = {}) {
     this.queue = queue;
     this.isFifo = isFifo;
     this.receivesMax = receivesMax;
+  }
+
+  /** A send that is about to be asked for. */
+  begin(send) {
+    this.sends.set(send.id, send);
+    if (!this.isFifo) return;
+    if (!this.groups.has(send.group)) this.groups.set(send.group, []);
+    this.groups.get(send.group).push(send);
   }
 
   acknowledge(send, answer) {
@@ -41,9 +52,45 @@ export class Books {
     this.outstanding += Number(isOpen && !send.poison);
   }
 
-  /** A message was received; answers with it, and what is known of it. */
-  receive(received) {
+  /** What one receive brought, `inTime` while nobody else may have it; each with what is known of it. */
+  receive(messages, inTime) {
+    const works = messages.map((received) => this.#receiveOne(received, inTime));
+    if (this.isFifo) this.#passBy(works.map((work) => work.send));
+    return works;
+  }
+
+  /**
+   * Whatever stands before it in its group is deleted, or came with it, or has become a dead
+   * letter. Which of them it is shows later: a dead letter is not received or deleted any more.
+   */
+  #passBy(sends) {
+    const last = new Map(sends.map((send) => [send.group, send.number]));
+    for (const [group, number] of last) {
+      const left = this.groups.get(group).filter((send) => !send.settled);
+      this.groups.set(group, left);
+      for (const send of left) {
+        if (send.number >= number) break;
+        if (send.passed || send.deleting || sends.includes(send)) continue;
+        send.passed = true;
+        this.counts.passed += 1;
+      }
+    }
+  }
+
+  /** A delete of it is about to be asked for. */
+  deleting({ send }) {
+    send.deleting = true;
+  }
+
+  /** It was refused: its time had passed. */
+  refuse({ send }) {
+    send.deleting = false;
+    this.counts.refusedAsExpired += 1;
+  }
+
+  #receiveOne(received, inTime) {
     const send = this.#sendOf(received);
+    this.wrong.overtaken += Number(inTime && send.passed === true);
     const message = this.#message(received.MessageId, send.id);
     const count = Number(received.Attributes.ApproximateReceiveCount);
     const first = Number(received.Attributes.ApproximateFirstReceiveTimestamp);
@@ -65,6 +112,7 @@ export class Books {
   delete({ message, send }, inTime) {
     this.counts.deletes += 1;
     this.counts.deletedLate += Number(!inTime);
+    this.wrong.overtaken += Number(inTime && send.passed === true);
     message.deleted ||= inTime;
     this.#settle(message, send);
   }
@@ -74,6 +122,19 @@ export class Books {
     const send = this.#sendOf(received);
     const message = this.#message(received.MessageId, send.id);
     this.wrong.cameBack += Number(message.deleted || message.dead);
+    message.dead = true;
+    this.#settle(message, send);
+  }
+
+  /** A dead letter that is back where it came from, after those before it; it is deleted there. */
+  comeBack(received) {
+    const send = this.#sendOf(received);
+    const message = this.#message(received.MessageId, send.id);
+    this.wrong.cameBack += Number(message.settled);
+    this.wrong.receivedTooOften += Number(received.Attributes.ApproximateReceiveCount !== "1");
+    const last = this.backOfGroup.get(send.group) ?? 0;
+    this.wrong.outOfOrder += Number(send.number <= last);
+    this.backOfGroup.set(send.group, send.number);
     message.dead = true;
     this.#settle(message, send);
   }
@@ -131,6 +192,7 @@ export class Books {
   #settle(message, send) {
     const closes = !message.settled && !send.poison && send.acknowledged === message.messageId;
     message.settled = true;
+    send.settled = true;
     this.outstanding -= Number(closes);
   }
 }

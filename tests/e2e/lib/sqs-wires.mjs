@@ -37,6 +37,11 @@ export const QUERY = {
           form.set(`Attribute.${at + 1}.Name`, key);
           form.set(`Attribute.${at + 1}.Value`, part);
         });
+      } else if (name === "Tags") {
+        Object.entries(value).forEach(([key, part], at) => {
+          form.set(`Tag.${at + 1}.Key`, key);
+          form.set(`Tag.${at + 1}.Value`, part);
+        });
       } else {
         form.set(name, value);
       }
@@ -47,6 +52,11 @@ export const QUERY = {
   decode: (text) => ({
     ...fields(text),
     Attributes: attributes(text),
+    Tags: Object.fromEntries(
+      inside(text, "Tag")
+        .map(fields)
+        .map(({ Key, Value }) => [Key, Value]),
+    ),
     Messages: inside(text, "Message").map((message) => ({
       ...fields(message),
       Attributes: attributes(message),
@@ -55,6 +65,16 @@ export const QUERY = {
     Failed: inside(text, "BatchResultErrorEntry").map(fields),
   }),
   code: (_, text) => inside(text, "Code")[0],
+};
+
+/** Topics have the query protocol alone. */
+export const SNS = {
+  name: "query of SNS",
+  encode: (action, parameters) => ({
+    body: new URLSearchParams({ Action: action, Version: "2010-03-31", ...parameters }),
+  }),
+  decode: (text) => fields(text),
+  code: QUERY.code,
 };
 
 const inside = (xml, tag) =>

@@ -7,7 +7,7 @@
 use super::{Count, Request, Row, Setup, System, Wire};
 use crate::queue::SIGNED;
 
-const CONNECTIONS: &[u16] = &[1, 16, 64];
+pub(super) const CONNECTIONS: &[u16] = &[1, 16, 64];
 
 const SEND: &[(&str, &str)] = &[
     ("Content-Type", "application/x-amz-json-1.0"),
@@ -35,6 +35,7 @@ const ONE: &str = r#"{"QueueUrl":"{captured}","MessageBody":"order {conn} {n} {k
 const ONE_FIFO: &str = r#"{"QueueUrl":"{captured}","MessageGroupId":"group-{group}","MessageDeduplicationId":"{key}","MessageBody":"order {conn} {n} {key} 0123456789 0123456789 0123456789 0123456"}"#;
 const TEN: &str = r#"{"QueueUrl":"{captured}","Entries":[{"Id":"0","MessageBody":"order {conn} {n} {key} 0123456789 0123456789 0123456789 0123450"},{"Id":"1","MessageBody":"order {conn} {n} {key} 0123456789 0123456789 0123456789 0123451"},{"Id":"2","MessageBody":"order {conn} {n} {key} 0123456789 0123456789 0123456789 0123452"},{"Id":"3","MessageBody":"order {conn} {n} {key} 0123456789 0123456789 0123456789 0123453"},{"Id":"4","MessageBody":"order {conn} {n} {key} 0123456789 0123456789 0123456789 0123454"},{"Id":"5","MessageBody":"order {conn} {n} {key} 0123456789 0123456789 0123456789 0123455"},{"Id":"6","MessageBody":"order {conn} {n} {key} 0123456789 0123456789 0123456789 0123456"},{"Id":"7","MessageBody":"order {conn} {n} {key} 0123456789 0123456789 0123456789 0123457"},{"Id":"8","MessageBody":"order {conn} {n} {key} 0123456789 0123456789 0123456789 0123458"},{"Id":"9","MessageBody":"order {conn} {n} {key} 0123456789 0123456789 0123456789 0123459"}]}"#;
 const ONE_FORM: &str = "Action=SendMessage&Version=2012-11-05&QueueUrl={captured encoded}&MessageBody=order+{conn}+{n}+{key}+0123456789+0123456789+0123456789+0123456";
+const TEN_FORM: &str = "Action=SendMessageBatch&Version=2012-11-05&QueueUrl={captured encoded}&SendMessageBatchRequestEntry.1.Id=0&SendMessageBatchRequestEntry.1.MessageBody=order+{conn}+{n}+{key}+0123456789+0123456789+0123456789+0123450&SendMessageBatchRequestEntry.2.Id=1&SendMessageBatchRequestEntry.2.MessageBody=order+{conn}+{n}+{key}+0123456789+0123456789+0123456789+0123451&SendMessageBatchRequestEntry.3.Id=2&SendMessageBatchRequestEntry.3.MessageBody=order+{conn}+{n}+{key}+0123456789+0123456789+0123456789+0123452&SendMessageBatchRequestEntry.4.Id=3&SendMessageBatchRequestEntry.4.MessageBody=order+{conn}+{n}+{key}+0123456789+0123456789+0123456789+0123453&SendMessageBatchRequestEntry.5.Id=4&SendMessageBatchRequestEntry.5.MessageBody=order+{conn}+{n}+{key}+0123456789+0123456789+0123456789+0123454&SendMessageBatchRequestEntry.6.Id=5&SendMessageBatchRequestEntry.6.MessageBody=order+{conn}+{n}+{key}+0123456789+0123456789+0123456789+0123455&SendMessageBatchRequestEntry.7.Id=6&SendMessageBatchRequestEntry.7.MessageBody=order+{conn}+{n}+{key}+0123456789+0123456789+0123456789+0123456&SendMessageBatchRequestEntry.8.Id=7&SendMessageBatchRequestEntry.8.MessageBody=order+{conn}+{n}+{key}+0123456789+0123456789+0123456789+0123457&SendMessageBatchRequestEntry.9.Id=8&SendMessageBatchRequestEntry.9.MessageBody=order+{conn}+{n}+{key}+0123456789+0123456789+0123456789+0123458&SendMessageBatchRequestEntry.10.Id=9&SendMessageBatchRequestEntry.10.MessageBody=order+{conn}+{n}+{key}+0123456789+0123456789+0123456789+0123459";
 
 const fn setup(wire: Wire, body: &'static str) -> [Setup; 1] {
     [Setup::CreateQueue { wire, body }]
@@ -209,6 +210,16 @@ pub(super) const ROWS: &[Row] = &[
         Flow::Sent(1),
     ),
     row(
+        "sqs-query-send-batch",
+        "SQS, query protocol: `SendMessageBatch` of 10",
+        System::FirstcomeQueues,
+        &SETUP_FORM,
+        FORM,
+        TEN_FORM,
+        "SendMessageBatchResultEntry",
+        Flow::Sent(10),
+    ),
+    row(
         "sqs-query-cycle",
         "SQS, query protocol: send, receive, delete",
         System::FirstcomeQueues,
@@ -217,6 +228,16 @@ pub(super) const ROWS: &[Row] = &[
         ONE_FORM,
         "MessageId",
         Flow::Cycle(1),
+    ),
+    row(
+        "sqs-query-cycle-batch",
+        "SQS, query protocol: send, receive, delete, batches of 10",
+        System::FirstcomeQueues,
+        &SETUP_FORM,
+        FORM,
+        TEN_FORM,
+        "SendMessageBatchResultEntry",
+        Flow::Cycle(10),
     ),
     row(
         "elasticmq-send",
@@ -229,6 +250,16 @@ pub(super) const ROWS: &[Row] = &[
         Flow::Sent(1),
     ),
     row(
+        "elasticmq-send-batch",
+        "ElasticMQ, query protocol: `SendMessageBatch` of 10",
+        System::ElasticMq,
+        &SETUP_FORM,
+        FORM,
+        TEN_FORM,
+        "SendMessageBatchResultEntry",
+        Flow::Sent(10),
+    ),
+    row(
         "elasticmq-cycle",
         "ElasticMQ, query protocol: send, receive, delete",
         System::ElasticMq,
@@ -237,5 +268,15 @@ pub(super) const ROWS: &[Row] = &[
         ONE_FORM,
         "MessageId",
         Flow::Cycle(1),
+    ),
+    row(
+        "elasticmq-cycle-batch",
+        "ElasticMQ, query protocol: send, receive, delete, batches of 10",
+        System::ElasticMq,
+        &SETUP_FORM,
+        FORM,
+        TEN_FORM,
+        "SendMessageBatchResultEntry",
+        Flow::Cycle(10),
     ),
 ];

@@ -2,7 +2,8 @@
 //!
 //! What always holds: a moved message starts afresh where it arrives (never received, visible
 //! at once, no receipt), so handles from before the move have no effect and a dead-letter
-//! queue with a redrive policy of its own counts its own receives.
+//! queue with a redrive policy of its own counts its own receives. Only what consumers are told
+//! goes on: how often it was received in all.
 
 use super::config::QueueConfig;
 use super::message::{DeadLetter, Message};
@@ -26,6 +27,7 @@ pub fn dead_letter(
         } else {
             message.sent_at_ms
         },
+        received_before: message.receives_in_all(),
         dead: Some(DeadLetter {
             source_queue: source_queue.to_owned(),
             reason,
@@ -37,11 +39,13 @@ pub fn dead_letter(
 }
 
 /// The copy that goes back to its source (`dead.source_queue`, read it before the call) or
-/// to any other queue. It counts as sent now, as with Amazon's `StartMessageMoveTask`; Amazon
-/// also gives it a new id, here it keeps its own so that it can be followed.
+/// to any other queue. It counts as sent now and as never received, a new message as with Amazon's
+/// `StartMessageMoveTask` (developer guide, "Learn how to configure a dead-letter queue redrive");
+/// Amazon also gives it a new id, here it keeps its own so that it can be followed.
 pub fn redrive(message: Message, now_ms: i64) -> Message {
     Message {
         sent_at_ms: now_ms,
+        received_before: 0,
         dead: None,
         ..afresh(message, now_ms)
     }

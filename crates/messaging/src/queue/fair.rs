@@ -11,12 +11,12 @@ use std::collections::BTreeMap;
 use super::limits;
 use super::message::Message;
 
-/// What the queue's consumers have been busy with of late. The window of the processing time
-/// is the caller's to choose; Amazon says "recent".
+/// What the queue's consumers are busy with.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Load {
     /// All messages of the queue in flight, those without a group included.
     pub in_flight: u64,
+    /// Of all of them together.
     pub processing_ms: u64,
     /// Groups that are not named here are idle.
     pub groups: BTreeMap<String, GroupLoad>,
@@ -25,18 +25,21 @@ pub struct Load {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct GroupLoad {
     pub in_flight: u64,
-    /// From receive to delete or time-out.
+    /// How long its messages in flight have been so. What was deleted counts no more: of it
+    /// nothing is kept.
     pub processing_ms: u64,
 }
 
 impl Load {
     /// More than a tenth of what is in flight, with at least thirty of its own, or more than
-    /// a tenth of the processing time.
+    /// a tenth of the processing time, with at least thirty seconds of its own.
     pub fn is_noisy(&self, group: &str) -> bool {
         self.groups.get(group).is_some_and(|load| {
             let much_in_flight = load.in_flight >= limits::NOISY_IN_FLIGHT_MIN
                 && is_above_share(load.in_flight, self.in_flight);
-            much_in_flight || is_above_share(load.processing_ms, self.processing_ms)
+            let much_time = load.processing_ms >= limits::NOISY_PROCESSING_MS_MIN
+                && is_above_share(load.processing_ms, self.processing_ms);
+            much_in_flight || much_time
         })
     }
 

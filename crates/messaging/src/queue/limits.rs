@@ -32,3 +32,8 @@ pub const REDRIVE_ALLOW_QUEUES_MAX: usize = 10;
 pub const NOISY_SHARE_PERCENT: u64 = 10;
 /// ... where the share of what is in flight counts only from this many on.
 pub const NOISY_IN_FLIGHT_MIN: u64 = 30;
+/// ... and that of the processing time from this much on: with less, whoever comes first would
+/// be noisy by that alone. Amazon names no such bound.
+pub const NOISY_PROCESSING_MS_MIN: u64 = 30_000;
+/// With more than so many in flight the processing time is not added up.
+pub const PROCESSING_COUNTED_MAX: u64 = 4_096;

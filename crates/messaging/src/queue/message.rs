@@ -30,7 +30,11 @@ pub struct Message {
     /// It may be received from this moment on. Before it, the message is delayed (never
     /// received) or in flight (held by the consumer that has `receipt`).
     pub visible_at_ms: i64,
+    /// In this queue: what a redrive policy counts.
     pub receive_count: u32,
+    /// How often it had been received elsewhere before it came here as a dead letter.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub received_before: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_received_at_ms: Option<i64>,
     /// The latest receive: what the twelve hours of visibility are counted from.
@@ -111,7 +115,21 @@ impl Message {
         self.expires_at_ms(config) <= now_ms
     }
 
+    /// "The number of times a message has been received across all queues but not deleted" (API
+    /// reference, `ReceiveMessage`).
+    pub fn receives_in_all(&self) -> u32 {
+        self.received_before.saturating_add(self.receive_count)
+    }
+
     pub fn bytes(&self) -> u64 {
         self.body.len() as u64 + attribute::total_bytes(&self.attributes)
     }
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde gives the field by reference"
+)]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }

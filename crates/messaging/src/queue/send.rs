@@ -38,6 +38,7 @@ pub fn accept(
         sent_at_ms: now_ms,
         visible_at_ms: now_ms.saturating_add(i64::from(delay_s) * 1000),
         receive_count: 0,
+        received_before: 0,
         first_received_at_ms: None,
         received_at_ms: None,
         receipt: None,

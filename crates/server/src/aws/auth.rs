@@ -119,6 +119,7 @@ mod tests {
             region: "us-east-1".to_owned(),
             account: "000000000000".to_owned(),
             trust_forwarded: false,
+            queue_deleted_recently: false,
         }
     }
 

@@ -18,5 +18,6 @@ mod policy;
 mod router;
 pub(crate) mod sns;
 mod sqs;
+mod tokens;
 
 pub(crate) use router::router;

@@ -195,6 +195,10 @@ fn problem_of(refusal: Refusal) -> Problem {
             format!("there is one with this name and another {attribute}"),
         )
         .field(attribute),
+        Refusal::QueueDeletedRecently => Problem::new(
+            Code::InvalidParameter,
+            "a queue of this name was deleted less than 60 seconds ago",
+        ),
         Refusal::NotADeadLetterQueue => Problem::new(
             Code::NoDeadLetterQueue,
             "no queue sends its dead letters here",

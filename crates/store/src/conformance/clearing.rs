@@ -122,9 +122,20 @@ pub(crate) fn a_queue_deleted_and_made_again_is_another_one(harness: &dyn Harnes
     let beside = queue(2, "beside", None);
     script.put_queue(&beside);
     script.commit(&mut opened);
-    script.changes.queues_removed.push("q.fifo".to_owned());
-    script.changes.queues_removed.push("never-there".to_owned());
+    let removed = ["q.fifo", "never-there"].map(|name| (name.to_owned(), START + 7));
+    script.changes.queues_removed.extend(removed);
     script.commit(&mut opened);
+    let gone = |opened: &mut Opened, name: &str| {
+        let touch = Touch {
+            queues: vec![touch_queue(name)],
+            now: START + 8,
+            ..Touch::default()
+        };
+        load(opened, &touch).queues_gone.get(name).copied()
+    };
+    assert_eq!(gone(&mut opened, "q.fifo"), Some(START + 7));
+    assert_eq!(gone(&mut opened, "never-there"), None);
+    assert_eq!(gone(&mut opened, "beside"), None);
     let mut opened = always(harness, opened, |opened| {
         let reader = &opened.reader;
         assert_eq!(reader.queue("q.fifo", START).unwrap(), None);

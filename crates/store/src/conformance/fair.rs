@@ -143,3 +143,36 @@ pub(crate) fn many_quiet_tenants_are_all_found_in_time(harness: &dyn Harness) {
     }
     assert_eq!(taken, tenants);
 }
+
+pub(crate) fn a_tenant_with_few_but_slow_messages_becomes_noisy(harness: &dyn Harness) {
+    const HOUR: i64 = 3_600_000;
+    let mut opened = harness.open();
+    let mut script = Script::new();
+    let mut line = queue(1, "q", None);
+    let long = START + 2 * HOUR;
+    let slow = |seq| grouped(seq, "slow", START);
+    script.send(&mut line, (1..=5).map(|seq| held(slow(seq), long)));
+    // As many of many others, received when those had been worked on for an hour.
+    let lately = |message: Message| Message {
+        received_at_ms: Some(START + HOUR),
+        ..held(message, long)
+    };
+    let others = (6..=45).map(|seq| lately(grouped(seq, &format!("g{seq}"), START)));
+    script.send(&mut line, others);
+    script.send(&mut line, [slow(46), grouped(47, "quiet", START)]);
+    script.commit(&mut opened);
+    always(harness, opened, |opened| {
+        // At first everybody is equal.
+        assert_eq!(fair_order(find(opened, 2, START), 2), [46, 47]);
+        let found = find(opened, 2, START + HOUR);
+        let load = found.load.as_ref().expect("somebody is noisy");
+        assert_eq!(load.in_flight, 45);
+        assert_eq!(load.processing_ms, 5 * u64::try_from(HOUR).unwrap());
+        assert!(load.is_noisy("slow"));
+        assert!(!load.is_noisy("g6"));
+        assert_eq!(fair_order(found, 2), [47, 46]);
+        // They are slow no more when their time is over.
+        let found = find(opened, 2, long);
+        assert_eq!(found.load, None);
+    });
+}

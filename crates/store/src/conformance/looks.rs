@@ -92,7 +92,10 @@ pub(crate) fn queues_with_a_move_under_way_are_found(harness: &dyn Harness) {
     });
     dead.moves = Arc::new(vec![task("2", Completed), task("1", Failed)]);
     script.put_queue(&dead);
-    script.changes.queues_removed.push("also".to_owned());
+    script
+        .changes
+        .queues_removed
+        .push(("also".to_owned(), START));
     script.commit(&mut opened);
     always(harness, opened, |opened| {
         assert_eq!(opened.reader.moving_queues().unwrap(), []);

@@ -46,7 +46,8 @@ pub(crate) use contention::{
 };
 pub(crate) use fair::{
     a_quiet_tenant_is_found_behind_the_backlog_of_a_noisy_one,
-    many_quiet_tenants_are_all_found_in_time, nobody_is_noisy_without_much_in_flight,
+    a_tenant_with_few_but_slow_messages_becomes_noisy, many_quiet_tenants_are_all_found_in_time,
+    nobody_is_noisy_without_much_in_flight,
 };
 pub(crate) use groups::{
     a_group_in_flight_is_left_out_until_all_of_it_is_back, a_head_holds_the_first_ten_of_a_group,
@@ -144,6 +145,7 @@ macro_rules! suite {
             the_first_of_a_group_come_whatever_their_state,
             several_receives_find_enough_groups,
             a_quiet_tenant_is_found_behind_the_backlog_of_a_noisy_one,
+            a_tenant_with_few_but_slow_messages_becomes_noisy,
             nobody_is_noisy_without_much_in_flight,
             many_quiet_tenants_are_all_found_in_time,
             duplicates_are_found_in_both_scopes,

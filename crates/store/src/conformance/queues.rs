@@ -107,6 +107,7 @@ pub(crate) fn messages_are_changed_and_removed(harness: &dyn Harness) {
         group: Some("group".to_owned()),
         deduplication: Some("once".to_owned()),
         receive_count: 2,
+        received_before: 3,
         first_received_at_ms: Some(START + 1),
         received_at_ms: Some(START + 2),
         receipt: Some(u64::MAX),

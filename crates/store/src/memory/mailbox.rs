@@ -13,6 +13,8 @@ use messaging::fair::{GroupLoad, Load};
 use messaging::topic::Protocol;
 use messaging::{Attempt, DedupEntry, DedupKey, GroupHead, Message, MessageState, limits};
 
+use crate::gone::Gone;
+
 /// Messages of a group that a decision looks at.
 const GROUP_HEAD: usize = 10;
 
@@ -24,6 +26,7 @@ pub(super) struct Mailbox {
     duplicates: HashMap<(u32, DedupKey), DedupEntry>,
     attempts: HashMap<(u32, String), Attempt>,
     dropped: BTreeSet<u32>,
+    gone: Gone,
     next_number: Option<u32>,
     pub(super) topics: BTreeMap<String, Topic>,
     /// By their places, from 1 on: the order in which they were made.
@@ -89,6 +92,9 @@ impl Mailbox {
 
     fn load_queue(&self, loaded: &mut Loaded, touch: &QueueTouch, now: Millis) {
         let Some(queue) = self.queues.get(&touch.name) else {
+            if let Some(at) = self.gone.get(&touch.name) {
+                loaded.queues_gone.insert(touch.name.clone(), at);
+            }
             return;
         };
         let mut found = self.bare(queue);
@@ -191,12 +197,19 @@ impl Mailbox {
 
     fn fair_load(&self, queue: &Queue, now: Millis) -> Load {
         let mut load = Load::default();
-        let held = self.messages_of(queue);
-        for message in held.filter(|message| message.is_in_flight(now)) {
+        let messages = self.messages_of(queue);
+        let held: Vec<&Message> = messages.filter(|held| held.is_in_flight(now)).collect();
+        let is_time_counted = held.len() as u64 <= limits::PROCESSING_COUNTED_MAX;
+        for message in held {
+            let received_at = message.received_at_ms.filter(|_| is_time_counted);
+            let since = received_at.map_or(0, |at| now.saturating_sub(at));
+            let processing_ms = u64::try_from(since).unwrap_or(0);
             load.in_flight += 1;
+            load.processing_ms += processing_ms;
             if let Some(group) = &message.group {
                 let group: &mut GroupLoad = load.groups.entry(group.clone()).or_default();
                 group.in_flight += 1;
+                group.processing_ms += processing_ms;
             }
         }
         load
@@ -276,9 +289,10 @@ impl Mailbox {
     }
 
     pub(super) fn commit(&mut self, changes: &Changes) {
-        for name in &changes.queues_removed {
+        for (name, at) in &changes.queues_removed {
             if let Some(gone) = self.queues.remove(name) {
                 self.dropped.insert(gone.partition);
+                self.gone.insert(name, *at);
             }
         }
         for queue in &changes.queues {

@@ -37,6 +37,8 @@ struct Extra {
     deduplication: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     dead: Option<DeadLetter>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    received_before: Option<u32>,
 }
 
 /// The key of a message: partitions stay below 2^23, sequences below 2^40.
@@ -56,7 +58,8 @@ pub(super) fn extra(message: &Message) -> Option<String> {
         && message.trace_header.is_none()
         && message.sender.is_none()
         && message.deduplication.is_none()
-        && message.dead.is_none();
+        && message.dead.is_none()
+        && message.received_before == 0;
     if is_plain {
         return None;
     }
@@ -66,6 +69,7 @@ pub(super) fn extra(message: &Message) -> Option<String> {
         sender: message.sender.clone(),
         deduplication: message.deduplication.clone(),
         dead: message.dead.clone(),
+        received_before: Some(message.received_before).filter(|count| *count > 0),
     };
     Some(serde_json::to_string(&extra).expect("texts and numbers have a JSON form"))
 }
@@ -83,6 +87,7 @@ fn message_of(row: &Row<'_>) -> Result<Message, rusqlite::Error> {
         seq: key & SEQ_MAX,
         visible_at_ms: row.get(1)?,
         receive_count: row.get(2)?,
+        received_before: extra.received_before.unwrap_or(0),
         first_received_at_ms: row.get(3)?,
         received_at_ms: row.get(4)?,
         receipt: row.get::<_, Option<i64>>(5)?.map(i64::cast_unsigned),
@@ -305,6 +310,24 @@ pub(super) fn in_flight_by_group(
          WHERE partition = ?1 AND visible_at > ?2 AND held = 1
          GROUP BY grp LIMIT ?3",
         params![partition, now, DEPTH_COUNT_MAX],
+        |row| Ok((row.get(0)?, u64_at(row, 1)?)),
+    )
+}
+
+/// How long the messages in flight have been so, by group. Each row is looked at.
+pub(super) fn processing_by_group(
+    connection: &Connection,
+    partition: u32,
+    now: Millis,
+) -> Result<Vec<(Option<String>, u64)>, StoreError> {
+    many(
+        connection,
+        "messages in flight",
+        "SELECT grp, sum(max(?2 - coalesce(received_at, ?2), 0))
+         FROM messages INDEXED BY messages_visible
+         WHERE partition = ?1 AND visible_at > ?2 AND held = 1
+         GROUP BY grp",
+        params![partition, now],
         |row| Ok((row.get(0)?, u64_at(row, 1)?)),
     )
 }

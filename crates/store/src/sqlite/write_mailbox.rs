@@ -25,6 +25,7 @@ use self::duplicates::{Duplicated, Duplicates, fingerprint};
 use self::rows::{drop_partition, insert_message, settle_group, stored_seq, update_message};
 use super::mailbox::{self, key};
 use super::read::{self, stored};
+use crate::gone::Gone;
 
 /// A queue, and what the writer knows of its messages.
 struct Stored {
@@ -64,6 +65,7 @@ pub(super) struct Mailbox {
     /// The topic of each subscription.
     by_id: HashMap<String, String>,
     duplicates: Duplicates,
+    gone: Gone,
 }
 
 impl Mailbox {
@@ -123,8 +125,8 @@ impl Mailbox {
         connection: &Connection,
         changes: &Changes,
     ) -> Result<(), rusqlite::Error> {
-        for name in &changes.queues_removed {
-            self.remove_queue(connection, name)?;
+        for (name, at) in &changes.queues_removed {
+            self.remove_queue(connection, name, *at)?;
         }
         let mut deltas: HashMap<u32, i64> = HashMap::new();
         let mut groups: BTreeSet<(u32, String)> = BTreeSet::new();
@@ -150,11 +152,17 @@ impl Mailbox {
         Ok(())
     }
 
-    fn remove_queue(&mut self, connection: &Connection, name: &str) -> Result<(), rusqlite::Error> {
+    fn remove_queue(
+        &mut self,
+        connection: &Connection,
+        name: &str,
+        at: Millis,
+    ) -> Result<(), rusqlite::Error> {
         let Some(gone) = self.queues.remove(name) else {
             return Ok(());
         };
         self.partitions.remove(&gone.queue.partition);
+        self.gone.insert(name, at);
         connection
             .prepare_cached("DELETE FROM queues WHERE id = ?1")?
             .execute(params![gone.queue.id])?;

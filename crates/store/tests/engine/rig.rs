@@ -321,7 +321,12 @@ impl Place {
             next_queue: Some(next),
             ..Changes::default()
         };
-        self.open().store.commit(&changes).unwrap();
+        self.put(&changes);
+    }
+
+    /// What would take long to come to by commands.
+    pub(crate) fn put(&self, changes: &Changes) {
+        self.open().store.commit(changes).unwrap();
     }
 
     fn open(&self) -> Opened {

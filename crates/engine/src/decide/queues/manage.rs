@@ -12,7 +12,7 @@ use messaging::{QueueConfig, QueueMore, QueueName, QueueSettings};
 use super::super::Batch;
 use super::uuid;
 use crate::command::{OwnSubscription, QueueSpec, Refusal, Reply};
-use crate::ports::{LoadedQueue, NUMBERS_MAX, Queue, Redelay, Subscription, Sweep};
+use crate::ports::{LoadedQueue, NUMBERS_MAX, QUEUE_GONE_MS, Queue, Redelay, Subscription, Sweep};
 
 /// Between two purges of one queue (API reference, `PurgeQueue`).
 const PURGE_INTERVAL_MS: i64 = 60_000;
@@ -197,6 +197,11 @@ impl Batch {
                 None => Ok(Reply::Queue(Box::new(queue.clone()))),
             };
         }
+        let gone_at = self.loaded.queues_gone.get(name);
+        if self.limits.deleted_names_rest && gone_at.is_some_and(|at| self.now - at < QUEUE_GONE_MS)
+        {
+            return Err(Refusal::QueueDeletedRecently);
+        }
         let valid = QueueName::new(name).map_err(Refusal::Queue)?;
         valid
             .validate_kind(settings.fifo == Some(true))
@@ -306,7 +311,9 @@ impl Batch {
         self.loaded.queues.remove(name);
         self.loaded.queue_count = self.loaded.queue_count.saturating_sub(1);
         self.dirty_queues.remove(name);
-        self.changes.queues_removed.push(name.to_owned());
+        self.changes
+            .queues_removed
+            .push((name.to_owned(), self.now));
         self.drop_partition(partition);
         // Whoever waits learns that there is nothing to wait for.
         self.woken.entry(name.to_owned()).or_default().now = usize::MAX >> 1;

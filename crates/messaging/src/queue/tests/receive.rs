@@ -155,6 +155,7 @@ fn dead_letters_start_afresh_and_remember() {
                 // Retention runs on for a standard queue and starts again for a FIFO queue.
                 sent_at_ms: if config.is_fifo() { NOW + 90_000 } else { NOW },
                 visible_at_ms: NOW + 90_000,
+                received_before: 1,
                 dead: Some(DeadLetter {
                     source_queue: "source".to_owned(),
                     reason,
@@ -167,6 +168,11 @@ fn dead_letters_start_afresh_and_remember() {
         // The handle from before the move has no effect on the copy.
         let with_old_handle = delete(&config, Some(&dead), 100, NOW + 90_000);
         assert_ne!(with_old_handle, Ok(Deletion::Deleted));
+        // From one dead-letter queue to the next: all receives are told, its own are counted.
+        let received = received_once(&config, dead, NOW + 90_000);
+        assert_eq!((received.receive_count, received.receives_in_all()), (1, 2));
+        let again = dead_letter(&config, received, "dead", None, NOW + 180_000);
+        assert_eq!((again.receive_count, again.receives_in_all()), (0, 2));
     }
 }
 
@@ -267,8 +273,9 @@ mod fair_order {
             (29, 29, 0, 0, false),
             (1000, 10_000, 0, 0, false),
             (1001, 10_000, 0, 0, true),
-            (0, 0, 10, 100, false),
-            (0, 0, 11, 100, true),
+            (1, 10, 30_000, 299_999, true),
+            (1, 10, 30_000, 300_000, false),
+            (1, 10, 29_999, 29_999, false),
             (0, 0, 0, 0, false),
         ] {
             let load = load(of, of_ms, &[("a", in_flight, processing_ms)]);

@@ -9,6 +9,7 @@ use super::error::invalid;
 use super::names;
 use super::subscription_attributes;
 use crate::aws::sqs::error::from_engine;
+use crate::aws::tokens::page_after;
 
 /// API reference: "up to 100".
 const PAGE: usize = 100;
@@ -30,7 +31,7 @@ pub(super) async fn topics(call: &Call<'_>, request: ListTopics) -> Result<Respo
         for topic in &page {
             // One more than a page is known to be there: the token is for it.
             if topic_arns.len() == PAGE {
-                let next_token = after.as_deref().map(names::next_token);
+                let next_token = after.as_deref().map(page_after);
                 return Ok(Response::ListTopics {
                     topic_arns,
                     next_token,
@@ -106,7 +107,7 @@ async fn page(
         for (place, subscription, topic_owner) in &page {
             if found.len() == PAGE {
                 let last = after.map(|place| place.to_string());
-                return Ok((found, last.as_deref().map(names::next_token)));
+                return Ok((found, last.as_deref().map(page_after)));
             }
             let topic_owner = topic.map_or(topic_owner.as_deref(), |topic| topic.owner.as_deref());
             let is_own = call.context.is_owner(subscription.owner.as_deref());

@@ -1,12 +1,11 @@
 //! The ARNs of topics and subscriptions in requests, and the tokens that name a place in a
 //! list or a subscription to be confirmed.
 
-use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use wire::aws::AwsError;
 
 use super::error::invalid;
 use crate::aws::context::Named;
+use crate::aws::tokens::parse_page;
 
 /// Parts of an ARN, and of the ARN of a subscription, which names its topic before itself.
 const ARN_PARTS: usize = 6;
@@ -61,19 +60,12 @@ pub(super) fn subscription_arn(topic_arn: &str, id: &str) -> String {
     format!("{topic_arn}:{id}")
 }
 
-/// Where the next page of a list begins. Opaque to clients.
-pub(super) fn next_token(last: &str) -> String {
-    BASE64_URL_SAFE_NO_PAD.encode(last)
-}
-
 /// After what the page that a token asks for begins.
 pub(super) fn parse_next_token(token: Option<&str>) -> Result<Option<String>, AwsError> {
     let Some(token) = token.filter(|token| !token.is_empty()) else {
         return Ok(None);
     };
-    let decoded = BASE64_URL_SAFE_NO_PAD.decode(token).ok();
-    decoded
-        .and_then(|bytes| String::from_utf8(bytes).ok())
+    parse_page(token)
         .map(Some)
         .ok_or_else(|| invalid("NextToken"))
 }
@@ -95,6 +87,7 @@ pub(super) fn id_of_token(token: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aws::tokens::page_after;
 
     const TOPIC: &str = "arn:aws:sns:us-east-1:000000000000:news";
     const ID: &str = "0a1b2c3d-0000-4000-8000-00000000000f";
@@ -147,7 +140,7 @@ mod tests {
 
     #[test]
     fn a_page_goes_on_where_the_last_one_ended() {
-        let token = next_token("news.fifo");
+        let token = page_after("news.fifo");
         let after = parse_next_token(Some(&token)).unwrap();
         assert_eq!(after.as_deref(), Some("news.fifo"));
         assert_eq!(parse_next_token(None), Ok(None));

@@ -37,6 +37,11 @@ pub(super) fn from_refusal(refusal: Refusal) -> AwsError {
                  {attribute}"
             ),
         ),
+        Refusal::QueueDeletedRecently => AwsError::new(
+            ErrorCode::QueueDeletedRecently,
+            "You must wait 60 seconds after deleting a queue before you can create another with \
+             the same name.",
+        ),
         Refusal::PurgeInProgress => AwsError::new(
             ErrorCode::PurgeQueueInProgress,
             "Only one PurgeQueue operation on a queue is allowed every 60 seconds.",

@@ -2,11 +2,8 @@
 
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use engine::ports::{MoveStatus, MoveTask, Queue};
 use engine::{Command, Refusal, Reply};
-use serde::{Deserialize, Serialize};
 use wire::aws::AwsError;
 use wire::aws::sqs::{
     self as wire_sqs, CancelMessageMoveTask, ListMessageMoveTasks, Response, StartMessageMoveTask,
@@ -16,24 +13,7 @@ use super::call::Call;
 use super::error::{bounded, from_refusal, invalid, not_found};
 use super::queues::look;
 use crate::aws::context::Named;
-
-/// What a task's handle says, in base64; opaque to clients.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Handle {
-    task_id: String,
-    source_arn: String,
-}
-
-impl Handle {
-    fn encode(&self) -> String {
-        BASE64_STANDARD.encode(serde_json::to_vec(self).expect("two texts have a JSON form"))
-    }
-
-    fn decode(text: &str) -> Option<Self> {
-        serde_json::from_slice(&BASE64_STANDARD.decode(text).ok()?).ok()
-    }
-}
+use crate::aws::tokens::TaskHandle;
 
 pub(super) async fn start(
     call: &Call<'_>,
@@ -63,7 +43,7 @@ pub(super) async fn start(
         )),
         other => from_refusal(other),
     })?);
-    let handle = Handle {
+    let handle = TaskHandle {
         task_id: task.id,
         source_arn: call.arn(&source),
     };
@@ -76,7 +56,7 @@ pub(super) async fn cancel(
     call: &Call<'_>,
     request: CancelMessageMoveTask,
 ) -> Result<Response, AwsError> {
-    let handle = Handle::decode(&request.task_handle)
+    let handle = TaskHandle::decode(&request.task_handle)
         .ok_or_else(|| invalid("Value for parameter TaskHandle is invalid."))?;
     let source = source(call, &handle.source_arn).await?;
     let command = Command::CancelMove {
@@ -139,7 +119,7 @@ fn shown(call: &Call<'_>, source: &Queue, task: &MoveTask) -> wire_sqs::MoveTask
         MoveStatus::Failed => ("FAILED", false),
     };
     let source_arn = call.arn(source);
-    let handle = || Handle {
+    let handle = || TaskHandle {
         task_id: task.id.clone(),
         source_arn: source_arn.clone(),
     };
@@ -160,25 +140,4 @@ fn shown(call: &Call<'_>, source: &Queue, task: &MoveTask) -> wire_sqs::MoveTask
 
 fn signed(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_handle_goes_out_and_comes_back() {
-        let handle = Handle {
-            task_id: "t".to_owned(),
-            source_arn: "arn:aws:sqs:r:0:q".to_owned(),
-        };
-        let back = Handle::decode(&handle.encode()).unwrap();
-        assert_eq!(
-            (back.task_id.as_str(), back.source_arn.as_str()),
-            ("t", "arn:aws:sqs:r:0:q")
-        );
-        for text in ["", "!", "e30=", "bnVsbA=="] {
-            assert!(Handle::decode(text).is_none(), "{text}");
-        }
-    }
 }

@@ -5,8 +5,6 @@
 
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use engine::ports::{Queue, Reader, StoreError};
 use messaging::QueueName;
 use wire::aws::AwsError;
@@ -14,6 +12,7 @@ use wire::aws::sqs::{ListDeadLetterSourceQueues, ListQueues, Response};
 
 use super::call::Call;
 use super::error::{bounded, from_engine, invalid};
+use crate::aws::tokens::{page_after, parse_page};
 
 /// API reference, `ListQueues`.
 const PAGE_MAX: u32 = 1_000;
@@ -104,13 +103,12 @@ async fn list(
     };
     let (queues, more) = engine.read(read).await.map_err(from_engine)?;
     let last = queues.last().filter(|_| more && page.is_paged);
-    let token = last.map(|queue| BASE64_URL_SAFE_NO_PAD.encode(&queue.name));
+    let token = last.map(|queue| page_after(&queue.name));
     Ok((queues, token))
 }
 
 fn decode(token: &str) -> Option<String> {
-    let name = String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;
-    QueueName::new(name).ok().map(String::from)
+    QueueName::new(parse_page(token)?).ok().map(String::from)
 }
 
 #[cfg(test)]
@@ -119,7 +117,7 @@ mod tests {
 
     #[test]
     fn a_page_is_bounded_and_a_token_must_be_ours() {
-        let token = BASE64_URL_SAFE_NO_PAD.encode("orders.fifo");
+        let token = page_after("orders.fifo");
         let first = page(Some(&token), Some(2)).unwrap();
         assert_eq!(
             (first.after.as_deref(), first.size),

@@ -201,7 +201,7 @@ fn system_attributes(
     add("SentTimestamp", Some(message.sent_at_ms.to_string()));
     add(
         "ApproximateReceiveCount",
-        Some(message.receive_count.to_string()),
+        Some(message.receives_in_all().to_string()),
     );
     add(
         "ApproximateFirstReceiveTimestamp",

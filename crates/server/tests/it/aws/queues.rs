@@ -53,6 +53,31 @@ async fn a_queue_from_its_making_to_its_end() {
 }
 
 #[tokio::test]
+async fn a_deleted_name_rests_for_a_minute_when_that_is_set() {
+    let settings = Settings::new().set("AWS__QUEUE_DELETED_RECENTLY", true);
+    let mut shop = Shop::start(settings).await;
+    for wire in WIRES {
+        let client = Client::new(&shop, wire);
+        let url = client.queue("rests", json!({})).await;
+        client.ok("DeleteQueue", json!({"QueueUrl": url})).await;
+        let again = json!({"QueueName": client.name("rests")});
+        let code = "AWS.SimpleQueueService.QueueDeletedRecently";
+        let refused = client.refused("CreateQueue", again, code).await;
+        assert_eq!(refused.status, 400);
+        if let Some(shape) = &refused.shape {
+            assert_eq!(shape, "QueueDeletedRecently");
+        }
+        client.queue("another", json!({})).await;
+    }
+    // It is not on disk.
+    shop.kill();
+    shop.restart().await;
+    for wire in WIRES {
+        Client::new(&shop, wire).queue("rests", json!({})).await;
+    }
+}
+
+#[tokio::test]
 async fn attributes_are_set_and_returned() {
     let shop = Shop::start(Settings::new()).await;
     for wire in WIRES {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -106,13 +108,24 @@ async fn one_message_wakes_one_of_many_and_the_others_go_on_waiting() {
         polls.push(poll(&client, &url, json!({"WaitTimeSeconds": 20})).await);
     }
     polls[WAITING - 1].still_waits(200).await;
-    for n in 0..WAITING {
+    let began = Instant::now();
+    client.send(&url, "m0").await;
+    let mut all: FuturesUnordered<_> = polls
+        .into_iter()
+        .map(|poll| poll.messages(&client))
+        .collect();
+    let first = all.next().await.unwrap();
+    assert_eq!(bodies(&first), ["m0"]);
+    assert!(began.elapsed() < AT_ONCE, "{:?}", began.elapsed());
+    let second = tokio::time::timeout(Duration::from_millis(300), all.next()).await;
+    assert!(second.is_err(), "another one was answered: {second:?}");
+
+    let began = Instant::now();
+    for n in 1..WAITING {
         client.send(&url, &format!("m{n}")).await;
     }
-    let all = polls.into_iter().map(|poll| poll.messages(&client));
-    let began = Instant::now();
-    let mut received: Vec<String> = Vec::new();
-    for messages in futures_util::future::join_all(all).await {
+    let mut received = vec!["m0".to_owned()];
+    while let Some(messages) = all.next().await {
         received.extend(bodies(&messages).into_iter().map(str::to_owned));
     }
     assert!(began.elapsed() < AT_ONCE, "{:?}", began.elapsed());

@@ -14,7 +14,7 @@ fn queues(args: &[&str]) -> Command {
     command
 }
 
-fn at(shop: &Shop, args: &[&str]) -> Command {
+pub(super) fn at(shop: &Shop, args: &[&str]) -> Command {
     let mut command = queues(args);
     command.env("FIRSTCOME_URL", format!("http://{}", shop.address));
     command
@@ -22,7 +22,7 @@ fn at(shop: &Shop, args: &[&str]) -> Command {
 
 /// What it prints when all is well.
 #[track_caller]
-fn said(command: Command) -> String {
+pub(super) fn said(command: Command) -> String {
     let Output {
         status,
         stdout,

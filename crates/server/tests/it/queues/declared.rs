@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::{File, JOBS, declared, queue};
 use crate::harness::wait::eventually;
 use crate::harness::{Shop, firstcome, refused};
+use crate::sns::client::Sns;
 
 #[tokio::test]
 async fn what_is_declared_is_there_and_stays_as_it_is() {
@@ -100,6 +101,16 @@ async fn a_queue_hears_what_its_filter_lets_pass() {
     })
     .await;
     assert_eq!(heard(&shop, "some").await, ["order.sold_out"]);
+    let own = "arn:aws:sns:us-east-1:000000000000:own.fifo";
+    let topic = Sns::new(&shop).topic_attributes(own).await;
+    for (name, value) in [
+        ("TopicArn", own),
+        ("FifoTopic", "true"),
+        ("ContentBasedDeduplication", "true"),
+        ("Owner", "000000000000"),
+    ] {
+        assert_eq!(topic.get(name).map(String::as_str), Some(value), "{name}");
+    }
 
     // Another filter, and with the envelope: what is raw has no `Type`.
     file.write(&subscription(

@@ -6,6 +6,7 @@ mod cli;
 mod declared;
 mod metrics;
 mod moves;
+mod shown;
 
 use std::path::PathBuf;
 

@@ -1,9 +1,10 @@
 //! SNS as an AWS SDK uses it, and what its subscribers get: queues, servers and people.
 
-mod client;
+pub(crate) mod client;
 mod errors;
 mod fifo;
 mod http;
+mod https;
 mod lists;
 mod mails;
 mod queues;

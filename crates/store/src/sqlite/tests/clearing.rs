@@ -50,7 +50,10 @@ fn swept_tables_hold_what_can_still_be_found() {
     fifo.partition = 4;
     script.put_queue(&fifo);
     script.send(&mut fifo, [grouped(10, "g", START)]);
-    script.changes.queues_removed.push("gone.fifo".to_owned());
+    script
+        .changes
+        .queues_removed
+        .push(("gone.fifo".to_owned(), START));
     store.commit(&std::mem::take(&mut script.changes)).unwrap();
     assert_eq!(
         rows(),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use commerce::Millis;
 use engine::ports::{LoadedQueue, QueueTouch, StoreError};
-use messaging::fair::{GroupLoad, Load};
+use messaging::fair::Load;
 use messaging::limits;
 use rusqlite::Connection;
 
@@ -95,17 +95,7 @@ impl Stored {
         // A clock that was set back must not keep it for as long.
         let is_fresh = |(at, _): &(Millis, Load)| (0..LOAD_EVERY_MS).contains(&(now - *at));
         if !self.load.as_ref().is_some_and(is_fresh) {
-            let mut load = Load::default();
-            for (group, in_flight) in mailbox::in_flight_by_group(connection, partition, now)? {
-                load.in_flight += in_flight;
-                if let Some(group) = group {
-                    let group_load = GroupLoad {
-                        in_flight,
-                        ..GroupLoad::default()
-                    };
-                    load.groups.insert(group, group_load);
-                }
-            }
+            let load = fair_load(connection, partition, now)?;
             self.load = Some((now, load));
         }
         let Some((_, load)) = &self.load else {
@@ -142,4 +132,24 @@ impl Stored {
         }
         Ok(())
     }
+}
+
+fn fair_load(connection: &Connection, partition: u32, now: Millis) -> Result<Load, StoreError> {
+    let mut load = Load::default();
+    for (group, in_flight) in mailbox::in_flight_by_group(connection, partition, now)? {
+        load.in_flight += in_flight;
+        if let Some(group) = group {
+            load.groups.entry(group).or_default().in_flight = in_flight;
+        }
+    }
+    if load.groups.is_empty() || load.in_flight > limits::PROCESSING_COUNTED_MAX {
+        return Ok(load);
+    }
+    for (group, processing_ms) in mailbox::processing_by_group(connection, partition, now)? {
+        load.processing_ms += processing_ms;
+        if let Some(group) = group {
+            load.groups.entry(group).or_default().processing_ms = processing_ms;
+        }
+    }
+    Ok(load)
 }

@@ -108,6 +108,9 @@ impl Mailbox {
         now: Millis,
     ) -> Result<(), StoreError> {
         let Some(stored) = self.queues.get_mut(&touch.name) else {
+            if let Some(at) = self.gone.get(&touch.name) {
+                loaded.queues_gone.insert(touch.name.clone(), at);
+            }
             return Ok(());
         };
         let mut found = LoadedQueue::bare(stored.queue.clone());

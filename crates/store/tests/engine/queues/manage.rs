@@ -254,6 +254,40 @@ fn there_are_so_many_queues_and_no_more() {
 }
 
 #[test]
+fn a_deleted_name_rests_for_a_minute_where_that_is_wanted() {
+    runtime().block_on(async {
+        for place in Place::both() {
+            let limits = Limits {
+                deleted_names_rest: true,
+                ..Limits::default()
+            };
+            let rig = Rig::with_limits(place, limits);
+            made(&rig, create("q", none())).await;
+            made(&rig, create("another", none())).await;
+            // Also by what stands right behind the deletion.
+            let answers = rig.batch(vec![delete("q"), create("q", none())]).await;
+            assert!(
+                matches!(
+                    &answers[..],
+                    [Ok(Ok(_)), Ok(Err(Refusal::QueueDeletedRecently))]
+                ),
+                "{answers:?}"
+            );
+            rig.clock.advance(59_999);
+            let refusal = rig.refused(create("q", none())).await;
+            assert_eq!(refusal, Refusal::QueueDeletedRecently);
+            rig.clock.advance(1);
+            made(&rig, create("q", none())).await;
+            // Another queue's name, and one that is there, are not concerned.
+            rig.done(delete("another")).await;
+            made(&rig, create("q", none())).await;
+            made(&rig, create("third", none())).await;
+            rig.audit_clean();
+        }
+    });
+}
+
+#[test]
 fn a_new_delay_of_a_fifo_queue_counts_for_what_is_there() {
     on_both(async |rig| {
         let delayed = |delay_s| QueueSettings {

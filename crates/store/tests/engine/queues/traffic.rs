@@ -1,6 +1,12 @@
 //! Batch requests, moves, and who comes first.
 
+use std::sync::Arc;
+
+use engine::ports::Changes;
+use messaging::{FifoConfig, limits};
+
 use super::*;
+use crate::rig::START;
 
 #[test]
 fn each_entry_of_a_batch_is_answered_for_itself_and_in_order() {
@@ -263,6 +269,128 @@ fn a_noisy_tenant_does_not_keep_a_quiet_one_waiting() {
         let (messages, _) = received(rig, "q", 10).await;
         assert_eq!(messages.len(), 10);
         assert_eq!(messages[0].body, "noise 41");
+    });
+}
+
+/// A place with this queue, in which so many messages are in flight and ten more can be received.
+fn with_in_flight(place: Place, name: &str, fifo: Option<FifoConfig>, held: u64) -> Place {
+    let queue = Queue {
+        id: 1,
+        name: name.to_owned(),
+        partition: 1,
+        config: QueueConfig {
+            fifo,
+            ..QueueConfig::default()
+        },
+        more: Arc::default(),
+        moves: Arc::default(),
+        next_seq: held + 11,
+        created_at: START,
+        modified_at: START,
+        purged_at: None,
+    };
+    let message = |seq| {
+        let message = Message {
+            seq,
+            id: format!("message-{seq}"),
+            body: seq.to_string(),
+            // Each in a group of its own, so that none waits for another.
+            group: queue.config.is_fifo().then(|| format!("group-{seq}")),
+            sent_at_ms: START,
+            visible_at_ms: START,
+            ..Message::default()
+        };
+        if seq > held {
+            return message;
+        }
+        Message {
+            visible_at_ms: START + 30_000,
+            receive_count: 1,
+            first_received_at_ms: Some(START),
+            received_at_ms: Some(START),
+            receipt: Some(seq),
+            ..message
+        }
+    };
+    let first = Queue {
+        next_seq: 1,
+        ..queue.clone()
+    };
+    place.put(&Changes {
+        queues: vec![first],
+        next_queue: Some(2),
+        ..Changes::default()
+    });
+    place.put(&Changes {
+        messages: (1..queue.next_seq).map(|seq| (1, message(seq))).collect(),
+        queues: vec![queue.clone()],
+        ..Changes::default()
+    });
+    place
+}
+
+/// Standard: `OverLimit` for a short poll, no error for a long one. FIFO: no error (developer
+/// guide, "Amazon SQS message quotas").
+#[test]
+fn at_the_bound_of_what_is_in_flight_a_receive_is_refused_or_finds_nothing() {
+    const HELD: u64 = limits::IN_FLIGHT_MAX - 3;
+    let long_poll = |queue: &str| match receive_for(queue, 10, None) {
+        Command::ReceiveMessages { queue, max, .. } => Command::ReceiveMessages {
+            queue,
+            max,
+            visibility_timeout_s: None,
+            attempt: None,
+            waits: true,
+        },
+        other => panic!("{other:?}"),
+    };
+    let handle = |seq| ReceiptHandle {
+        queue_id: 1,
+        seq,
+        receipt: seq,
+    };
+    runtime().block_on(async {
+        for place in Place::both() {
+            let rig = Rig::new(with_in_flight(place, "q", None, HELD));
+            // As many as there is room for, and none more.
+            let (messages, _) = received(&rig, "q", 10).await;
+            assert_eq!(messages.len(), 3);
+            let refusal = rig.refused(receive_for("q", 10, None)).await;
+            assert_eq!(refusal, Refusal::Queue(messaging::Refusal::OverLimit));
+            let found = rig.done(long_poll("q")).await;
+            assert!(
+                matches!(&found, Reply::Messages { messages, .. } if messages.is_empty()),
+                "{found:?}"
+            );
+            // A delete makes room for one; it may take a moment until that is known.
+            let deleted = rig
+                .done(Command::DeleteMessage {
+                    queue: "q".to_owned(),
+                    handle: handle(1),
+                })
+                .await;
+            assert!(matches!(deleted, Reply::Count(1)), "{deleted:?}");
+            rig.clock.advance(1_000);
+            assert_eq!(received(&rig, "q", 10).await.0.len(), 1);
+            let refusal = rig.refused(receive_for("q", 1, None)).await;
+            assert_eq!(refusal, Refusal::Queue(messaging::Refusal::OverLimit));
+            // And when all time-outs are over there is room for everybody.
+            rig.clock.advance(60_000);
+            assert_eq!(received(&rig, "q", 10).await.0.len(), 10);
+        }
+        for place in Place::both() {
+            let fifo = Some(FifoConfig::default());
+            let rig = Rig::new(with_in_flight(place, "q.fifo", fifo, HELD));
+            assert_eq!(received(&rig, "q.fifo", 10).await.0.len(), 3);
+            assert_eq!(received(&rig, "q.fifo", 10).await.0, []);
+            let found = rig.done(long_poll("q.fifo")).await;
+            assert!(
+                matches!(&found, Reply::Messages { messages, .. } if messages.is_empty()),
+                "{found:?}"
+            );
+            rig.clock.advance(60_000);
+            assert_eq!(received(&rig, "q.fifo", 10).await.0.len(), 10);
+        }
     });
 }
 
