@@ -38,6 +38,9 @@ const STUCK_MAX: Duration = HEADER_TIMEOUT;
 /// The same once the server stops, which waits for everybody else.
 const STUCK_AT_THE_END: Duration = Duration::from_secs(2);
 
+/// The header and the body of an answer come as two parts. When they have no more bytes than this
+/// together, to copy them costs the system less than to gather them.
+const TOGETHER_BYTES: usize = 2048;
 /// How long a client may take to send a body. A client that sends nothing must not hold its connection
 /// for ever.
 pub(crate) const BODY_WITHIN: Duration = Duration::from_secs(30);
@@ -266,6 +269,16 @@ impl AsyncRead for Socket {
     }
 }
 
+/// All parts as one, if they are small enough.
+fn joined<'a>(parts: &[io::IoSlice<'_>], into: &'a mut [u8; TOGETHER_BYTES]) -> Option<&'a [u8]> {
+    let mut used = 0;
+    for part in parts {
+        into.get_mut(used..used + part.len())?.copy_from_slice(part);
+        used += part.len();
+    }
+    Some(&into[..used])
+}
+
 impl AsyncWrite for Socket {
     fn poll_write(
         self: Pin<&mut Self>,
@@ -283,7 +296,11 @@ impl AsyncWrite for Socket {
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let socket = self.get_mut();
-        let written = Pin::new(&mut socket.stream).poll_write_vectored(context, parts);
+        let mut together = [0; TOGETHER_BYTES];
+        let written = match joined(parts, &mut together) {
+            Some(whole) => Pin::new(&mut socket.stream).poll_write(context, whole),
+            None => Pin::new(&mut socket.stream).poll_write_vectored(context, parts),
+        };
         socket.bounded(context, written)
     }
 
@@ -349,6 +366,25 @@ mod tests {
         let unread = Unread::new(Alarm::new());
         let socket = Socket::new(stream, permit, unread, CancellationToken::new());
         (socket, client.unwrap())
+    }
+
+    #[test]
+    fn small_parts_are_joined() {
+        let bytes: Vec<u8> = (0..=255).cycle().take(2 * TOGETHER_BYTES).collect();
+        for (first, second, fits) in [
+            (0, 0, true),
+            (200, 300, true),
+            (0, TOGETHER_BYTES, true),
+            (48, TOGETHER_BYTES - 48, true),
+            (49, TOGETHER_BYTES - 48, false),
+            (2 * TOGETHER_BYTES, 0, false),
+        ] {
+            let whole = &bytes[..first + second];
+            let (first, second) = whole.split_at(first);
+            let parts = [io::IoSlice::new(first), io::IoSlice::new(second)];
+            let mut together = [0; TOGETHER_BYTES];
+            assert_eq!(joined(&parts, &mut together), fits.then_some(whole));
+        }
     }
 
     #[tokio::test(start_paused = true)]
