@@ -195,12 +195,17 @@ async fn with_queues(rig: &Rig) {
 
 /// A message with a bid of somebody who has the queue and not the API.
 fn send_bid(auction: AuctionId, id: &str) -> Command {
+    send_body(auction, &format!(r#"{{"offer":"{id}"}}"#))
+}
+
+/// The same body again is another message only after the time of deduplication.
+fn send_body(auction: AuctionId, body: &str) -> Command {
     Command::SendMessage {
         queue: BIDS_QUEUE.to_owned(),
         send: Box::new(Send {
-            body: format!(r#"{{"offer":"{id}"}}"#),
+            body: body.to_owned(),
             group: Some(auction.to_string()),
-            deduplication: Some(id.to_owned()),
+            deduplication: Some(blake3::hash(body.as_bytes()).to_hex().to_string()),
             ..Send::default()
         }),
     }

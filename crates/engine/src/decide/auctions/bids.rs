@@ -7,7 +7,6 @@ use commerce::auction::{
 };
 use commerce::{AuctionId, BidId, CustomerHash, Millis, Money, ProductId};
 use messaging::{Deletion, ReceiptHandle};
-use serde::Deserialize;
 
 use super::super::Batch;
 use crate::auction::{
@@ -19,19 +18,6 @@ use crate::entry::{Buyer, Kind};
 /// What decides who holds how many keys.
 pub(in crate::decide) fn bidder_hash(bidder: &Bidder) -> CustomerHash {
     CustomerHash::of(bidder.as_str())
-}
-
-/// A message that asks for the verdict on a bid that was admitted before. It names the entry and
-/// not the bid's id, which is the bidder's alone.
-#[derive(Deserialize)]
-struct BidReference {
-    placed: u64,
-}
-
-/// The bid that a message of [`BIDS_QUEUE`] refers to; none for one that brings a bid itself.
-pub(in crate::decide) fn bid_of_message(body: &str) -> Option<u64> {
-    let reference: BidReference = serde_json::from_str(body).ok()?;
-    Some(reference.placed)
 }
 
 /// A bid on its way to its verdict.

@@ -22,12 +22,12 @@ use commerce::{AuctionId, CustomerHash, Millis, ProductId, chain, genesis};
 
 use super::Batch;
 use super::orders::hex;
-use crate::auction::{AuctionData, BIDS_QUEUE, Sealed, StoredAuction, seal};
+use crate::auction::{AuctionData, BIDS_QUEUE, Sealed, StoredAuction, bid_of_message, seal};
 use crate::command::{Aftermath, CreateAuction, Refusal, Reply};
 use crate::entry::{Buyer, Entry, Kind};
 use crate::ports::LoadedAuction;
 
-pub(super) use self::bids::{bid_of_message, bidder_hash};
+pub(super) use self::bids::bidder_hash;
 
 /// Who holds the keys that auctions were made with. Sellers have none of their own: how many a
 /// customer may hold bounds what strangers can have stored, and only operators make auctions.
@@ -36,7 +36,7 @@ const NOBODY: &str = "";
 /// What stands first in an auction's group of [`BIDS_QUEUE`].
 #[derive(Default)]
 pub(super) struct Firsts {
-    /// When the first message that brings a bid itself was sent.
+    /// When the first message was sent that is for the worker.
     letter: Option<Millis>,
     /// There may be more messages than were loaded, all of them sent at this moment or later.
     unseen_from: Option<Millis>,
@@ -205,8 +205,8 @@ impl Batch {
     }
 
     /// Takes the messages away that ask for verdicts which are there, whoever holds them: of the
-    /// first ones of this auction's group, up to one that brings a bid itself. Not while a bid of
-    /// this auction waits.
+    /// first ones of this auction's group, up to one that is for the worker: it brings a bid
+    /// itself, or asks for one that is not there. Not while a bid of this auction waits.
     pub(super) fn clear_decided(&mut self, id: AuctionId) -> Firsts {
         let Some(queue) = self.loaded.queues.get(BIDS_QUEUE) else {
             return Firsts::default();
@@ -222,15 +222,14 @@ impl Batch {
             if is_gone {
                 continue;
             }
-            match bid_of_message(&message.body) {
-                Some(_) => self.remove(BIDS_QUEUE, &message),
-                None => {
-                    return Firsts {
-                        letter: Some(message.sent_at_ms),
-                        unseen_from,
-                    };
-                }
+            let bid = bid_of_message(&message.body).and_then(|seq| self.find_bid(seq));
+            if bid.is_none_or(|bid| bid.auction != id) {
+                return Firsts {
+                    letter: Some(message.sent_at_ms),
+                    unseen_from,
+                };
             }
+            self.remove(BIDS_QUEUE, &message);
         }
         Firsts {
             letter: None,
