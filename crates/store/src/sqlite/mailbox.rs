@@ -10,7 +10,7 @@ use commerce::Millis;
 use engine::ports::{
     MoveStatus, MoveTask, NUMBERS_MAX, Queue, QueueDepth, StoreError, Subscription, Topic,
 };
-use messaging::{Attempt, Attribute, DeadLetter, GroupHead, Message};
+use messaging::{Attempt, Attribute, DeadLetter, GroupHead, Message, SentFirst};
 use rusqlite::{Connection, Row, params};
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +37,8 @@ struct Extra {
     deduplication: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     dead: Option<DeadLetter>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sent_first: Option<SentFirst>,
 }
 
 /// The key of a message: partitions stay below 2^23, sequences below 2^40.
@@ -56,7 +58,8 @@ pub(super) fn extra(message: &Message) -> Option<String> {
         && message.trace_header.is_none()
         && message.sender.is_none()
         && message.deduplication.is_none()
-        && message.dead.is_none();
+        && message.dead.is_none()
+        && message.sent_first.is_none();
     if is_plain {
         return None;
     }
@@ -66,6 +69,7 @@ pub(super) fn extra(message: &Message) -> Option<String> {
         sender: message.sender.clone(),
         deduplication: message.deduplication.clone(),
         dead: message.dead.clone(),
+        sent_first: message.sent_first.clone(),
     };
     Some(serde_json::to_string(&extra).expect("texts and numbers have a JSON form"))
 }
@@ -95,6 +99,7 @@ fn message_of(row: &Row<'_>) -> Result<Message, rusqlite::Error> {
         sender: extra.sender,
         deduplication: extra.deduplication,
         dead: extra.dead,
+        sent_first: extra.sent_first,
     })
 }
 

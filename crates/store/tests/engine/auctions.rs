@@ -8,6 +8,7 @@ mod keys;
 mod lines;
 mod queued;
 mod random;
+mod redriven;
 mod refusals;
 mod steps;
 mod withdrawals;
@@ -22,6 +23,8 @@ use messaging::{FifoConfig, Message, QueueConfig, ReceiptHandle, RedrivePolicy, 
 
 use crate::rig::{Place, Rig, START, queue_spec, receive_for, runtime};
 
+/// So often a message of the queue of bids is received before it is a dead letter.
+const RECEIVES_MAX: u32 = 100;
 /// When an auction of [`terms`] ends.
 const END: Millis = START + 60_000;
 
@@ -179,7 +182,7 @@ async fn with_queues(rig: &Rig) {
     let bids = QueueConfig {
         redrive: Some(RedrivePolicy {
             dead_letter_queue: BIDS_DEAD_LETTER_QUEUE.to_owned(),
-            max_receive_count: 100,
+            max_receive_count: RECEIVES_MAX,
         }),
         ..fifo()
     };

@@ -102,7 +102,7 @@ impl Batch {
         Ok(reply(record, false))
     }
 
-    /// When the message was sent, if whoever holds it may still have it worked on.
+    /// When the message came to the queue, if whoever holds it may still have it worked on.
     fn sent_at(&mut self, message: &BidMessage) -> Result<Millis, Refusal> {
         let now = self.now;
         let loaded = self.queue(&message.queue)?;
@@ -111,7 +111,7 @@ impl Batch {
         let deletion = messaging::delete(config, found, message.handle.receipt, now)
             .map_err(Refusal::Queue)?;
         match (deletion, found) {
-            (Deletion::Deleted, Some(found)) => Ok(found.sent_at_ms.min(now)),
+            (Deletion::Deleted, Some(found)) => Ok(found.came_at_ms(&message.queue).min(now)),
             // It was worked on before.
             (Deletion::Deleted | Deletion::Nothing, _) => Err(Refusal::BidNotFound),
         }

@@ -36,10 +36,10 @@ const NOBODY: &str = "";
 /// What stands first in an auction's group of [`BIDS_QUEUE`].
 #[derive(Default)]
 pub(super) struct Firsts {
-    /// When the first message was sent that is for the worker.
+    /// When the earliest message came that is for the worker.
     letter: Option<Millis>,
-    /// There may be more messages than were loaded, all of them sent at this moment or later.
-    unseen_from: Option<Millis>,
+    /// There may be more messages than were loaded.
+    is_full: bool,
 }
 
 impl Batch {
@@ -193,14 +193,11 @@ impl Batch {
         if loaded.stored.waiting > 0 {
             return None;
         }
-        let ends_at = loaded.stored.auction.ends_at;
         let firsts = self.clear_decided(id);
-        if let Some(letter) = firsts.letter {
-            return Some(letter.min(now));
-        }
-        match firsts.unseen_from {
-            Some(from) if from < ends_at => None,
-            Some(_) | None => Some(now),
+        match firsts.letter {
+            Some(letter) => Some(letter.min(now)),
+            None if firsts.is_full => None,
+            None => Some(now),
         }
     }
 
@@ -215,8 +212,10 @@ impl Batch {
         // They stay where they are: the same may be asked again in this batch.
         let firsts = queue.group_firsts.get(&id.to_string());
         let firsts = firsts.cloned().unwrap_or_default();
-        let full = firsts.len() >= crate::ports::GROUP_FIRST_MAX;
-        let unseen_from = firsts.last().filter(|_| full).map(|last| last.sent_at_ms);
+        let mut found = Firsts {
+            letter: None,
+            is_full: firsts.len() >= crate::ports::GROUP_FIRST_MAX,
+        };
         for message in firsts {
             let is_gone = matches!(self.messages.get(&(partition, message.seq)), Some(None));
             if is_gone {
@@ -224,17 +223,15 @@ impl Batch {
             }
             let bid = bid_of_message(&message.body).and_then(|seq| self.find_bid(seq));
             if bid.is_none_or(|bid| bid.auction != id) {
-                return Firsts {
-                    letter: Some(message.sent_at_ms),
-                    unseen_from,
-                };
+                // One that was a dead letter stands behind those that came after it.
+                let came_at = message.came_at_ms(BIDS_QUEUE);
+                let earlier = found.letter.unwrap_or(came_at);
+                found.letter = Some(came_at.min(earlier));
+            } else if found.letter.is_none() {
+                self.remove(BIDS_QUEUE, &message);
             }
-            self.remove(BIDS_QUEUE, &message);
         }
-        Firsts {
-            letter: None,
-            unseen_from,
-        }
+        found
     }
 
     pub(super) fn cancel_auction(&mut self, id: AuctionId) -> Result<Reply, Refusal> {
