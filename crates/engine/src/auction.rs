@@ -24,6 +24,9 @@ pub const BIDS_QUEUE: &str = "bids.fifo";
 /// Where bids end that cannot be processed.
 pub const BIDS_DEAD_LETTER_QUEUE: &str = "bids-dlq.fifo";
 
+/// So long an end stands before it is told that it was moved.
+const END_STANDS_MS: Millis = 1_000;
+
 /// A message that asks for the verdict on a bid that was admitted before. It names the entry and
 /// not the bid's id, which is the bidder's alone. With anything else in it, it is none: a bid that
 /// somebody sent may have fields of its own.
@@ -208,10 +211,20 @@ impl StoredAuction {
         }
     }
 
-    /// When the end is near, unless that was told.
+    /// When the end is near, unless that was told. Of an end that was moved it is told again, and
+    /// not before it has stood for a moment: bids may move it many times a second.
     pub(crate) fn closing_soon_at(&self) -> Option<Millis> {
-        let wanted = self.closing_soon_ms > 0 && !self.told_closing_soon;
-        wanted.then(|| self.auction.ends_at.saturating_sub(self.closing_soon_ms))
+        if self.closing_soon_ms == 0 || self.told_closing_soon {
+            return None;
+        }
+        let ends_at = self.auction.ends_at;
+        let near = ends_at.saturating_sub(self.closing_soon_ms);
+        let soft = self.auction.terms.soft_close;
+        let stands = soft.filter(|_| self.auction.extensions > 0).map(|soft| {
+            let moved_at = ends_at.saturating_sub(soft.extend_ms);
+            moved_at.saturating_add(END_STANDS_MS.min(soft.extend_ms / 2))
+        });
+        Some(stands.map_or(near, |stands| stands.max(near)))
     }
 
     pub fn mask(&self, bidder: &Bidder) -> String {

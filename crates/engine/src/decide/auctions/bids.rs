@@ -371,11 +371,16 @@ impl Batch {
             ..Sealed::default()
         });
         let (price, leading) = (data.price, data.leading);
+        let extended = data.extended == Some(true);
         let buyer = Self::buyer(decision, bid);
         let kind = Kind::BidAccepted;
         self.record_auction(id.seq, kind, seq, bid.seq, data, Some(sealed), Some(buyer));
         self.stored_mut(id.seq).last_bid = seq;
         self.add_standing(id.seq, events);
+        if extended {
+            // What was told of the end is no longer so.
+            self.stored_mut(id.seq).told_closing_soon = false;
+        }
         for event in events {
             self.tell_close(id.seq, event, events);
         }
