@@ -6,6 +6,7 @@ mod damage;
 mod due;
 mod keys;
 mod lines;
+mod naive;
 mod queued;
 mod random;
 mod redriven;
