@@ -65,7 +65,8 @@ async function hold({ kills, seed }) {
   assert.equal(log.final, true);
   checkLog(log.entries, books, closed);
   await checkProof(server, answer.text, next);
-  await server.stop();
+  const audit = await server.stop();
+  assert.match(audit, /, 1 auctions, 1 of them closed, 30000 bids\n/, "the audit has replayed it");
   const rate = Math.round(BIDS / seconds);
   console.log(
     `${BIDS} bids in ${seconds.toFixed(1)} s (${rate}/s), ${JSON.stringify(counts)}, ` +
