@@ -125,6 +125,7 @@ describe("where one stands", () => {
     [award("forfeited"), mine, "forfeited"],
     [award("offered", { until: iso(START + 5) }), mine, "offered"],
     [award("offered", { until: iso(START) }), mine, "expired"],
+    [award("expired", { until: iso(START) }), mine, "expired"],
     [award("declined"), mine, "lost"],
     [award("won"), [bidOf({ bidderName: "b" })], "lost"],
     [award("won"), [], "sold"],

@@ -79,6 +79,72 @@ describe("socket.io", { concurrency: true }, () => {
     assert.ok(heard.every((e) => e.data.seq > ack.seq));
   });
 
+  test("an auction's room brings bids, who was outbid, each extension, the reserve, and the close with its result", async () => {
+    // Time enough for two bids, each of which moves the end.
+    const now = Date.now();
+    const at = (ms) => new Date(now + ms).toISOString();
+    const auction = await request("POST", `${server.url}/auctions`, {
+      body: {
+        product: "Guitar",
+        startingPrice: 100,
+        currency: "EUR",
+        increment: 10,
+        reservePrice: 300,
+        endTime: at(9_000),
+        softClose: { windowMs: 60_000, extendMs: 9_500, hardEnd: at(11_000) },
+      },
+    });
+    assert.equal(auction.status, 201, auction.text);
+    const { id, endTime } = auction.json;
+    const room = `auctions/${id}`;
+    const [bidder, stranger] = [await client(), await client()];
+    for (const socket of [bidder, stranger]) {
+      const ack = await ask(socket, "subscribe", room);
+      assert.equal(ack.ok, true, JSON.stringify(ack));
+    }
+    const place = async (bidderId, bidAmount) => {
+      const body = { auctionId: id, bidderId, bidAmount };
+      const answer = await request("POST", `${server.url}/bids`, { body });
+      assert.equal(answer.status, 201, answer.text);
+      return answer.json;
+    };
+    const ada = await place("ada@example.com", 200);
+    assert.equal((await ask(bidder, "subscribe", `bids/${ada.id}`)).ok, true);
+    const bob = await place("bob@example.com", 400);
+    // Names that other tests listen for are told to every socket.
+    const told = (socket) => socket.heard.map((e) => e.data).filter((data) => data?.auction === id);
+    const heard = await until("the close", () => {
+      const closed = stranger.heard.some((e) => e.type === "auction.closed");
+      return closed && told(stranger);
+    }, 30_000);
+    const [first, second, ...rest] = heard.filter((data) => data.type !== "auction.closing_soon");
+    assert.deepEqual(rest.map((data) => data.type), ["auction.closed"]);
+    for (const data of [first, second]) {
+      assert.equal(data.type, "bid.accepted");
+      assert.equal(data.auction, id);
+      assert.equal(data.extended, true);
+    }
+    assert.deepEqual([first.bidder, first.price, first.reserveMet], [ada.bidderName, 200, undefined]);
+    assert.ok(first.endsAt > Date.parse(endTime), "the end is moved");
+    assert.ok(second.endsAt > first.endsAt, "and again");
+    assert.deepEqual([second.bidder, second.price, second.reserveMet], [bob.bidderName, 400, true]);
+    assert.deepEqual(second.outbid, [ada.bidderName]);
+    const [closed] = rest;
+    assert.deepEqual(
+      [closed.status, closed.reason, closed.price, closed.endsAt],
+      ["closed", "end_time", 400, second.endsAt],
+    );
+    assert.deepEqual(closed.winners, [{ bidder: bob.bidderName, no: 2, price: 400 }]);
+    // The room of the bid tells its bidder of two of them too: outbid, and the result.
+    const both = [...heard, second, closed].map((data) => data.seq).sort((a, b) => a - b);
+    const seqs = () => told(bidder).map((data) => data.seq);
+    await until("the bidder hears it too", () => seqs().length >= both.length);
+    assert.deepEqual(seqs().sort((a, b) => a - b), both);
+    const own = bidder.heard.find((e) => e.type === "bid");
+    assert.equal(own.data.id, ada.id);
+    assert.ok(stranger.heard.every((e) => e.type !== "bid"), "a bid's id is its bidder's alone");
+  });
+
   test("a lost connection is resumed with since: what was missed comes, nothing twice", async () => {
     await createProduct(server, "IO-R", { stock: 1000 });
     const socket = await client({ transports: ["websocket"] });

@@ -17,11 +17,46 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::{BodyHash, KeyHash};
 use crate::entry::{BidStep, Entry, Kind};
+use crate::ports::Loaded;
 
 /// The queue through which deferred bids go, one message group an auction.
 pub const BIDS_QUEUE: &str = "bids.fifo";
 /// Where bids end that cannot be processed.
 pub const BIDS_DEAD_LETTER_QUEUE: &str = "bids-dlq.fifo";
+
+/// So long an end stands before it is told that it was moved.
+const END_STANDS_MS: Millis = 1_000;
+
+/// A message that asks for the verdict on a bid that was admitted before. It names the entry and
+/// not the bid's id, which is the bidder's alone. With anything else in it, it is none: a bid that
+/// somebody sent may have fields of its own.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct BidReference {
+    placed: u64,
+    /// For whoever reads the queue: the message's group says it too.
+    #[expect(dead_code, reason = "it may be there, and counts for nothing")]
+    auction_id: Option<String>,
+}
+
+/// The entry of the bid that a message of [`BIDS_QUEUE`] refers to, whether or not it is there;
+/// none for a message that brings a bid itself.
+pub fn bid_of_message(body: &str) -> Option<u64> {
+    // Serde reads an array as the fields in their order, which nobody can have meant.
+    let is_object = body.trim_start().starts_with('{');
+    let reference: BidReference = serde_json::from_str(body).ok().filter(|_| is_object)?;
+    Some(reference.placed)
+}
+
+/// The bids that the loaded messages of [`BIDS_QUEUE`] refer to: a store loads them with these.
+pub fn bids_referred_to(loaded: &Loaded) -> Vec<u64> {
+    let queue = loaded.queues.get(BIDS_QUEUE);
+    let messages = queue.into_iter().flat_map(|queue| &queue.group_firsts);
+    messages
+        .flat_map(|(_, firsts)| firsts)
+        .filter_map(|message| bid_of_message(&message.body))
+        .collect()
+}
 
 /// What an entry of an auction carries for everybody to see. Which fields are there depends on
 /// the kind; new ones are added at the end. Names of people are masked.
@@ -176,10 +211,20 @@ impl StoredAuction {
         }
     }
 
-    /// When the end is near, unless that was told.
+    /// When the end is near, unless that was told. Of an end that was moved it is told again, and
+    /// not before it has stood for a moment: bids may move it many times a second.
     pub(crate) fn closing_soon_at(&self) -> Option<Millis> {
-        let wanted = self.closing_soon_ms > 0 && !self.told_closing_soon;
-        wanted.then(|| self.auction.ends_at.saturating_sub(self.closing_soon_ms))
+        if self.closing_soon_ms == 0 || self.told_closing_soon {
+            return None;
+        }
+        let ends_at = self.auction.ends_at;
+        let near = ends_at.saturating_sub(self.closing_soon_ms);
+        let soft = self.auction.terms.soft_close;
+        let stands = soft.filter(|_| self.auction.extensions > 0).map(|soft| {
+            let moved_at = ends_at.saturating_sub(soft.extend_ms);
+            moved_at.saturating_add(END_STANDS_MS.min(soft.extend_ms / 2))
+        });
+        Some(stands.map_or(near, |stands| stands.max(near)))
     }
 
     pub fn mask(&self, bidder: &Bidder) -> String {

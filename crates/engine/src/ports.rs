@@ -79,7 +79,9 @@ pub struct QueueTouch {
     /// These messages, by sequence.
     pub messages: Vec<u64>,
     /// The first [`GROUP_FIRST_MAX`] messages of these groups of a FIFO queue, whatever their
-    /// state.
+    /// state. Of the queue of bids with those that they refer to ([`bids_referred_to`]).
+    ///
+    /// [`bids_referred_to`]: crate::auction::bids_referred_to
     pub group_firsts: Vec<String>,
     /// Was one of these sent of late? The group and the id; both scopes are looked up.
     pub duplicates: Vec<Duplicate>,

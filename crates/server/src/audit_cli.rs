@@ -94,6 +94,7 @@ fn verified_json(verified: &Verified) -> serde_json::Value {
         "onTrust": verified.on_trust,
         "winners": winners,
         "head": hex(verified.head),
+        "headNamed": verified.head_named,
     })
 }
 
@@ -142,6 +143,9 @@ fn verified_text(verified: &Verified) -> String {
         text.push_str("not closed: only what is public could be compared\n");
     } else if verified.winners.is_empty() {
         text.push_str("nobody won\n");
+    }
+    if !verified.head_named {
+        text.push_str("from an older server: the number of its newest entry is not proved\n");
     }
     let _ = writeln!(text, "{}  entry {}", hex(verified.head), verified.head_seq);
     text.push_str("the certificate holds");

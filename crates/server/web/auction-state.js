@@ -150,6 +150,7 @@ function outcomeKind(auction, own, now) {
   if (award?.status === "won") return "won";
   if (award?.status === "settled") return "paid";
   if (award?.status === "forfeited") return "forfeited";
+  if (award?.status === "expired") return "expired";
   if (award?.status === "offered") return Date.parse(award.until) <= now ? "expired" : "offered";
   if (auction.status === "unsold") return "unsold";
   return own === null ? "sold" : "lost";

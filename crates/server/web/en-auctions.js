@@ -298,6 +298,7 @@ export const enAuctions = {
   "award.settled": "Paid",
   "award.forfeited": "Given up",
   "award.offered": "Offered",
+  "award.expired": "Offer ran out",
   "award.declined": "Declined",
   "auctionForm.open": "New auction",
   "auctionForm.startHint": "At once, if left empty. Your local time.",

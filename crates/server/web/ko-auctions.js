@@ -298,6 +298,7 @@ export const koAuctions = {
   "award.settled": "결제 완료",
   "award.forfeited": "포기",
   "award.offered": "제안 중",
+  "award.expired": "제안 기한 지남",
   "award.declined": "사양",
   "auctionForm.open": "경매 등록",
   "auctionForm.startHint": "비워 두면 바로 시작해요. 현지 시각이에요.",

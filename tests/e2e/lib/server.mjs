@@ -117,8 +117,9 @@ export class Server {
     await gone;
   }
 
-  /** Stops it in good order; what it leaves behind must be clean. */
+  /** Stops it in good order; what it leaves behind must be clean. What the audit says of a shop. */
   async stop() {
+    let audit;
     if (!ended(this.child)) {
       const gone = once(this.child, "exit");
       this.child.kill("SIGTERM");
@@ -131,10 +132,11 @@ export class Server {
       throw new Error(`it panicked, see ${this.log}`);
     }
     if (this.command === "serve") {
-      const audit = await this.audit();
+      audit = await this.audit();
       if (audit.code !== 0) throw new Error(`audit ended with ${audit.code}:\n${audit.text}`);
     }
     fs.rmSync(this.folder, { recursive: true, force: true });
+    return audit?.text;
   }
 
   /** `firstcome audit` on the store of a server that is not running. */

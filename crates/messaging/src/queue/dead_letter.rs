@@ -6,14 +6,14 @@
 //! goes on: how often it was received in all.
 
 use super::config::QueueConfig;
-use super::message::{DeadLetter, Message};
+use super::message::{DeadLetter, Message, SentFirst};
 
 /// The copy for the dead-letter queue of the queue with this `config`; the caller gives it a
 /// sequence there and removes the original in the same commit.
 ///
 /// On a standard queue it keeps the time it was sent, so its retention goes on running; on a
 /// FIFO queue that time starts again (developer guide, "Setting-up dead-letter queue
-/// retention").
+/// retention"). When it was first sent is kept beside it, for those who decide by it.
 pub fn dead_letter(
     config: &QueueConfig,
     message: Message,
@@ -21,6 +21,7 @@ pub fn dead_letter(
     reason: Option<String>,
     now_ms: i64,
 ) -> Message {
+    let sent_first = config.is_fifo().then(|| first_sent(&message, source_queue));
     Message {
         sent_at_ms: if config.is_fifo() {
             now_ms
@@ -28,6 +29,7 @@ pub fn dead_letter(
             message.sent_at_ms
         },
         received_before: message.receives_in_all(),
+        sent_first,
         dead: Some(DeadLetter {
             source_queue: source_queue.to_owned(),
             reason,
@@ -49,6 +51,16 @@ pub fn redrive(message: Message, now_ms: i64) -> Message {
         dead: None,
         ..afresh(message, now_ms)
     }
+}
+
+/// To the queue in which it died first; a dead letter that dies again is still one of that queue.
+fn first_sent(message: &Message, source_queue: &str) -> SentFirst {
+    let known = message.sent_first.as_ref();
+    let known = known.filter(|first| first.queue == source_queue || message.dead.is_some());
+    known.cloned().unwrap_or_else(|| SentFirst {
+        queue: source_queue.to_owned(),
+        at_ms: message.sent_at_ms,
+    })
 }
 
 fn afresh(message: Message, now_ms: i64) -> Message {

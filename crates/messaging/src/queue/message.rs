@@ -45,6 +45,16 @@ pub struct Message {
     pub receipt: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dead: Option<DeadLetter>,
+    /// Where and when it was sent, once it has been a dead letter of a FIFO queue: there
+    /// `sent_at_ms` starts again with each move.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent_first: Option<SentFirst>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SentFirst {
+    pub queue: String,
+    pub at_ms: i64,
 }
 
 /// How a message came to be in a dead-letter queue.
@@ -102,6 +112,15 @@ impl Message {
 
     pub fn is_in_flight(&self, now_ms: i64) -> bool {
         self.state(now_ms) == MessageState::InFlight
+    }
+
+    /// When it came to this queue, which has it: a dead letter that was moved back came when it
+    /// was first sent there. One that died in another queue was not sent to this one.
+    pub fn came_at_ms(&self, queue: &str) -> i64 {
+        let first = self.sent_first.as_ref();
+        first
+            .filter(|first| first.queue == queue)
+            .map_or(self.sent_at_ms, |first| first.at_ms)
     }
 
     /// From this moment on the queue no longer has it. Follows a change of the queue's

@@ -45,7 +45,7 @@ pub use fifo::{
 pub(crate) use fifo::{content_id, scoped_key};
 pub use handle::ReceiptHandle;
 pub use in_flight::{Deletion, change_visibility, delete, in_flight_room};
-pub use message::{DeadLetter, Message, MessageState, Send};
+pub use message::{DeadLetter, Message, MessageState, Send, SentFirst};
 pub use name::QueueName;
 pub use receive::{Receive, Received, receive, validate_wait};
 pub use refusal::Refusal;

@@ -43,6 +43,7 @@ pub fn accept(
         received_at_ms: None,
         receipt: None,
         dead: None,
+        sent_first: None,
     })
 }
 

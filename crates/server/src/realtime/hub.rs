@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use commerce::LineId;
 use engine::feed::Committed;
-use engine::{BidStep, Engine, EngineError, Entry, Family};
+use engine::{BidStep, Engine, EngineError, Entry, Family, Kind};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesOrdered;
 use tokio::sync::mpsc;
@@ -53,6 +53,8 @@ pub enum Subject {
     Bid(u64),
     /// Who leads no more, or again: the sequence in the auction's id and the masked name.
     Outbid(u64, MaskedName),
+    /// That an auction is over, and who has won: the sequence in its id.
+    Over(u64),
 }
 
 /// `bidder-` and 12 hexadecimal digits, as the number that they are.
@@ -77,6 +79,11 @@ pub fn outbid_by(entry: &Entry) -> Vec<MaskedName> {
         }
         Some(BidStep::Placed | BidStep::Refused) | None => Vec::new(),
     }
+}
+
+/// Whether an auction is over with it, for everybody who has bid.
+pub fn is_end(entry: &Entry) -> bool {
+    matches!(entry.kind, Kind::AuctionClosed | Kind::AuctionCancelled)
 }
 
 /// Events that concern one subject, handed out together.
@@ -451,7 +458,7 @@ impl Hub {
                 {
                     later.latest.add(leaving, rendered());
                 }
-                if entry.kind.family() == Family::Bid {
+                if entry.kind.family() == Family::Bid || is_end(entry) {
                     self.tell_of_bid(&map, &mut parcels, entry, rendered);
                 }
             }
@@ -481,6 +488,9 @@ impl Hub {
             }
         };
         tell_if_heard(Subject::Bid(entry.subject));
+        if is_end(entry) {
+            tell_if_heard(Subject::Over(entry.subject));
+        }
         if let Some(auction) = entry.line.auction()
             && self.inner.outbid.load(Ordering::Relaxed) > 0
         {

@@ -20,7 +20,8 @@ pub(super) fn is_read_for(subject: Subject) -> bool {
         | Subject::Line(_)
         | Subject::Order(_)
         | Subject::Bid(_)
-        | Subject::Outbid(..) => false,
+        | Subject::Outbid(..)
+        | Subject::Over(_) => false,
     }
 }
 

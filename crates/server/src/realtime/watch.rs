@@ -14,7 +14,7 @@ use crate::http::auctions::{BidView, find_bid};
 use crate::http::orders::standing_at;
 use crate::http::parcels::brief_of;
 use crate::http::views::{OrderView, ParcelBrief, Standing};
-use crate::realtime::hub::{Group, Listener, MaskedName, Subject, outbid_by};
+use crate::realtime::hub::{Group, Listener, MaskedName, Subject, is_end, outbid_by};
 use crate::realtime::latest::pace;
 use crate::realtime::leaving::Leaving;
 use crate::realtime::missed::Missed;
@@ -195,16 +195,17 @@ impl Watch {
         Ok(watch)
     }
 
-    /// One bid: the entries about it, and those by which its bidder was outbid or leads again.
+    /// One bid: the entries about it, those by which its bidder was outbid or leads again, and the
+    /// end of its auction.
     /// Without `since`, the bid as it stands comes first.
     pub async fn bid(app: &App, bid: &BidRecord, since: Option<u64>) -> Result<Self, WatchError> {
         let (seq, auction) = (bid.id.seq, bid.auction);
         let name = MaskedName::parse(&bid.masked);
-        let mut subjects = vec![Subject::Bid(seq)];
+        let mut subjects = vec![Subject::Bid(seq), Subject::Over(auction.seq)];
         subjects.extend(name.map(|name| Subject::Outbid(auction.seq, name)));
         let concerns = move |entry: &Entry| {
             let about_it = entry.kind.family() == Family::Bid && entry.subject == seq;
-            about_it || name.is_some_and(|name| outbid_by(entry).contains(&name))
+            about_it || is_end(entry) || name.is_some_and(|name| outbid_by(entry).contains(&name))
         };
         let newest = newest_of_auction(auction);
         let mut watch = Self::line(app, &subjects, since, newest, concerns).await?;

@@ -198,3 +198,6 @@ async fn decide(app: &App, auction: AuctionId) -> Result<Step, EngineError> {
         Err(error) => Err(error),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use commerce::auction::Bidder;
 use commerce::{AuctionId, Currency, Money};
-use engine::auction::BIDS_QUEUE;
+use engine::auction::{BIDS_QUEUE, bid_of_message};
 use engine::{BidMessage, BodyHash, Command, EngineError, Offer, PlaceBid, Refusal, Reply};
 use futures_util::future::join_all;
 use messaging::{Message, ReceiptHandle};
@@ -39,12 +39,6 @@ const PAUSE: Duration = Duration::from_millis(200);
 const TRIES: u32 = 50;
 /// When what could not be done now is tried again, in seconds.
 const AGAIN_S: u32 = 1;
-
-/// A message about a bid that was admitted before.
-#[derive(Deserialize)]
-struct Reference {
-    placed: u64,
-}
 
 /// A message that brings a bid.
 #[derive(Deserialize)]
@@ -248,7 +242,7 @@ fn auction_of(message: &Message) -> Option<AuctionId> {
 }
 
 fn task(auction: AuctionId, queue_id: u32, message: &Message) -> Task {
-    if let Ok(Reference { placed }) = serde_json::from_str(&message.body) {
+    if let Some(placed) = bid_of_message(&message.body) {
         return Task::Decide(placed);
     }
     let letter = match letter(&message.body) {

@@ -126,6 +126,59 @@ async fn operators_show_their_token_wherever_the_server_listens() {
     answer.problem(401, "invalid_token");
 }
 
+#[tokio::test]
+async fn whoever_bids_needs_no_token() {
+    let settings = Settings::new().set("AUTH__OPERATOR_TOKEN", TOKEN);
+    let shop = Shop::start(settings).await;
+    let bearer = format!("Bearer {TOKEN}");
+    let tomorrow = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24);
+    let put_up = json!({
+        "product": "Guitar", "startingPrice": 100, "currency": "KRW", "increment": 1,
+        "endTime": format!("{tomorrow:.3}"), "buyNowPrice": 5_000,
+        "retraction": {"withinMs": 3_600_000, "beforeEndMs": 0},
+    });
+    let headers = [("authorization", bearer.as_str())];
+    let guitar = shop
+        .send("POST", "/auctions", &headers, Some(&put_up))
+        .await;
+    let guitar = guitar.expect(201)["id"].as_str().unwrap().to_owned();
+    let body = |bidder: &str, amount: i64| json!({"auctionId": guitar, "bidderId": bidder, "bidAmount": amount});
+    let id = |bid: &serde_json::Value| bid["id"].as_str().unwrap().to_owned();
+    let ada = id(&shop.post("/bids", &body("ada", 100)).await.expect(201));
+    let bob = id(&shop.post("/bid", &body("bob", 200)).await.expect(202));
+    for path in [
+        "/auctions".to_owned(),
+        format!("/auctions/{guitar}"),
+        format!("/auctions/{guitar}/bids"),
+        format!("/bids/{guitar}"),
+        format!("/auctions/{guitar}/certificate"),
+        format!("/bids/by-id/{ada}"),
+    ] {
+        shop.get(&path).await.expect(200);
+    }
+    for path in [
+        format!("/auctions/{guitar}/events?since=0"),
+        format!("/auctions/{guitar}/events?latest=true"),
+        format!("/bids/by-id/{ada}/events"),
+    ] {
+        shop.events(&path).await.next().await.unwrap();
+    }
+    let offer = format!("/bids/by-id/{ada}/offer");
+    let answer = shop.post(&offer, &json!({"accept": true})).await;
+    answer.problem(409, "auction_not_closed");
+    let path = format!("/bids/by-id/{bob}");
+    shop.send("DELETE", &path, &[], None).await.expect(200);
+    let path = format!("/auctions/{guitar}/buy-now");
+    shop.post(&path, &json!({"bidderId": "carl"}))
+        .await
+        .expect(201);
+    let path = format!("/auctions/{guitar}/certificate");
+    let certificate = shop.get(&path).await;
+    assert_eq!(certificate.expect(200)["final"], true);
+    let proof = commerce::auction::certificate::verify(certificate.body.as_bytes());
+    assert_eq!(proof.unwrap().winners.len(), 1);
+}
+
 /// What a form or a picture on any page may send, with a password that the browser remembers.
 #[tokio::test]
 async fn no_page_of_somebody_else_operates_the_shop_through_a_browser() {

@@ -2,11 +2,14 @@
 
 use commerce::auction::{AuctionStatus, REPLAY_BIDS_MAX};
 use commerce::{CustomerHash, Millis};
-use engine::ports::{Loaded, Opened, Touch};
+use engine::auction::BIDS_QUEUE;
+use engine::ports::{Loaded, Opened, QueueTouch, Touch};
 use engine::{BodyHash, KeyHash, Kind};
+use messaging::Message;
 
 use super::lots::Bade;
-use super::script::{Ordered, START, Script, customer, key, new_product};
+use super::mail::{fifo_queue, grouped};
+use super::script::{Ordered, START, Script, customer, key, new_product, touch_queue};
 use super::{Harness, always, load};
 
 const ADA: &str = "ada@example.com";
@@ -15,6 +18,58 @@ const HOUR: Millis = 3_600_000;
 
 fn open(script: &mut Script) -> u64 {
     script.put_up(AuctionStatus::Open, 0, 1_000)
+}
+
+pub(crate) fn the_bids_that_messages_refer_to_are_loaded_with_them(harness: &dyn Harness) {
+    let mut opened = harness.open();
+    let mut script = Script::new();
+    let auction = open(&mut script);
+    let bids = [Kind::BidPlaced, Kind::BidAccepted, Kind::BidPlaced].map(|kind| {
+        script.bid(&Bade {
+            kind,
+            ..Bade::on(auction)
+        })
+    });
+    let bodies = [
+        format!(r#"{{"placed":{}}}"#, bids[0]),
+        format!(r#"{{"placed":{},"auctionId":"auc"}}"#, bids[1]),
+        format!(r#"{{"placed":{auction}}}"#),
+        format!(r#"{{"placed":{}}}"#, u64::MAX),
+        format!(r#"{{"placed":{},"bidAmount":1}}"#, bids[2]),
+        format!("[{}]", bids[2]),
+    ];
+    let messages = (1..).zip(&bodies).map(|(seq, body)| Message {
+        body: body.clone(),
+        ..grouped(seq, "a", START)
+    });
+    let mut queue = fifo_queue(1, BIDS_QUEUE);
+    script.send(&mut queue, messages);
+    let mut other = fifo_queue(2, "other.fifo");
+    let elsewhere = Message {
+        body: bodies[0].clone(),
+        ..grouped(1, "a", START)
+    };
+    script.send(&mut other, [elsewhere]);
+    script.commit(&mut opened);
+    always(harness, opened, |opened| {
+        let mut loaded = |name: &str, group: &str| {
+            let touch = Touch {
+                queues: vec![QueueTouch {
+                    group_firsts: vec![group.to_owned()],
+                    ..touch_queue(name)
+                }],
+                ..Touch::default()
+            };
+            load(opened, &touch).bids
+        };
+        let found = loaded(BIDS_QUEUE, "a");
+        assert_eq!(found.len(), 2, "{found:?}");
+        for seq in &bids[..2] {
+            assert_eq!(found[seq], script.bids[seq]);
+        }
+        assert!(loaded(BIDS_QUEUE, "b").is_empty());
+        assert!(loaded("other.fifo", "a").is_empty());
+    });
 }
 
 pub(crate) fn bids_carry_what_became_of_them(harness: &dyn Harness) {

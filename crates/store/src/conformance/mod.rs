@@ -36,6 +36,7 @@ pub(crate) use auctions::{
 pub(crate) use bids::{
     an_auction_is_found_by_the_key_that_made_it, bids_carry_what_became_of_them,
     keys_of_bids_are_found_until_they_expire, standing_bids_leave_out_what_was_taken_back,
+    the_bids_that_messages_refer_to_are_loaded_with_them,
 };
 pub(crate) use clearing::{
     a_purge_empties_a_queue_at_once, a_queue_deleted_and_made_again_is_another_one,
@@ -124,6 +125,7 @@ macro_rules! suite {
             auctions_are_due_in_the_order_of_their_times,
             an_auction_is_loaded_with_the_bids_that_wait,
             bids_carry_what_became_of_them,
+            the_bids_that_messages_refer_to_are_loaded_with_them,
             keys_of_bids_are_found_until_they_expire,
             an_auction_is_found_by_the_key_that_made_it,
             standing_bids_leave_out_what_was_taken_back,

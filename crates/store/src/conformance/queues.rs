@@ -4,7 +4,7 @@ use commerce::LineId;
 use engine::Kind;
 use engine::ports::{Queue, QueueDepth, QueueTouch, Touch};
 use hashbrown::HashMap;
-use messaging::{Attribute, DeadLetter, Message, limits};
+use messaging::{Attribute, DeadLetter, Message, SentFirst, limits};
 
 use super::mail::{held, load_queue, seqs};
 use super::script::{START, Script, message, queue, touch_queue};
@@ -116,6 +116,10 @@ pub(crate) fn messages_are_changed_and_removed(harness: &dyn Harness) {
             reason: Some("\u{1F369}".to_owned()),
             receive_count: 9,
             at_ms: START,
+        }),
+        sent_first: Some(SentFirst {
+            queue: "first.fifo".to_owned(),
+            at_ms: START - 1,
         }),
         ..message(3, START)
     };

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use commerce::Millis;
 use commerce::auction::AdmittedBid;
-use engine::auction::{BidChange, BidRecord, StoredAuction, admitted_bid};
+use engine::auction::{BidChange, BidRecord, StoredAuction, admitted_bid, bids_referred_to};
 use engine::ports::{Changes, Loaded, LoadedAuction, Touch, WAITING_BIDS_MAX};
 
 use super::State;
@@ -89,9 +89,11 @@ impl State {
             };
             loaded.auctions.insert(*seq, found);
         }
-        for seq in &touch.bids {
-            if let Some(bid) = self.bid(*seq) {
-                loaded.bids.insert(*seq, bid);
+        // The messages are loaded before.
+        let referred_to = bids_referred_to(loaded);
+        for seq in touch.bids.iter().copied().chain(referred_to) {
+            if let Some(bid) = self.bid(seq) {
+                loaded.bids.insert(seq, bid);
             }
         }
     }

@@ -205,8 +205,8 @@ impl Store for Memory {
                 loaded.replenishments.insert(*seq, replenishment.clone());
             }
         }
-        state.load_auctions(&mut loaded, touch);
         state.mailbox.load(&mut loaded, touch);
+        state.load_auctions(&mut loaded, touch);
         Ok(loaded)
     }
 

@@ -10,7 +10,7 @@ use commerce::Millis;
 use engine::ports::{
     MoveStatus, MoveTask, NUMBERS_MAX, Queue, QueueDepth, StoreError, Subscription, Topic,
 };
-use messaging::{Attempt, Attribute, DeadLetter, GroupHead, Message};
+use messaging::{Attempt, Attribute, DeadLetter, GroupHead, Message, SentFirst};
 use rusqlite::{Connection, Row, params};
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +39,8 @@ struct Extra {
     dead: Option<DeadLetter>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     received_before: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sent_first: Option<SentFirst>,
 }
 
 /// The key of a message: partitions stay below 2^23, sequences below 2^40.
@@ -59,7 +61,8 @@ pub(super) fn extra(message: &Message) -> Option<String> {
         && message.sender.is_none()
         && message.deduplication.is_none()
         && message.dead.is_none()
-        && message.received_before == 0;
+        && message.received_before == 0
+        && message.sent_first.is_none();
     if is_plain {
         return None;
     }
@@ -70,6 +73,7 @@ pub(super) fn extra(message: &Message) -> Option<String> {
         deduplication: message.deduplication.clone(),
         dead: message.dead.clone(),
         received_before: Some(message.received_before).filter(|count| *count > 0),
+        sent_first: message.sent_first.clone(),
     };
     Some(serde_json::to_string(&extra).expect("texts and numbers have a JSON form"))
 }
@@ -100,6 +104,7 @@ fn message_of(row: &Row<'_>) -> Result<Message, rusqlite::Error> {
         sender: extra.sender,
         deduplication: extra.deduplication,
         dead: extra.dead,
+        sent_first: extra.sent_first,
     })
 }
 

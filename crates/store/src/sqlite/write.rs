@@ -228,8 +228,8 @@ impl Store for SqliteStore {
                 loaded.replenishments.insert(*seq, replenishment);
             }
         }
-        self.auctions.load(&self.connection, &mut loaded, touch)?;
         self.mailbox.load(&self.connection, &mut loaded, touch)?;
+        self.auctions.load(&self.connection, &mut loaded, touch)?;
         Ok(loaded)
     }
 

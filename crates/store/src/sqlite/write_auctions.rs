@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use commerce::Millis;
 use commerce::auction::AdmittedBid;
-use engine::auction::{BidRecord, StoredAuction, admitted_bid};
+use engine::auction::{BidRecord, StoredAuction, admitted_bid, bids_referred_to};
 use engine::ports::{Changes, Loaded, LoadedAuction, StoreError, Touch, WAITING_BIDS_MAX};
 use rusqlite::{Connection, params};
 
@@ -61,9 +61,11 @@ impl Auctions {
                 found.standing = Some(standing_bids(connection, &found.stored)?);
             }
         }
-        for seq in &touch.bids {
-            if let Some(bid) = auctions::bid(connection, *seq)? {
-                loaded.bids.insert(*seq, bid);
+        // The messages are loaded before.
+        let referred_to = bids_referred_to(loaded);
+        for seq in touch.bids.iter().copied().chain(referred_to) {
+            if let Some(bid) = auctions::bid(connection, seq)? {
+                loaded.bids.insert(seq, bid);
             }
         }
         Ok(())

@@ -6,8 +6,10 @@ mod damage;
 mod due;
 mod keys;
 mod lines;
+mod naive;
 mod queued;
 mod random;
+mod redriven;
 mod refusals;
 mod steps;
 mod withdrawals;
@@ -22,6 +24,8 @@ use messaging::{FifoConfig, Message, QueueConfig, ReceiptHandle, RedrivePolicy, 
 
 use crate::rig::{Place, Rig, START, queue_spec, receive_for, runtime};
 
+/// So often a message of the queue of bids is received before it is a dead letter.
+const RECEIVES_MAX: u32 = 100;
 /// When an auction of [`terms`] ends.
 const END: Millis = START + 60_000;
 
@@ -179,7 +183,7 @@ async fn with_queues(rig: &Rig) {
     let bids = QueueConfig {
         redrive: Some(RedrivePolicy {
             dead_letter_queue: BIDS_DEAD_LETTER_QUEUE.to_owned(),
-            max_receive_count: 100,
+            max_receive_count: RECEIVES_MAX,
         }),
         ..fifo()
     };
@@ -195,12 +199,17 @@ async fn with_queues(rig: &Rig) {
 
 /// A message with a bid of somebody who has the queue and not the API.
 fn send_bid(auction: AuctionId, id: &str) -> Command {
+    send_body(auction, &format!(r#"{{"offer":"{id}"}}"#))
+}
+
+/// The same body again is another message only after the time of deduplication.
+fn send_body(auction: AuctionId, body: &str) -> Command {
     Command::SendMessage {
         queue: BIDS_QUEUE.to_owned(),
         send: Box::new(Send {
-            body: format!(r#"{{"offer":"{id}"}}"#),
+            body: body.to_owned(),
             group: Some(auction.to_string()),
-            deduplication: Some(id.to_owned()),
+            deduplication: Some(blake3::hash(body.as_bytes()).to_hex().to_string()),
             ..Send::default()
         }),
     }

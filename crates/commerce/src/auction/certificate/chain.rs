@@ -27,6 +27,16 @@ pub struct EntryText<'a> {
     pub sealed: Option<Cow<'a, str>>,
 }
 
+/// Which entry is the newest, as the file says.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Head<'a> {
+    pub(super) seq: u64,
+    /// 64 hexadecimal digits.
+    #[serde(borrow)]
+    pub(super) hash: Cow<'a, str>,
+}
+
 /// Reads lower-case hexadecimal digits of exactly so many bytes.
 pub(super) fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
     let digit = |byte: u8| match byte {

@@ -2,7 +2,7 @@
 
 use super::super::bidder::Bidder;
 use super::super::state::AuctionStatus;
-use super::chain::{EntryText, Links, seal};
+use super::chain::{EntryText, Head, Links, seal, unhex};
 use super::data::{Created, Fact, SealedReserve, read_terms};
 use super::decisions::{Decisions, Place};
 use super::report::{Findings, Verified, Violations, Won};
@@ -29,6 +29,7 @@ pub struct Checker {
     links: Links,
     findings: Findings,
     entries: u64,
+    head_named: bool,
     /// Whether sealed texts are shown; none before the first that could be.
     opened: Option<bool>,
     /// None before `auction.created`.
@@ -46,6 +47,7 @@ impl Checker {
             links: Links::new(auction),
             findings,
             entries: 0,
+            head_named: false,
             opened: None,
             life: None,
         }
@@ -114,6 +116,7 @@ impl Checker {
             ends_at: decisions.ends_at,
             head_seq: self.links.seq,
             head: self.links.head,
+            head_named: self.head_named,
         })
     }
 
@@ -141,6 +144,17 @@ impl Checker {
                 "final is false, and sealed texts are opened"
             });
         }
+    }
+
+    /// Whether the newest entry is the one that the file names.
+    pub(super) fn check_head(&mut self, claimed: &Head<'_>) {
+        self.findings.look_at_the_file();
+        self.findings
+            .same("head.seq", &claimed.seq, &self.links.seq);
+        let is_right = unhex(&claimed.hash) == Some(self.links.head);
+        self.findings
+            .expect(is_right, "head.hash is not that of the newest entry");
+        self.head_named = true;
     }
 
     /// The sealed text, if it is there and fits its seal.

@@ -6,12 +6,13 @@ use std::fmt;
 use serde::Deserializer;
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 
-use super::chain::EntryText;
+use super::chain::{EntryText, Head};
 use super::checker::Checker;
 use super::report::{Verified, Violations};
 
 const FORMAT: &str = "firstcome.certificate.v1";
-const FIELDS: &[&str] = &["format", "auction", "final", "entries"];
+/// Older servers wrote all but the last.
+const FIELDS: &[&str] = &["format", "auction", "final", "entries", "head"];
 
 /// Verifies a certificate. `auction` comes before `entries` in it, as it is written; white
 /// space between the parts is free. The work is bounded by the length of the file, by
@@ -38,6 +39,9 @@ pub fn verify(certificate: &[u8]) -> Result<Verified, Violations> {
     if let Some(claimed) = file.is_final {
         checker.check_final(claimed);
     }
+    if let Some(claimed) = &file.head {
+        checker.check_head(claimed);
+    }
     checker.finish()
 }
 
@@ -55,15 +59,16 @@ fn check_escapes(text: &str) -> Result<(), String> {
 }
 
 #[derive(Default)]
-struct File {
+struct File<'de> {
     format: bool,
     is_final: Option<bool>,
     /// Since the id was read.
     checker: Option<Checker>,
     entries: bool,
+    head: Option<Head<'de>>,
 }
 
-impl<'de> DeserializeSeed<'de> for &mut File {
+impl<'de> DeserializeSeed<'de> for &mut File<'de> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -71,7 +76,7 @@ impl<'de> DeserializeSeed<'de> for &mut File {
     }
 }
 
-impl<'de> Visitor<'de> for &mut File {
+impl<'de> Visitor<'de> for &mut File<'de> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -92,6 +97,7 @@ impl<'de> Visitor<'de> for &mut File {
                     self.checker.replace(Checker::new(&id)).is_some()
                 }
                 "final" => self.is_final.replace(map.next_value()?).is_some(),
+                "head" => self.head.replace(map.next_value()?).is_some(),
                 "entries" => {
                     let Some(checker) = &mut self.checker else {
                         return Err(A::Error::custom("`entries` come before `auction`"));

@@ -1,12 +1,13 @@
 //! Verifies the certificate of an auction from nothing but its bytes.
 //!
 //! ```text
-//! {"format": "firstcome.certificate.v1", "auction": "auc_...", "final": bool, "entries": [
+//! {"format": "firstcome.certificate.v1", "auction": "auc_...", "final": bool,
+//!  "head": {"seq": n, "hash": "..."}, "entries": [
 //!   {"seq": n, "prev": n, "kind": "...", "at": ms, "data": "...", "hash": "...", "sealed": "..."?}
 //! ]}
 //! seal = BLAKE3("firstcome.seal.v1" || 0x00 || sealed), hexadecimal in `data`
 //! ```
-//! Every entry of the auction's line, oldest first. [`verify`] reads the file once; a
+//! Every entry of the auction's line, oldest first; `head` is the newest of them. [`verify`] reads the file once; a
 //! [`Checker`] takes entries that somebody else has read. Neither knows the state machine:
 //! what an entry must say is worked out by [`super::verify`].
 //!
@@ -18,8 +19,10 @@
 //!
 //! What no file can show by itself:
 //! - that it is the newest: a shorter certificate is a whole one of an earlier moment. Compare
-//!   [`Verified::head`] with the one that others have seen. The sequence of the newest entry
-//!   is in no hash either, until the next entry points at it;
+//!   [`Verified::head`] with the one that others have seen;
+//! - the sequence of the newest entry, which is in no hash until the next entry points at it,
+//!   if there is no `head` ([`Verified::head_named`]): older servers wrote none. Any one byte
+//!   of a certificate with it is held by another;
 //! - when a message was sent to the queue of bids by somebody who did not ask this server to
 //!   place the bid: [`Verified::on_trust`] counts the bids that rest on the sequencer's word;
 //! - a bid's currency: that it was the wrong one is believed. So is, of a refused bid that was

@@ -57,6 +57,8 @@ pub struct Verified {
     pub head_seq: u64,
     /// The hash of the newest entry: whoever has the same one has the same certificate.
     pub head: Hash,
+    /// The file says which entry is the newest. Otherwise nothing in it holds `head_seq`.
+    pub head_named: bool,
 }
 
 /// Something that is not as it should be.

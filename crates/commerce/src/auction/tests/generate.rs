@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::money::PRICE_MAX;
 
 /// Soon, so that most auctions see theirs.
 const END: Millis = 30_000;
@@ -56,6 +57,12 @@ fn increment() -> impl Strategy<Value = Increment> {
     ]
 }
 
+/// What all prices have in common: mostly nothing, sometimes so much that bids reach the highest
+/// amount there is.
+fn base(below_the_top: i64) -> impl Strategy<Value = i64> {
+    prop_oneof![3 => Just(0), 1 => Just(PRICE_MAX - below_the_top)]
+}
+
 /// Half of them are open at once.
 fn start() -> impl Strategy<Value = Millis> {
     prop_oneof![Just(0), 0i64..3_000]
@@ -81,11 +88,12 @@ pub(super) fn english() -> impl Strategy<Value = Terms> {
     let reserve = prop::option::of(1i64..80);
     let buy_now = prop::option::of(81i64..160);
     (
-        (0i64..20, increment(), 1u32..4, reserve, buy_now),
+        (base(200), 0i64..20, increment(), 1u32..4, reserve, buy_now),
         (prop::option::weighted(0.7, soft), retraction(), start()),
     )
         .prop_map(
-            |((start, increment, lots, reserve, buy_now), (soft, rule, starts_at))| {
+            |((base, start, increment, lots, reserve, buy_now), (soft, rule, starts_at))| {
+                let start = base + start;
                 let single = |price: i64| (lots == 1).then(|| money(start + price));
                 Terms {
                     starting_price: money(start),
@@ -105,12 +113,15 @@ pub(super) fn english() -> impl Strategy<Value = Terms> {
 
 pub(super) fn sealed() -> impl Strategy<Value = Terms> {
     let format = prop_oneof![Just(Format::SealedFirst), Just(Format::SealedSecond)];
-    (format, 0i64..20, prop::option::of(1i64..30), retraction()).prop_map(
-        |(format, start, reserve, retraction)| Terms {
+    let reserve = prop::option::of(1i64..30);
+    let start_price = (base(30), 0i64..20).prop_map(|(base, start)| base + start);
+    (format, start_price, reserve, retraction(), start()).prop_map(
+        |(format, start, reserve, retraction, starts_at)| Terms {
             format,
             starting_price: money(start),
-            reserve_price: reserve.map(|more| money(start + more)),
+            reserve_price: reserve.map(|more| money((start + more).min(PRICE_MAX))),
             retraction,
+            starts_at,
             ends_at: END,
             ..terms()
         },
@@ -118,14 +129,15 @@ pub(super) fn sealed() -> impl Strategy<Value = Terms> {
 }
 
 pub(super) fn dutch() -> impl Strategy<Value = Terms> {
-    (20i64..200, 1i64..20, 1i64..5_000, 0i64..20, start()).prop_map(
-        |(start, step, every_ms, floor, starts_at)| Terms {
+    let prices = (base(200), 20i64..200, 0i64..20);
+    (prices, 1i64..20, 1i64..5_000, start()).prop_map(
+        |((base, start, floor), step, every_ms, starts_at)| Terms {
             format: Format::Dutch {
                 step: money(step),
                 every_ms,
-                floor: money(floor),
+                floor: money(base + floor),
             },
-            starting_price: money(start),
+            starting_price: money(base + start),
             starts_at,
             ends_at: END,
             ..terms()

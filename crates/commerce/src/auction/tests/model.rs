@@ -225,6 +225,12 @@ impl Model {
             });
         let least = self.least(bid.who, bid.at);
         if !raise && bid.amount < least {
+            let is_an_amount = Money::new(least).is_ok();
+            let least = if is_an_amount {
+                least.to_string()
+            } else {
+                "none".into()
+            };
             return Err(format!("too low: {least}"));
         }
         if let Format::Dutch { .. } = self.terms.format {

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use super::generate::{NAMES, Step, dutch, english, sealed, step};
 use super::model::{Model, ModelBid};
 use super::*;
+use crate::money::PRICE_MAX;
 
 fn class(refusal: AuctionRefusal) -> String {
     match refusal {
@@ -13,7 +14,10 @@ fn class(refusal: AuctionRefusal) -> String {
         AuctionRefusal::NotOpenYet { .. } => "early".into(),
         AuctionRefusal::Late { .. } => "late".into(),
         AuctionRefusal::OwnLot => "own lot".into(),
-        AuctionRefusal::TooLow { least, .. } => format!("too low: {}", least.unwrap().minor()),
+        AuctionRefusal::TooLow { least, .. } => match least {
+            Some(least) => format!("too low: {}", least.minor()),
+            None => "too low: none".into(),
+        },
         AuctionRefusal::NoBuyNow { .. } => "no buy-now".into(),
         AuctionRefusal::NoRetraction => "no retraction".into(),
         AuctionRefusal::NoSuchBid => "no such bid".into(),
@@ -112,8 +116,8 @@ fn play(terms: Terms, steps: Vec<Step>) -> Result<(), TestCaseError> {
                 } else {
                     model.dutch_price(at)
                 };
-                let amount = (price + over).max(0);
-                let maximum = amount + extra.unwrap_or(0);
+                let amount = (price + over).clamp(0, PRICE_MAX);
+                let maximum = (amount + extra.unwrap_or(0)).min(PRICE_MAX);
                 bidder = Some(who);
                 room.now = at;
                 let got = room.try_bid(who, amount, extra.map(|_| maximum));

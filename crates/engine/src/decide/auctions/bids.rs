@@ -7,7 +7,6 @@ use commerce::auction::{
 };
 use commerce::{AuctionId, BidId, CustomerHash, Millis, Money, ProductId};
 use messaging::{Deletion, ReceiptHandle};
-use serde::Deserialize;
 
 use super::super::Batch;
 use crate::auction::{
@@ -19,19 +18,6 @@ use crate::entry::{Buyer, Kind};
 /// What decides who holds how many keys.
 pub(in crate::decide) fn bidder_hash(bidder: &Bidder) -> CustomerHash {
     CustomerHash::of(bidder.as_str())
-}
-
-/// A message that asks for the verdict on a bid that was admitted before. It names the entry and
-/// not the bid's id, which is the bidder's alone.
-#[derive(Deserialize)]
-struct BidReference {
-    placed: u64,
-}
-
-/// The bid that a message of [`BIDS_QUEUE`] refers to; none for one that brings a bid itself.
-pub(in crate::decide) fn bid_of_message(body: &str) -> Option<u64> {
-    let reference: BidReference = serde_json::from_str(body).ok()?;
-    Some(reference.placed)
 }
 
 /// A bid on its way to its verdict.
@@ -116,7 +102,7 @@ impl Batch {
         Ok(reply(record, false))
     }
 
-    /// When the message was sent, if whoever holds it may still have it worked on.
+    /// When the message came to the queue, if whoever holds it may still have it worked on.
     fn sent_at(&mut self, message: &BidMessage) -> Result<Millis, Refusal> {
         let now = self.now;
         let loaded = self.queue(&message.queue)?;
@@ -125,7 +111,7 @@ impl Batch {
         let deletion = messaging::delete(config, found, message.handle.receipt, now)
             .map_err(Refusal::Queue)?;
         match (deletion, found) {
-            (Deletion::Deleted, Some(found)) => Ok(found.sent_at_ms.min(now)),
+            (Deletion::Deleted, Some(found)) => Ok(found.came_at_ms(&message.queue).min(now)),
             // It was worked on before.
             (Deletion::Deleted | Deletion::Nothing, _) => Err(Refusal::BidNotFound),
         }
@@ -385,11 +371,16 @@ impl Batch {
             ..Sealed::default()
         });
         let (price, leading) = (data.price, data.leading);
+        let extended = data.extended == Some(true);
         let buyer = Self::buyer(decision, bid);
         let kind = Kind::BidAccepted;
         self.record_auction(id.seq, kind, seq, bid.seq, data, Some(sealed), Some(buyer));
         self.stored_mut(id.seq).last_bid = seq;
         self.add_standing(id.seq, events);
+        if extended {
+            // What was told of the end is no longer so.
+            self.stored_mut(id.seq).told_closing_soon = false;
+        }
         for event in events {
             self.tell_close(id.seq, event, events);
         }

@@ -22,12 +22,12 @@ use commerce::{AuctionId, CustomerHash, Millis, ProductId, chain, genesis};
 
 use super::Batch;
 use super::orders::hex;
-use crate::auction::{AuctionData, BIDS_QUEUE, Sealed, StoredAuction, seal};
+use crate::auction::{AuctionData, BIDS_QUEUE, Sealed, StoredAuction, bid_of_message, seal};
 use crate::command::{Aftermath, CreateAuction, Refusal, Reply};
 use crate::entry::{Buyer, Entry, Kind};
 use crate::ports::LoadedAuction;
 
-pub(super) use self::bids::{bid_of_message, bidder_hash};
+pub(super) use self::bids::bidder_hash;
 
 /// Who holds the keys that auctions were made with. Sellers have none of their own: how many a
 /// customer may hold bounds what strangers can have stored, and only operators make auctions.
@@ -36,10 +36,10 @@ const NOBODY: &str = "";
 /// What stands first in an auction's group of [`BIDS_QUEUE`].
 #[derive(Default)]
 pub(super) struct Firsts {
-    /// When the first message that brings a bid itself was sent.
+    /// When the earliest message came that is for the worker.
     letter: Option<Millis>,
-    /// There may be more messages than were loaded, all of them sent at this moment or later.
-    unseen_from: Option<Millis>,
+    /// There may be more messages than were loaded.
+    is_full: bool,
 }
 
 impl Batch {
@@ -193,20 +193,17 @@ impl Batch {
         if loaded.stored.waiting > 0 {
             return None;
         }
-        let ends_at = loaded.stored.auction.ends_at;
         let firsts = self.clear_decided(id);
-        if let Some(letter) = firsts.letter {
-            return Some(letter.min(now));
-        }
-        match firsts.unseen_from {
-            Some(from) if from < ends_at => None,
-            Some(_) | None => Some(now),
+        match firsts.letter {
+            Some(letter) => Some(letter.min(now)),
+            None if firsts.is_full => None,
+            None => Some(now),
         }
     }
 
     /// Takes the messages away that ask for verdicts which are there, whoever holds them: of the
-    /// first ones of this auction's group, up to one that brings a bid itself. Not while a bid of
-    /// this auction waits.
+    /// first ones of this auction's group, up to one that is for the worker: it brings a bid
+    /// itself, or asks for one that is not there. Not while a bid of this auction waits.
     pub(super) fn clear_decided(&mut self, id: AuctionId) -> Firsts {
         let Some(queue) = self.loaded.queues.get(BIDS_QUEUE) else {
             return Firsts::default();
@@ -215,27 +212,26 @@ impl Batch {
         // They stay where they are: the same may be asked again in this batch.
         let firsts = queue.group_firsts.get(&id.to_string());
         let firsts = firsts.cloned().unwrap_or_default();
-        let full = firsts.len() >= crate::ports::GROUP_FIRST_MAX;
-        let unseen_from = firsts.last().filter(|_| full).map(|last| last.sent_at_ms);
+        let mut found = Firsts {
+            letter: None,
+            is_full: firsts.len() >= crate::ports::GROUP_FIRST_MAX,
+        };
         for message in firsts {
             let is_gone = matches!(self.messages.get(&(partition, message.seq)), Some(None));
             if is_gone {
                 continue;
             }
-            match bid_of_message(&message.body) {
-                Some(_) => self.remove(BIDS_QUEUE, &message),
-                None => {
-                    return Firsts {
-                        letter: Some(message.sent_at_ms),
-                        unseen_from,
-                    };
-                }
+            let bid = bid_of_message(&message.body).and_then(|seq| self.find_bid(seq));
+            if bid.is_none_or(|bid| bid.auction != id) {
+                // One that was a dead letter stands behind those that came after it.
+                let came_at = message.came_at_ms(BIDS_QUEUE);
+                let earlier = found.letter.unwrap_or(came_at);
+                found.letter = Some(came_at.min(earlier));
+            } else if found.letter.is_none() {
+                self.remove(BIDS_QUEUE, &message);
             }
         }
-        Firsts {
-            letter: None,
-            unseen_from,
-        }
+        found
     }
 
     pub(super) fn cancel_auction(&mut self, id: AuctionId) -> Result<Reply, Refusal> {

@@ -162,6 +162,10 @@ fn dead_letters_start_afresh_and_remember() {
                     receive_count: 1,
                     at_ms: NOW + 90_000,
                 }),
+                sent_first: config.is_fifo().then(|| SentFirst {
+                    queue: "source".to_owned(),
+                    at_ms: NOW,
+                }),
                 ..stored(&config, 1)
             }
         );
@@ -174,6 +178,23 @@ fn dead_letters_start_afresh_and_remember() {
         let again = dead_letter(&config, received, "dead", None, NOW + 180_000);
         assert_eq!((again.receive_count, again.receives_in_all()), (0, 2));
     }
+}
+
+#[test]
+fn a_fifo_queue_knows_when_a_message_came_first() {
+    let config = fifo();
+    let dies = |message, queue, at| dead_letter(&config, message, queue, None, at);
+    let came = |message: &Message| ["a", "b"].map(|queue| message.came_at_ms(queue));
+    let dead = dies(stored(&config, 1), "a", NOW + 1);
+    assert_eq!(came(&redrive(dead.clone(), NOW + 2)), [NOW, NOW + 2]);
+    // Again, and through a second queue of dead letters.
+    let again = dies(redrive(dead.clone(), NOW + 2), "a", NOW + 3);
+    assert_eq!(came(&redrive(again, NOW + 4)), [NOW, NOW + 4]);
+    let deeper = dies(dead.clone(), "dead", NOW + 3);
+    assert_eq!(came(&redrive(deeper, NOW + 4)), [NOW, NOW + 4]);
+    // Moved elsewhere, it came there when it was moved, and dies as a message of that queue.
+    let moved = dies(redrive(dead, NOW + 2), "b", NOW + 3);
+    assert_eq!(came(&redrive(moved, NOW + 4)), [NOW + 4, NOW + 2]);
 }
 
 #[test]

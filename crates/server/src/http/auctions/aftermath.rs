@@ -61,7 +61,7 @@ async fn result(
     PathArgs(id): PathArgs<String>,
 ) -> HttpResult<Json<ResultView>> {
     let stored = find_or_refuse(&app, &id).await?;
-    Ok(Json(ResultView::new(&stored)))
+    Ok(Json(ResultView::new(&stored, app.engine.log_time())))
 }
 
 /// A winner has paid.

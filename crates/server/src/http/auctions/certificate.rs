@@ -60,6 +60,14 @@ struct CertificateEntry {
     sealed: Option<Arc<str>>,
 }
 
+/// The newest entry of the file, so that nothing about it can be changed alone.
+#[derive(Debug, Serialize, ToSchema)]
+struct CertificateHead {
+    seq: u64,
+    /// Its hash, hexadecimal.
+    hash: String,
+}
+
 /// What is in the file.
 #[derive(ToSchema)]
 #[schema(as = Certificate)]
@@ -73,6 +81,7 @@ struct CertificateView {
     auction: String,
     /// Whether it was closed, and everything is opened.
     r#final: bool,
+    head: CertificateHead,
     /// Oldest first.
     entries: Vec<CertificateEntry>,
 }
@@ -92,8 +101,13 @@ async fn certificate(
     let stored = find_or_refuse(&app, &id).await?;
     let opened = stored.auction.status.was_closed();
     let ends = piece_ends(&app.engine, stored.last_seq).await?;
+    let newest = CertificateHead {
+        seq: stored.last_seq,
+        hash: hex(stored.last_hash),
+    };
+    let newest = serde_json::to_string(&newest).expect("texts and numbers have a JSON form");
     let head = format!(
-        r#"{{"format":"firstcome.certificate.v1","auction":"{id}","final":{opened},"entries":["#
+        r#"{{"format":"firstcome.certificate.v1","auction":"{id}","final":{opened},"head":{newest},"entries":["#
     );
     let writer = Writer {
         engine: app.engine.clone(),

@@ -101,18 +101,20 @@ impl DutchView {
     }
 }
 
-pub fn award_status(status: AwardStatus) -> &'static str {
+/// Nobody writes down that an offer has run out: whoever looks by then sees it.
+fn award_status(status: AwardStatus, now: Millis) -> &'static str {
     match status {
         AwardStatus::Won => "won",
         AwardStatus::Settled => "settled",
         AwardStatus::Forfeited => "forfeited",
+        AwardStatus::Offered { until } if until <= now => "expired",
         AwardStatus::Offered { .. } => "offered",
         AwardStatus::Declined => "declined",
     }
 }
 
 /// Until when an offer may be answered.
-pub fn offered_until(status: AwardStatus) -> Option<Time> {
+fn offered_until(status: AwardStatus) -> Option<Time> {
     match status {
         AwardStatus::Offered { until } => Some(Time(until)),
         AwardStatus::Won
@@ -235,7 +237,7 @@ impl AuctionView {
             retraction: terms.retraction.map(RetractionView::new),
             dutch: DutchView::new(&terms.format),
             seller: stored.mask(&auction.seller),
-            winners: winners(stored),
+            winners: winners(stored, now),
             closed_at: auction.closed_at.map(Time),
             unsold_reason: unsold_reason(auction),
             time_left_ms: if over {
@@ -289,13 +291,13 @@ fn shown_leaders(stored: &StoredAuction) -> Vec<String> {
     names
 }
 
-fn winners(stored: &StoredAuction) -> Vec<WinnerView> {
+fn winners(stored: &StoredAuction, now: Millis) -> Vec<WinnerView> {
     let awards = stored.auction.awards.iter();
     awards
         .map(|award| WinnerView {
             bidder: stored.mask(&award.bidder),
             price: award.price.minor(),
-            status: award_status(award.status),
+            status: award_status(award.status, now),
             until: offered_until(award.status),
         })
         .collect()
@@ -347,14 +349,14 @@ pub struct ResultView {
 }
 
 impl ResultView {
-    pub fn new(stored: &StoredAuction) -> Self {
+    pub fn new(stored: &StoredAuction, now: Millis) -> Self {
         let auction = &stored.auction;
         let winners = auction.awards.iter().map(|award| NamedWinnerView {
             bidder_id: award.bidder.clone(),
             bidder: stored.mask(&award.bidder),
             no: award.no,
             price: award.price.minor(),
-            status: award_status(award.status),
+            status: award_status(award.status, now),
             until: offered_until(award.status),
         });
         Self {

@@ -142,10 +142,19 @@ async fn an_offer_is_declined_or_runs_out() {
     act(&shop, &guitar, "second-chance", json!({"until": soon}))
         .await
         .expect(200);
-    eventually("the offer runs out", async || {
-        (after_ms(&shop, 0).await > soon).then_some(())
+    let seen = eventually("the offer runs out", async || {
+        let seen = auction(&shop, &guitar).await;
+        let status = seen["winners"][1]["status"].as_str().unwrap();
+        let is_over = seen["serverTime"].as_str() >= Some(soon.as_str());
+        assert_eq!(status, if is_over { "expired" } else { "offered" });
+        is_over.then_some(seen)
     })
     .await;
+    assert_eq!(seen["winners"][1]["until"], soon);
+    let result = shop.get(&format!("/auctions/{}/result", id(&guitar))).await;
+    assert_eq!(result.expect(200)["winners"][1]["status"], "expired");
+    let listed = shop.get("/auctions?limit=1").await.expect(200);
+    assert_eq!(listed["auctions"][0]["winners"], seen["winners"]);
     let offer = format!("/bids/by-id/{}/offer", id(&ada));
     let answer = shop.post(&offer, &json!({"accept": true})).await;
     assert_eq!(answer.problem(409, "offer_expired")["until"], soon);

@@ -62,6 +62,33 @@ async fn a_bid_near_the_end_moves_it() {
 }
 
 #[tokio::test]
+async fn the_time_left_is_counted_by_the_server_s_clock() {
+    let shop = Shop::start(Settings::new()).await;
+    let running = open(&shop, json!({})).await;
+    let later = json!({"startTime": after_ms(&shop, 60_000).await});
+    let scheduled = open(&shop, later).await;
+    let check = |view: &Value| {
+        let at =
+            |member: &str| -> jiff::Timestamp { view[member].as_str().unwrap().parse().unwrap() };
+        let left = at("endTime").as_millisecond() - at("serverTime").as_millisecond();
+        assert_eq!(view["timeLeftMs"], left);
+        assert!(left > 0 && left <= super::HOUR, "{view}");
+    };
+    for of in [&running, &scheduled] {
+        check(of);
+        check(&auction(&shop, of).await);
+        let path = format!("/auctions/{}/events?latest=true", id(of));
+        check(&shop.events(&path).await.next().await.unwrap().data);
+    }
+    for listed in shop.get("/auctions").await.expect(200)["auctions"]
+        .as_array()
+        .unwrap()
+    {
+        check(listed);
+    }
+}
+
+#[tokio::test]
 async fn a_lot_can_be_bought_at_once_until_the_bids_reach_it() {
     let shop = Shop::start(Settings::new()).await;
     let fields = json!({"buyNowPrice": 900, "reservePrice": 500});

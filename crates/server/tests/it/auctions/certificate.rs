@@ -83,12 +83,22 @@ async fn an_auction_is_proved_before_the_close_and_after_it() {
     let settled = certificate(&shop, &guitar).await;
     assert_eq!(verified(&settled).entries, after.entries + 1);
 
-    // One digit of one price changed is found.
-    let forged = settled
-        .body
-        .replacen("\\\"price\\\":1000", "\\\"price\\\":1001", 1);
-    assert_ne!(forged, settled.body);
-    assert!(verify(forged.as_bytes()).is_err());
+    // One digit of one price changed is found, and one of the newest entry's number, which is in
+    // no hash yet.
+    let proof = verified(&settled);
+    assert!(proof.head_named);
+    let seq = proof.head_seq;
+    for (right, wrong) in [
+        ("\\\"price\\\":1000".into(), "\\\"price\\\":1001".into()),
+        (
+            format!("{{\"seq\":{seq},\"prev\""),
+            format!("{{\"seq\":{},\"prev\"", seq + 1),
+        ),
+    ] {
+        let forged = settled.body.replacen(&right, &wrong, 1);
+        assert_ne!(forged, settled.body);
+        assert!(verify(forged.as_bytes()).is_err(), "{right}");
+    }
 }
 
 #[tokio::test]

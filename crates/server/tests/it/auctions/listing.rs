@@ -133,6 +133,47 @@ async fn bids_are_paged_newest_first_and_no_page_is_far_away() {
 }
 
 #[tokio::test]
+async fn what_happens_between_two_pages_changes_nothing_of_the_next() {
+    let shop = Shop::start(Settings::new()).await;
+    let mut made = Vec::new();
+    for product in ["A", "B", "C", "D", "E"] {
+        made.push(open(&shop, json!({"product": product})).await);
+    }
+    let guitar = &made[0];
+    many_bids(&shop, guitar, 50).await;
+    let (mut numbers, mut products) = (Vec::new(), String::new());
+    let bids = format!("/auctions/{}/bids?limit=20", id(guitar));
+    let (mut before, mut after) = (String::new(), String::new());
+    for round in 0..3 {
+        let page = shop.get(&format!("{bids}{before}")).await.expect(200);
+        for bid in page["bids"].as_array().unwrap() {
+            let no = bid["no"].as_i64().unwrap();
+            assert_eq!(bid["bidAmount"], 99 + no, "each is what it was");
+            numbers.push(no);
+        }
+        before = format!("&before={}", page["next"]);
+        let list = shop.get(&format!("/auctions?limit=2{after}")).await;
+        let list = list.expect(200);
+        products += &names(&list).join("");
+        after = format!("&after={}", list["next"]);
+        let is_last = round == 2;
+        for page in [&page, &list] {
+            assert_eq!(page["next"].is_null(), is_last, "{page}");
+        }
+        // In front of everything, and more than a page.
+        for n in 0..25 {
+            taken(&shop, guitar, "late@example.com", 1_000 + 100 * round + n).await;
+        }
+        open(&shop, json!({"product": "Z"})).await;
+    }
+    assert!(
+        numbers.into_iter().eq((1..=50).rev()),
+        "none twice, none missed"
+    );
+    assert_eq!(products, "EDCBA");
+}
+
+#[tokio::test]
 async fn bids_of_a_sealed_format_show_their_amounts_after_the_close() {
     let shop = Shop::start(Settings::new()).await;
     let fields = json!({"format": "sealed-second", "endTime": super::after_ms(&shop, 1_500).await});

@@ -243,31 +243,67 @@ async fn the_verdict_on_a_queued_bid_is_pushed() {
     let shop = Shop::start(Settings::new()).await;
     let guitar = open(&shop, json!({})).await;
     taken(&shop, &guitar, "bob", 300).await;
+    // It listens before there is a bid: first that it waits, then its verdict.
+    let mut live = shop
+        .events(&format!("/auctions/{}/events", id(&guitar)))
+        .await;
     for (amount, verdict, status) in [
         (200, "bid.refused", "too_low"),
         (400, "bid.accepted", "leading"),
     ] {
         let body = bid_body(&guitar, "ada", amount);
         let ada = shop.post("/bid", &body).await.expect(202);
-        let path = format!("/bids/by-id/{}/events", id(&ada));
-        let mut events = shop.events(&path).await;
-        // The stream may begin before the verdict or after it: either way it is told.
-        let first = events.next().await.unwrap();
-        assert_eq!(first.name, "bid");
-        if first.data["status"] == "pending" {
-            let event = events.next().await.unwrap();
-            check(
-                &event,
-                verdict,
-                &json!({"bidder": name(&ada), "amount": amount}),
-            );
-        }
+        assert_eq!(ada["status"], "pending");
+        let placed = live.next().await.unwrap();
+        check(&placed, "bid.placed", &json!({"auction": guitar["id"]}));
+        let told = live.next().await.unwrap();
+        let members = json!({"bidder": name(&ada), "amount": amount, "placed": placed.id});
+        check(&told, verdict, &members);
         assert_eq!(own(&shop, &ada).await["status"], status);
-        // From before it was placed: first that it was, then its verdict.
-        let mut resumed = resume(&shop, &path, first.id.min(4)).await;
-        let told = resumed.next_named(verdict).await;
-        assert_eq!(told.data["amount"], amount);
+        // The bid's own stream, from before it was placed: the same two.
+        let path = format!("/bids/by-id/{}/events", id(&ada));
+        let mut resumed = resume(&shop, &path, placed.id - 1).await;
+        for event in [&placed, &told] {
+            let same = resumed.next().await.unwrap();
+            assert_eq!((same.id, &same.data), (event.id, &event.data));
+        }
     }
+}
+
+#[tokio::test]
+async fn a_bid_s_stream_tells_the_result() {
+    let shop = Shop::start(Settings::new()).await;
+    let fields = json!({"buyNowPrice": 5_000, "endTime": after_ms(&shop, 2_000).await});
+    let sold = open(&shop, fields).await;
+    let called_off = open(&shop, json!({})).await;
+    let ada = taken(&shop, &sold, "ada", 100).await;
+    let bob = taken(&shop, &sold, "bob", 200).await;
+    let carl = taken(&shop, &called_off, "carl", 100).await;
+    let path = |bid: &Value| format!("/bids/by-id/{}/events", id(bid));
+    let mut streams = [
+        shop.events(&path(&ada)).await,
+        shop.events(&path(&bob)).await,
+        shop.events(&path(&carl)).await,
+    ];
+    delete(&shop, &format!("/auctions/{}", id(&called_off)))
+        .await
+        .expect(200);
+    let event = streams[2].next_named("auction.cancelled").await;
+    assert_eq!(event.data["auction"], called_off["id"]);
+    assert_eq!(own(&shop, &carl).await["status"], "lost");
+    let winners = json!([{"bidder": name(&bob), "no": 2, "price": 200}]);
+    let mut closed = Vec::new();
+    for events in &mut streams[..2] {
+        let event = events.next_named("auction.closed").await;
+        assert_eq!(event.data["winners"], winners);
+        closed.push(event);
+    }
+    assert_eq!(own(&shop, &ada).await["status"], "lost");
+    assert_eq!(own(&shop, &bob).await["status"], "winning");
+    // Also to somebody who was away; and the other auction's end is not theirs.
+    let mut resumed = resume(&shop, &path(&ada), closed[0].id - 1).await;
+    let same = resumed.next().await.unwrap();
+    assert_eq!((same.id, &same.data), (closed[0].id, &closed[0].data));
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ mod queue;
 mod routes;
 mod socketio;
 mod terms;
+mod times;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};

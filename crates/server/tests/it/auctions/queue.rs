@@ -13,13 +13,13 @@ const QUEUE: &str = "bids.fifo";
 const DEAD_LETTERS: &str = "bids-dlq.fifo";
 
 /// Whoever sends bids over SQS.
-struct Sender {
-    sqs: Client,
-    url: String,
+pub(super) struct Sender {
+    pub(super) sqs: Client,
+    pub(super) url: String,
 }
 
 impl Sender {
-    async fn new(shop: &Shop) -> Self {
+    pub(super) async fn new(shop: &Shop) -> Self {
         let sqs = Client::new(shop, Wire::Json);
         let found = sqs.ok("GetQueueUrl", json!({"QueueName": QUEUE})).await;
         let url = found["QueueUrl"].as_str().unwrap().to_owned();
@@ -34,7 +34,7 @@ impl Sender {
     }
 
     /// As it is meant to be: in the group of its auction.
-    async fn send_bid(&self, body: &Value) {
+    pub(super) async fn send_bid(&self, body: &Value) {
         let group = body["auctionId"].as_str().unwrap();
         self.send(group, &body.to_string()).await;
     }
@@ -59,7 +59,7 @@ impl Sender {
 }
 
 /// A message goes in the commit of its verdict, so what was sent has been decided by then.
-async fn all_decided(shop: &Shop) {
+pub(super) async fn all_decided(shop: &Shop) {
     eventually("no bid waits", async || {
         let path = format!("/ops/queues/{QUEUE}");
         let queue = shop.get(&path).await.expect(200);
@@ -68,19 +68,19 @@ async fn all_decided(shop: &Shop) {
     .await;
 }
 
-async fn dead_letters(shop: &Shop) -> Vec<Value> {
+pub(super) async fn dead_letters(shop: &Shop) -> Vec<Value> {
     let path = format!("/ops/queues/{DEAD_LETTERS}/messages");
     let page = shop.get(&path).await.expect(200);
     page["messages"].as_array().unwrap().clone()
 }
 
-async fn amounts(shop: &Shop, of: &Value) -> Vec<i64> {
+pub(super) async fn amounts(shop: &Shop, of: &Value) -> Vec<i64> {
     let bids = bids(shop, of).await.into_iter();
     bids.map(|bid| bid["bidAmount"].as_i64().unwrap()).collect()
 }
 
 /// Why bids on this auction were refused, oldest first.
-async fn refusals(shop: &Shop, of: &Value) -> Vec<String> {
+pub(super) async fn refusals(shop: &Shop, of: &Value) -> Vec<String> {
     let path = format!("/auctions/{}/certificate", id(of));
     let certificate = shop.get(&path).await.expect(200);
     let entries = certificate["entries"].as_array().unwrap().iter();
@@ -226,6 +226,71 @@ async fn what_cannot_be_decided_is_a_dead_letter_and_the_auction_goes_on() {
         ),
         (
             group,
+            with(&ada, "bidAmount", json!(i64::MAX)).to_string(),
+            "field `bidAmount` must be 0 to ",
+        ),
+        (
+            group,
+            with(&ada, "bidAmount", json!(1_u64 << 63)).to_string(),
+            "the message is not a bid: field `bidAmount`: ",
+        ),
+        (
+            group,
+            with(&ada, "maximum", json!(1_u64 << 63)).to_string(),
+            "the message is not a bid: field `maximum`: ",
+        ),
+        (
+            group,
+            ada.to_string().replace(":200", ":1e400"),
+            "the message is not a bid: field `bidAmount`: ",
+        ),
+        (
+            group,
+            ada.to_string().replace(":200", ":NaN"),
+            "the message is not a bid: field `bidAmount`: ",
+        ),
+        (
+            group,
+            ada.to_string().replace(":200", ":200,\"bidAmount\":300"),
+            "the message is not a bid: ",
+        ),
+        (
+            group,
+            with(&ada, "bidAmount", Value::Null).to_string(),
+            "the message is not a bid: field `bidAmount`: ",
+        ),
+        (
+            group,
+            with(&ada, "bidderId", json!("")).to_string(),
+            "field `bidderId` ",
+        ),
+        (
+            group,
+            with(&ada, "bidderId", json!("a".repeat(255))).to_string(),
+            "field `bidderId` ",
+        ),
+        (
+            group,
+            ada.to_string().replace("ada@", "\\ud800@"),
+            "the message is not a bid: field `bidderId`: ",
+        ),
+        (
+            group,
+            with(&ada, "currency", json!("EURO")).to_string(),
+            "field `currency` ",
+        ),
+        (
+            group,
+            format!("\u{feff}{ada}"),
+            "the message is not a bid: ",
+        ),
+        (
+            group,
+            r#"{"placed":999999}"#.to_owned(),
+            "the bid was refused: bid_not_found",
+        ),
+        (
+            group,
             bid_body(&drum, "ada@example.com", 200).to_string(),
             "field `auctionId` is not the message group",
         ),
@@ -249,14 +314,20 @@ async fn what_cannot_be_decided_is_a_dead_letter_and_the_auction_goes_on() {
         sender.send(group, body).await;
     }
     sender.send_bid(&with(&ada, "currency", json!("EUR"))).await;
-    sender.send_bid(&ada).await;
+    sender.send_bid(&with(&ada, "maximum", json!(199))).await;
+    // What is not known is passed over, whatever it is.
+    let deep = ["[".repeat(10_000), "]".repeat(10_000)].concat();
+    let odd = with(&ada, "placed", json!(1)).to_string();
+    sender
+        .send(group, &odd.replace('}', &format!(",\"deep\":{deep}}}")))
+        .await;
     all_decided(&shop).await;
 
     assert_eq!(amounts(&shop, &guitar).await, [200], "behind all of them");
     assert_eq!(
         refusals(&shop, &guitar).await,
-        ["wrong_currency"],
-        "a verdict"
+        ["wrong_currency", "maximum_below_bid"],
+        "verdicts"
     );
     for untouched in [&drum, &cancelled] {
         assert_eq!(amounts(&shop, untouched).await, [] as [i64; 0]);

@@ -77,15 +77,20 @@ impl Events {
     pub(crate) fn next(&mut self) -> impl Future<Output = Option<Event>> {
         let caller = std::panic::Location::caller();
         async move {
-            loop {
-                self.parse();
-                if let Some(event) = self.ready.pop_front() {
-                    return Some(event);
-                }
-                let filled = tokio::time::timeout(ANSWER_LIMIT, self.fill()).await;
-                if !filled.unwrap_or_else(|_| panic!("{caller}: no event in time")) {
-                    return None;
-                }
+            // A stream that only says that it is alive brings none.
+            let event = tokio::time::timeout(ANSWER_LIMIT, self.next_event()).await;
+            event.unwrap_or_else(|_| panic!("{caller}: no event in time"))
+        }
+    }
+
+    async fn next_event(&mut self) -> Option<Event> {
+        loop {
+            self.parse();
+            if let Some(event) = self.ready.pop_front() {
+                return Some(event);
+            }
+            if !self.fill().await {
+                return None;
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The audit finds what somebody has changed beside the log of an auction.
+//! The audit finds what somebody has changed in the log of an auction, or beside it.
 
 use engine::Aftermath;
 use engine::audit::audit;
@@ -73,7 +73,7 @@ async fn history(rig: &Rig) -> AuctionId {
 }
 
 #[test]
-fn what_is_changed_beside_the_log_is_told() {
+fn what_is_changed_in_the_log_or_beside_it_is_told() {
     /// What is done, and what must be told: rule, sequence, and a part of the text.
     type Case<'a> = (&'a str, &'a str, (u8, u64, &'a str));
     const AWARD: &str =
@@ -82,7 +82,32 @@ fn what_is_changed_beside_the_log_is_told() {
         "UPDATE auctions SET state = json_insert(state, '$.auction.awards[#]', \
          json_set(({AWARD}), '$.bidder', 'eve', '$.bid', 5, '$.no', 3, '$.status', 'won')) WHERE seq = 1"
     );
-    let cases: [Case<'_>; 15] = [
+    let cases: [Case<'_>; 20] = [
+        (
+            "a price in the log",
+            "UPDATE log SET data = replace(data, '\"price\":100,', '\"price\":101,') WHERE seq = 3",
+            (7, 3, "hash is not that of this entry"),
+        ),
+        (
+            "the winner's price in the log",
+            "UPDATE log SET data = replace(data, '\"price\":400', '\"price\":210') WHERE seq = 9",
+            (7, 9, "the price of a winner is 210, and should be 400"),
+        ),
+        (
+            "a maximum under its seal",
+            "UPDATE log SET sealed = replace(sealed, '\"maximum\":200', '\"maximum\":900') WHERE seq = 4",
+            (7, 4, "sealed does not fit its seal"),
+        ),
+        (
+            "the moment of a bid",
+            "UPDATE log SET at = at + 1 WHERE seq = 4",
+            (7, 4, "hash is not that of this entry"),
+        ),
+        (
+            "a verdict that is gone",
+            "DELETE FROM log WHERE seq = 8",
+            (7, 9, "prev is 8"),
+        ),
         (
             "a retraction without an entry",
             "INSERT INTO bid_changes VALUES (4, 4, 1, 4)",

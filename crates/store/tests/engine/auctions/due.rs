@@ -81,6 +81,59 @@ fn the_first_bid_opens_what_nobody_has_opened() {
 }
 
 #[test]
+fn an_end_that_is_moved_is_told_again_once_it_stands() {
+    on_both(async |rig| {
+        let soft = Terms {
+            soft_close: Some(commerce::auction::SoftClose {
+                window_ms: 3_000,
+                extend_ms: 3_000,
+                hard_end: END + 60_000,
+            }),
+            ..terms()
+        };
+        let soon = CreateAuction {
+            closing_soon_ms: 5_000,
+            ..create(soft)
+        };
+        let auction = made(rig.done(Command::CreateAuction(Box::new(soon))).await).id();
+        let told = |rig: &Rig| -> Vec<(Millis, Option<Millis>)> {
+            let log = rig.reader().entries(0, usize::MAX >> 1).unwrap();
+            let soon = log.iter().filter(|e| e.kind == Kind::AuctionClosingSoon);
+            soon.map(|entry| (entry.at, entry.auction_data().ends_at))
+                .collect()
+        };
+        let mut expected = vec![(END - 5_000, Some(END))];
+        rig.clock.advance(55_000);
+        rig.done(due(auction)).await;
+        assert_eq!(told(rig), expected);
+        assert_eq!(next_due(rig), Some(END));
+        // Bids that move the end in quick succession: nothing is told while they do.
+        rig.clock.advance(3_500);
+        for n in 0..4 {
+            placed(rig, bid(auction, "ada", 100 + 10 * n)).await;
+            rig.clock.advance(500);
+            rig.done(due(auction)).await;
+            assert_eq!(told(rig), expected);
+        }
+        rig.restart().await;
+        // The last one came half a second ago.
+        let ends_at = END + 3_000;
+        assert_eq!(next_due(rig), Some(END + 1_000));
+        rig.clock.advance(500);
+        rig.done(due(auction)).await;
+        expected.push((END + 1_000, Some(ends_at)));
+        assert_eq!(told(rig), expected);
+        // Once; and the close comes at the end that was told.
+        rig.done(due(auction)).await;
+        assert_eq!(told(rig), expected);
+        assert_eq!(next_due(rig), Some(ends_at));
+        rig.clock.advance(2_000);
+        rig.done(due(auction)).await;
+        assert_eq!(winners(rig, auction), [("ada".to_owned(), 130)]);
+    });
+}
+
+#[test]
 fn a_late_bid_moves_the_end_and_when_it_is_due() {
     on_both(async |rig| {
         let soft = Terms {

@@ -305,6 +305,56 @@ fn what_a_worker_held_that_is_gone_holds_back_nothing_after_the_next_start() {
 }
 
 #[test]
+fn a_message_that_refers_to_no_bid_of_this_auction_is_left_to_the_worker() {
+    on_both(async |rig| {
+        let auction = put_up(rig, terms()).await;
+        let other = put_up(rig, terms()).await;
+        let elsewhere = placed(rig, bid(other, "ada", 100)).await;
+        let of_other = format!(r#"{{"placed":{}}}"#, elsewhere.id.seq);
+        let created = format!(r#"{{"placed":{}}}"#, auction.seq);
+        let far = format!(r#"{{"placed":{}}}"#, u64::MAX);
+        let letter = r#"{"auctionId":"auc","bidderId":"ada","bidAmount":100,"placed":1}"#;
+        for body in [r#"{"placed":999999}"#, &of_other, &created, &far, letter] {
+            let first = placed(rig, deferred(bid(auction, "ada", 100))).await;
+            rig.done(decide(auction, &[])).await;
+            assert_ne!(now(rig, first.id).status, Pending);
+            assert_eq!(queue(rig), [], "what it asked for is there");
+            rig.done(send_body(auction, body)).await;
+            // A start, and a close: both clear away what is decided.
+            rig.done(decide(auction, &[])).await;
+            let left = queue(rig);
+            assert_eq!(left.len(), 1, "{body}");
+            assert_eq!(left[0].body, body);
+            let messages = received(rig).await;
+            rig.done(Command::DeadLetter {
+                queue: BIDS_QUEUE.to_owned(),
+                handle: messages[0].1,
+                reason: "bid_not_found".to_owned(),
+            })
+            .await;
+        }
+        rig.done(send_body(auction, r#"{"placed":999998}"#)).await;
+        rig.clock.advance(60_000);
+        // Until somebody has said what it is.
+        let refused = rig.refused(due(auction)).await;
+        assert_eq!(refused.code(), "bids_undecided");
+        let messages = received(rig).await;
+        rig.done(Command::DeadLetter {
+            queue: BIDS_QUEUE.to_owned(),
+            handle: messages[0].1,
+            reason: "bid_not_found".to_owned(),
+        })
+        .await;
+        rig.done(send_body(auction, r#"{"placed":999997}"#)).await;
+        rig.done(due(auction)).await;
+        assert_eq!(winners(rig, auction), [("ada".to_owned(), 100)]);
+        assert_eq!(queue(rig).len(), 1, "one that came too late stays too");
+        let dead = rig.reader().messages(BIDS_DEAD_LETTER_QUEUE, 0, 100);
+        assert_eq!(dead.unwrap().len(), 6, "nothing has vanished");
+    });
+}
+
+#[test]
 fn a_retraction_replays_what_came_in_its_own_batch() {
     on_both(async |rig| {
         let auction = put_up(rig, terms()).await;

@@ -333,6 +333,7 @@ impl Run {
             assert!(rounds < 100, "there is no end to it");
         }
         assert_eq!(queue(&self.rig), []);
+        naive::check(&*self.rig.reader());
         for id in &self.world.auctions {
             let stored = stored(&self.rig, *id);
             assert!(stored.auction.closed_at.is_some() && stored.waiting == 0);

@@ -1,7 +1,5 @@
 //! The file itself: any byte of it, any order of its parts, anything that is none.
 
-use std::ops::Range;
-
 use proptest::prelude::*;
 
 use super::generate::auction;
@@ -22,21 +20,10 @@ fn small() -> Lines {
     recorder.lines
 }
 
-/// Where the sequence of the newest entry is written. Nothing in the file points at it.
-fn newest_seq(certificate: &str) -> Range<usize> {
-    let from = certificate.rfind(r#"{"seq":"#).unwrap() + r#"{"seq":"#.len();
-    from..from + certificate[from..].find(',').unwrap()
-}
-
 fn check_flip(certificate: &str, at: usize, mask: u8) {
     let mut bytes = certificate.as_bytes().to_vec();
     bytes[at] ^= mask;
-    if let Ok(verified) = verify(&bytes) {
-        let right = verify(certificate.as_bytes()).unwrap();
-        let head_seq = verified.head_seq;
-        assert!(newest_seq(certificate).contains(&at), "byte {at}");
-        assert_eq!(verified, Verified { head_seq, ..right });
-    }
+    assert!(verify(&bytes).is_err(), "byte {at}");
 }
 
 #[test]
@@ -131,6 +118,56 @@ fn named(certificate: &str, seq: u64, dropped: &str) -> Result<(), TestCaseError
     prop_assert!(has("hash is not that"), "{}", violations);
     prop_assert!(has(&format!("prev is {dropped}")), "{}", violations);
     Ok(())
+}
+
+/// As older servers wrote it.
+fn without_head(certificate: &str) -> String {
+    let from = certificate.find(r#""head":"#).unwrap();
+    let to = certificate.find(r#""entries":"#).unwrap();
+    format!("{}{}", &certificate[..from], &certificate[to..])
+}
+
+#[test]
+fn a_certificate_that_names_no_head_says_so() {
+    let lines = small();
+    let named = lines.verify().unwrap();
+    assert!(named.head_named);
+    let old = without_head(&lines.certificate());
+    let right = Verified {
+        head_named: false,
+        ..named
+    };
+    assert_eq!(verify(old.as_bytes()), Ok(right.clone()));
+    // What it cannot prove: the sequence of its newest entry.
+    let newest = format!(r#"{{"seq":{},"#, right.head_seq);
+    let moved = old.replacen(&newest, r#"{"seq":999,"#, 1);
+    let head_seq = 999;
+    assert_eq!(verify(moved.as_bytes()), Ok(Verified { head_seq, ..right }));
+}
+
+#[test]
+fn the_head_is_the_newest_entry() {
+    let mut lines = small();
+    let whole = lines.certificate();
+    let end = whole.find(r#""entries":"#).unwrap();
+    // A certificate of an earlier moment under the head of a later one.
+    lines.all.pop();
+    let shorter = lines.certificate();
+    let from = shorter.find(r#""entries":"#).unwrap();
+    let forged = format!("{}{}", &whole[..end], &shorter[from..]);
+    let violations = verify(forged.as_bytes()).unwrap_err().to_string();
+    assert!(violations.contains("head.seq is"), "{violations}");
+    assert!(violations.contains("head.hash is not"), "{violations}");
+    // Wherever it stands, and once.
+    let after = |text: &str| {
+        let head = &text[text.find(r#""head":"#).unwrap()..text.find(r#","entries":"#).unwrap()];
+        format!("{},{head}}}", without_head(text).strip_suffix('}').unwrap())
+    };
+    assert_eq!(verify(after(&whole).as_bytes()), verify(whole.as_bytes()));
+    assert!(verify(after(&shorter).as_bytes()).is_ok());
+    let twice = whole.replacen(r#""head":"#, r#""head":{"seq":1,"hash":""},"head":"#, 1);
+    let violations = verify(twice.as_bytes()).unwrap_err().to_string();
+    assert!(violations.contains("`head` is there twice"), "{violations}");
 }
 
 #[test]

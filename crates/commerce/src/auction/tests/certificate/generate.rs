@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::super::generate::{NAMES, dutch, english, sealed};
 use super::recorder::{Recorder, Way};
 use super::*;
+use crate::money::PRICE_MAX;
 
 #[derive(Debug, Clone)]
 pub(super) enum Step {
@@ -68,11 +69,11 @@ fn walk(recorder: &mut Recorder, step: Step) {
                     recorder.auction.terms.scheduled_price(recorder.now)
                 }
             };
-            let amount = (price.minor() + over).max(0);
+            let amount = (price.minor() + over).clamp(0, PRICE_MAX);
             let english = recorder.auction.terms.format == Format::English;
             // A maximum where there is none is refused, now and then.
             let extra = extra.filter(|extra| english || *extra > 50);
-            let maximum = extra.map(|extra| (amount + extra).max(0));
+            let maximum = extra.map(|extra| (amount + extra).clamp(0, PRICE_MAX));
             recorder.bid(NAMES[who], amount, maximum, way);
         }
         Step::Decide => {

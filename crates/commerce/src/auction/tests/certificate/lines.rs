@@ -83,8 +83,15 @@ impl Lines {
 
 /// The order of the fields is the one of the documentation.
 pub(super) fn print(auction: &str, is_final: bool, entries: &[EntryText<'_>]) -> String {
+    let head = entries.last().map_or_else(String::new, |newest| {
+        format!(
+            r#""head":{{"seq":{},"hash":{}}},"#,
+            newest.seq,
+            json!(newest.hash)
+        )
+    });
     let mut text = format!(
-        r#"{{"format":"firstcome.certificate.v1","auction":{},"final":{is_final},"entries":["#,
+        r#"{{"format":"firstcome.certificate.v1","auction":{},"final":{is_final},{head}"entries":["#,
         json!(auction)
     );
     for (at, entry) in entries.iter().enumerate() {
