@@ -22,13 +22,15 @@ use messaging::{Attempt, DedupEntry, DedupKey, GroupHead, Message, QueueConfig, 
 use serde::{Deserialize, Serialize};
 
 use crate::auction::{BidChange, BidRecord, StoredAuction};
-use crate::command::{BodyHash, Envelope, KeyHash};
+use crate::command::{BodyHash, KeyHash};
 use crate::entry::{Entry, OrderRecord, OrderStatus};
 
 mod delivery;
+mod outside;
 mod upkeep;
 
 pub use delivery::{DELIVERIES_QUEUE, Delivery, DeliveryKind};
+pub use outside::{Clock, Envelopes, Ids, NoEnvelopes};
 pub use upkeep::{Redelay, Sweep};
 
 /// What a batch needs to see. Names may repeat.
@@ -658,44 +660,6 @@ pub fn line_entries(
         entries.push(entry);
     }
     Ok(entries)
-}
-
-/// The wall clock, in milliseconds since 1970.
-pub trait Clock: Send + Sync {
-    fn now(&self) -> Millis;
-}
-
-/// Random bits, good enough for secrets.
-pub trait Ids: Send + Sync {
-    fn entropy(&self) -> [u8; 32];
-}
-
-/// Writes the envelopes in which subscribers get a publication. The engine knows no wire format.
-pub trait Envelopes: Send + Sync {
-    /// One for each protocol whose subscribers may want it; none means the text as it is.
-    fn wrap(
-        &self,
-        topic: &str,
-        id: &str,
-        at: Millis,
-        publication: &topic::Publication,
-    ) -> Vec<(topic::Protocol, Envelope)>;
-}
-
-/// Everybody gets the text as it is.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct NoEnvelopes;
-
-impl Envelopes for NoEnvelopes {
-    fn wrap(
-        &self,
-        _topic: &str,
-        _id: &str,
-        _at: Millis,
-        _publication: &topic::Publication,
-    ) -> Vec<(topic::Protocol, Envelope)> {
-        Vec::new()
-    }
 }
 
 /// What can be asked of a store that lies in files, beside what it holds. Asks the file system.
