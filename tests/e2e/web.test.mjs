@@ -20,6 +20,8 @@ import { describe as describeVerdict, describeRefusal } from "../../crates/serve
 
 const WEB = new URL("../../crates/server/web/", import.meta.url);
 const files = fs.readdirSync(WEB);
+// What others wrote, as they published it, is read by no test here.
+const ours = files.filter((name) => !name.endsWith(".min.js"));
 const source = (name) => fs.readFileSync(new URL(name, WEB), "utf8");
 
 describe("texts", () => {
@@ -45,7 +47,7 @@ describe("texts", () => {
   });
 
   test("every key that a page names exists", () => {
-    for (const name of files) {
+    for (const name of ours) {
       const text = source(name);
       const named = [
         ...text.matchAll(/data-i18n="([^"]+)"/g),
