@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::auction::{AuctionData, Sealed};
 use crate::command::{BodyHash, KeyHash};
+use crate::json::Object;
 
 macro_rules! kinds {
     ($($name:ident = $number:literal, $text:literal;)*) => {
@@ -256,6 +257,61 @@ pub struct Data<'a> {
     pub was: Option<Cow<'a, str>>,
 }
 
+/// What the data of most entries take, in bytes.
+const DATA_BYTES: usize = 256;
+
+impl Data<'_> {
+    /// The bytes that are stored and hashed: what `serde_json` writes. Those of an order, which most
+    /// entries are, are put together here.
+    pub(crate) fn to_json(&self) -> String {
+        let Self {
+            sku,
+            place,
+            quantity,
+            unit_price,
+            currency,
+            buyer,
+            stock,
+            reference: None,
+            replenishment: None,
+            factory: None,
+            status: None,
+            reason: None,
+            queue: None,
+            dead_letter_queue: None,
+            message_id: None,
+            receive_count: None,
+            was: None,
+        } = self
+        else {
+            return serde_json::to_string(self).expect("numbers and texts have a JSON form");
+        };
+        let mut json = Object::with_capacity(DATA_BYTES);
+        if let Some(sku) = sku {
+            json.text("sku", sku);
+        }
+        if let Some(place) = place {
+            json.number("place", *place);
+        }
+        if let Some(quantity) = quantity {
+            json.number("quantity", *quantity);
+        }
+        if let Some(price) = unit_price {
+            json.number("unitPrice", price.minor());
+        }
+        if let Some(currency) = currency {
+            json.plain("currency", currency.as_str());
+        }
+        if let Some(buyer) = buyer {
+            json.text("buyer", buyer);
+        }
+        if let Some(stock) = *stock {
+            json.numbers("stock", &<[u64; 6]>::from(stock));
+        }
+        json.finish()
+    }
+}
+
 /// The private side of an order's or a bid's entry.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Buyer {
@@ -484,5 +540,68 @@ impl OrderRecord {
         }
         self.status = status;
         self.last_seq = entry.seq;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn data() -> impl Strategy<Value = Data<'static>> {
+        let text = || prop::option::of(any::<String>().prop_map(Cow::Owned));
+        let number = || prop::option::of(any::<u64>());
+        let price = (0..=1_000_000_000_i64).prop_map(|minor| Money::new(minor).expect("in range"));
+        let currency = "[A-Z]{3}".prop_map(|text| Currency::new(&text).expect("three letters"));
+        let stock = any::<[u64; 6]>().prop_map(StockLevels::from);
+        let of_an_order = (
+            (text(), text()),
+            (number(), number()),
+            prop::option::of(price),
+            prop::option::of(currency),
+            prop::option::of(stock),
+        );
+        // Of most entries nothing else; of some one more.
+        let more = prop::option::of((0..10_u8, any::<String>(), any::<u64>()));
+        (of_an_order, more).prop_map(|(order, more)| {
+            let ((sku, buyer), (place, quantity), unit_price, currency, stock) = order;
+            let mut data = Data {
+                sku,
+                place,
+                quantity,
+                unit_price,
+                currency,
+                buyer,
+                stock,
+                ..Data::default()
+            };
+            let Some((which, text, number)) = more else {
+                return data;
+            };
+            let text = Some(Cow::Owned(text));
+            match which {
+                0 => data.reference = text,
+                1 => data.replenishment = text,
+                2 => data.factory = text,
+                3 => data.status = text,
+                4 => data.reason = text,
+                5 => data.queue = text,
+                6 => data.dead_letter_queue = text,
+                7 => data.message_id = text,
+                8 => data.receive_count = Some(number),
+                _ => data.was = text,
+            }
+            data
+        })
+    }
+
+    proptest! {
+        /// What is hashed must be the same bytes for ever.
+        #[test]
+        fn data_is_written_as_serde_json_writes_it(data in data()) {
+            let expected = serde_json::to_string(&data).expect("it has a JSON form");
+            prop_assert_eq!(data.to_json(), expected);
+        }
     }
 }

@@ -26,6 +26,7 @@ mod engine;
 mod entry;
 pub mod feed;
 mod flow;
+pub mod json;
 mod pace;
 pub mod ports;
 mod reads;

@@ -65,6 +65,12 @@ impl Time {
             .expect("there is room for what is written");
     }
 
+    /// Shows it to someone, from where it is on the stack.
+    pub fn with_text<T>(self, look: impl FnOnce(&str) -> T) -> T {
+        let text = self.text();
+        look(std::str::from_utf8(&text.bytes[..text.length]).expect("jiff writes ASCII"))
+    }
+
     fn text(self) -> TimeText {
         let (last, text) = LAST.get();
         if last == self.0 && text.length > 0 {
@@ -105,9 +111,7 @@ impl jiff::fmt::Write for TimeText {
 
 impl serde::Serialize for Time {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let text = self.text();
-        let text = std::str::from_utf8(&text.bytes[..text.length]).expect("jiff writes ASCII");
-        serializer.serialize_str(text)
+        self.with_text(|text| serializer.serialize_str(text))
     }
 }
 

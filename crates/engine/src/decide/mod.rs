@@ -418,11 +418,6 @@ impl Batch {
     }
 }
 
-/// What the data of most entries take, in bytes.
-const DATA_BYTES: usize = 512;
-
 fn encode(data: &Data<'_>) -> Arc<str> {
-    let mut json = Vec::with_capacity(DATA_BYTES);
-    serde_json::to_writer(&mut json, data).expect("numbers and texts have a JSON form");
-    std::str::from_utf8(&json).expect("JSON is UTF-8").into()
+    data.to_json().into()
 }

@@ -31,9 +31,6 @@ use crate::state::App;
 /// so long it waits for its verdict.
 const VERDICT_WAIT: Duration = Duration::from_secs(5);
 
-/// What an order's JSON usually takes.
-const ORDER_JSON_BYTES: usize = 384;
-
 pub fn public() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(place_order))
@@ -232,11 +229,9 @@ async fn answer(app: &App, reply: &OrderReply) -> HttpResult<Response> {
     Ok(response)
 }
 
-/// The answer there are most of: one allocation of the right size.
+/// The answer there are most of.
 fn accepted(view: &OrderView) -> Response {
-    let mut json = Vec::with_capacity(ORDER_JSON_BYTES);
-    serde_json::to_writer(&mut json, view).expect("an order has a JSON form");
-    let mut response = Response::new(axum::body::Body::from(json));
+    let mut response = Response::new(axum::body::Body::from(view.to_json()));
     *response.status_mut() = StatusCode::CREATED;
     response.headers_mut().insert(
         header::CONTENT_TYPE,

@@ -6,10 +6,14 @@ use axum::http::HeaderValue;
 use axum::response::Response;
 use commerce::{Currency, Millis, Product, Replenishment, Sku};
 use engine::OrderRecord;
+use engine::json::Object;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::adapters::{Time, rfc3339};
+
+/// What an order's JSON usually takes.
+const ORDER_JSON_BYTES: usize = 384;
 
 /// Says of an answer that it is the one to an earlier request.
 pub fn mark_replay(response: &mut Response, replay: bool) {
@@ -189,6 +193,57 @@ impl OrderView {
         }
     }
 
+    /// What `serde_json` writes. There is no answer that more are given of, so it is put together
+    /// here.
+    pub fn to_json(&self) -> String {
+        let Self {
+            id,
+            sku,
+            quantity,
+            customer,
+            status,
+            place,
+            unit_price,
+            currency,
+            placed_at,
+            decided_at,
+            cancelled_at,
+            ahead,
+            ahead_units,
+            estimate_seconds,
+            parcel: None,
+        } = self
+        else {
+            return serde_json::to_string(self).expect("an order has a JSON form");
+        };
+        let mut json = Object::with_capacity(ORDER_JSON_BYTES);
+        json.plain("id", id);
+        json.text("sku", sku.as_str());
+        json.number("quantity", *quantity);
+        json.text("customer", customer);
+        json.plain("status", status);
+        json.number("place", *place);
+        json.number("unitPrice", *unit_price);
+        json.plain("currency", currency.as_str());
+        placed_at.with_text(|text| json.plain("placedAt", text));
+        if let Some(at) = decided_at {
+            at.with_text(|text| json.plain("decidedAt", text));
+        }
+        if let Some(at) = cancelled_at {
+            at.with_text(|text| json.plain("cancelledAt", text));
+        }
+        if let Some(ahead) = *ahead {
+            json.number("ahead", ahead);
+        }
+        if let Some(units) = *ahead_units {
+            json.number("aheadUnits", units);
+        }
+        if let Some(seconds) = *estimate_seconds {
+            json.number("estimateSeconds", seconds);
+        }
+        json.finish()
+    }
+
     /// With what is known of its parcel.
     #[must_use]
     pub fn with_parcel(mut self, parcel: Option<Option<ParcelBrief>>) -> Self {
@@ -257,4 +312,65 @@ pub struct ProblemView {
 /// Seconds between two moments, never negative.
 pub fn seconds_between(from: Millis, to: Millis) -> u64 {
     u64::try_from((to - from) / 1000).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn moment() -> impl Strategy<Value = Time> {
+        (0..4_000_000_000_000_i64).prop_map(Time)
+    }
+
+    fn order() -> impl Strategy<Value = OrderView> {
+        let number = || prop::option::of(any::<u64>());
+        let moments = (
+            moment(),
+            prop::option::of(moment()),
+            prop::option::of(moment()),
+        );
+        let texts = ("[0-9a-z]{26}", "[A-Za-z0-9._-]{1,64}", any::<String>());
+        let numbers = (any::<u32>(), any::<u64>(), 0..=i64::MAX);
+        let parcel = prop::option::of(prop::option::of(moment()));
+        (
+            texts,
+            numbers,
+            moments,
+            (number(), number(), number()),
+            parcel,
+        )
+            .prop_map(|(texts, numbers, moments, standing, parcel)| OrderView {
+                id: format!("ord_{}", texts.0),
+                sku: Sku::new(&texts.1).expect("it has the form of one"),
+                quantity: numbers.0,
+                customer: texts.2.into(),
+                status: "accepted",
+                place: numbers.1,
+                unit_price: numbers.2,
+                currency: Currency::new("KRW").expect("it is one"),
+                placed_at: moments.0,
+                decided_at: moments.1,
+                cancelled_at: moments.2,
+                ahead: standing.0,
+                ahead_units: standing.1,
+                estimate_seconds: standing.2,
+                parcel: parcel.map(|brief| {
+                    brief.map(|changed_at| ParcelBrief {
+                        tracking_id: "trk_2m9q0x7d4c1v5b8n".to_owned(),
+                        status: "packed",
+                        changed_at,
+                    })
+                }),
+            })
+    }
+
+    proptest! {
+        #[test]
+        fn an_order_is_written_as_serde_json_writes_it(order in order()) {
+            let expected = serde_json::to_string(&order).expect("it has a JSON form");
+            prop_assert_eq!(order.to_json(), expected);
+        }
+    }
 }
