@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::clock;
 use crate::error::{BenchError, io_error};
 use crate::http;
-use crate::load::{self, Outcome, Plan, Progress};
+use crate::load::{self, Expect, Outcome, Plan, Progress};
 use crate::process;
 use crate::rows::{self, Setup};
 use crate::suite::{number_member, orders, prepare, string_member};
@@ -60,16 +60,19 @@ pub enum Kept {
     Nothing,
     /// What its customer, a new one each time, has of a product with a purchase limit.
     Units,
+    /// Its place in a line: there are no goods, so it waits.
+    Place,
 }
 
 impl Kept {
-    pub const ALL: [Self; 3] = [Self::Key, Self::Nothing, Self::Units];
+    pub const ALL: [Self; 4] = [Self::Key, Self::Nothing, Self::Units, Self::Place];
 
     pub const fn title(self) -> &'static str {
         match self {
             Self::Key => "`Idempotency-Key`",
             Self::Nothing => "without",
             Self::Units => "`purchaseLimit`",
+            Self::Place => "waiting",
         }
     }
 
@@ -77,13 +80,26 @@ impl Kept {
         match self {
             Self::Key | Self::Nothing => rows::HOT_PRODUCT,
             Self::Units => rows::LIMITED_PRODUCT,
+            Self::Place => rows::LINE_PRODUCT,
         }
     }
 
     const fn headers(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::Key => rows::KEYED,
-            Self::Nothing | Self::Units => rows::UNKEYED,
+            Self::Nothing | Self::Units | Self::Place => rows::UNKEYED,
+        }
+    }
+
+    const fn expect(self) -> Expect<'static> {
+        let (status, body_contains) = match self {
+            Self::Key | Self::Nothing | Self::Units => (201, r#""status":"accepted""#),
+            Self::Place => (202, r#""status":"pending""#),
+        };
+        Expect {
+            status,
+            also: None,
+            body_contains,
         }
     }
 }
@@ -176,6 +192,7 @@ fn run_series(
     let outcome = load::run(
         &Plan {
             requests_max: options.orders,
+            expect: kept.expect(),
             ..orders(&running, kept.headers(), options.connections, options.limit)
         },
         Some(Progress {

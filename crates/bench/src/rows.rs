@@ -184,6 +184,15 @@ pub const LIMITED_PRODUCT: Setup = Setup::Http {
     capture: None,
 };
 
+/// One unit, and a line for all who come after the first.
+pub const LINE_PRODUCT: Setup = Setup::Http {
+    method: "POST",
+    path: "/products",
+    body: r#"{"sku":"HOT","name":"Ticket","price":19900,"currency":"KRW","stock":1,"whenSoldOut":"wait"}"#,
+    status: 201,
+    capture: None,
+};
+
 const ORDERS: Request = Request::Http {
     method: "POST",
     path: "/orders",
