@@ -19,6 +19,7 @@ use commerce::auction::{
     Auction, AuctionEvent, AuctionRefusal, Award, AwardStatus, Bidder, MaskKey, NewAuction,
 };
 use commerce::{AuctionId, CustomerHash, Millis, ProductId, chain, genesis};
+use serde::Serialize;
 
 use super::Batch;
 use super::orders::hex;
@@ -337,9 +338,7 @@ impl Batch {
             nonce: Cow::Borrowed(std::str::from_utf8(&nonce).expect("hexadecimal")),
             ..sealed
         };
-        serde_json::to_string(&sealed)
-            .expect("numbers and texts have a JSON form")
-            .into()
+        written(&sealed)
     }
 
     /// An entry about the auction itself.
@@ -374,9 +373,7 @@ impl Batch {
                 .to_string()
                 .into()
         });
-        let data: Arc<str> = serde_json::to_string(&data)
-            .expect("numbers and texts have a JSON form")
-            .into();
+        let data = written(&data);
         let hash = chain(&stored.last_hash, now, kind.as_str(), data.as_bytes());
         self.changes.entries.push(Entry {
             seq,
@@ -394,4 +391,13 @@ impl Batch {
         stored.last_hash = hash;
         self.dirty_auctions.insert(auction);
     }
+}
+
+/// What a bid's entry takes as JSON and more, in bytes.
+const DATA_BYTES: usize = 1_024;
+
+fn written(value: &impl Serialize) -> Arc<str> {
+    let mut json = Vec::with_capacity(DATA_BYTES);
+    serde_json::to_writer(&mut json, value).expect("numbers and texts have a JSON form");
+    std::str::from_utf8(&json).expect("JSON is UTF-8").into()
 }
