@@ -526,6 +526,8 @@ fn decide_and_append(
                 return Err(error);
             }
         }
+    } else {
+        parts.store.release();
     }
     if let (Some(started), Some(decided_in)) = (started, decided_in) {
         // What it costs to write is about as what it costs to decide.

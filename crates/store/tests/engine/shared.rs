@@ -1,0 +1,187 @@
+//! Two engines on one store, as two processes on one database are: what one commits the other
+//! hears, and neither keeps the other out for longer than a batch.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use commerce::WhenSoldOut;
+use engine::{Command, Engine, Refusal, run_others};
+use store::memory::Shared;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use crate::feed::read_to;
+use crate::rig::{Fail, Place, Rig, create, order_of, receive, runtime, sku, within};
+
+/// Nobody listens for what the other commits yet.
+fn two() -> [Rig; 2] {
+    let one = Rig::new(Place::Shared(Shared::default()));
+    let other = one.beside();
+    [one, other]
+}
+
+/// It hears of the others' commits from now on.
+fn listens(rig: &Rig) -> JoinHandle<()> {
+    tokio::spawn(run_others(rig.engine().clone(), CancellationToken::new()))
+}
+
+fn orders(count: usize) -> Vec<Command> {
+    let order = || Command::PlaceOrder(order_of("A"));
+    std::iter::repeat_with(order).take(count).collect()
+}
+
+#[test]
+fn a_tail_hears_what_another_engine_commits() {
+    runtime().block_on(async {
+        let [here, there] = two();
+        listens(&here);
+        let mut tail = here.engine().feed().tail(0, here.reader());
+        there.done(create("A", 5, WhenSoldOut::Reject)).await;
+        assert_eq!(read_to(&mut tail, 1).await.len(), 1);
+        // More than one read brings.
+        for _ in 0..5 {
+            there.batch(orders(500)).await;
+        }
+        let log = here.reader().entries(0, usize::MAX >> 1).unwrap();
+        assert_eq!(read_to(&mut tail, 2_501).await, log[1..]);
+        assert_eq!(here.engine().feed().last_seq(), 2_501);
+    });
+}
+
+#[test]
+fn what_others_have_committed_comes_before_ones_own_that_follows_it() {
+    runtime().block_on(async {
+        // Nobody has told it of the others when its own commit comes.
+        let [here, there] = two();
+        let mut tail = here.engine().feed().tail(0, here.reader());
+        let mut last = 0;
+        for round in 0..10 {
+            if round == 0 {
+                there.done(create("A", 5, WhenSoldOut::Reject)).await;
+            }
+            there.batch(orders(3)).await;
+            here.batch(orders(2)).await;
+            let log = here.reader().entries(last, 100).unwrap();
+            let seen = read_to(&mut tail, last + log.len() as u64).await;
+            assert_eq!(seen, log, "round {round}");
+            last = seen.last().unwrap().seq;
+        }
+        assert_eq!(last, 51);
+    });
+}
+
+/// Commands that two engines decide at the same time, each its own.
+const EACH: usize = 400;
+/// So many of them at once.
+const AT_ONCE: usize = 9;
+
+#[test]
+fn two_engines_that_decide_at_once_make_one_log() {
+    runtime().block_on(async {
+        let rigs = two();
+        rigs[0].done(create("A", 300, WhenSoldOut::Reject)).await;
+        let done = Arc::new(AtomicBool::new(false));
+        let mut heard = Vec::new();
+        let mut watched = Vec::new();
+        for rig in &rigs {
+            // They meet at the store.
+            rig.steering.decide_for(Duration::from_micros(200));
+            listens(rig);
+            let mut tail = rig.engine().feed().tail(0, rig.reader());
+            // An order is one entry, and so is a receipt; what is refused is none.
+            let last = 1 + 2 * (EACH - EACH / 8) as u64;
+            heard.push(tokio::spawn(async move { read_to(&mut tail, last).await }));
+            watched.push(tokio::spawn(never_goes_back(
+                rig.engine().clone(),
+                Arc::clone(&done),
+            )));
+        }
+        let mut asked = JoinSet::new();
+        for (whose, rig) in rigs.iter().enumerate() {
+            for turn in 0..AT_ONCE {
+                let engine = rig.engine().clone();
+                asked.spawn(async move {
+                    for n in (turn..EACH).step_by(AT_ONCE) {
+                        let command = match n % 8 {
+                            0 => Command::Settle { sku: sku("B") },
+                            1 => receive("A", 1, &format!("{whose}-{n}")),
+                            _ => Command::PlaceOrder(order_of("A")),
+                        };
+                        let answer = within(engine.decide(command)).await.unwrap();
+                        match answer {
+                            Ok(_) => assert_ne!(n % 8, 0),
+                            Err(refusal) => {
+                                assert_eq!(n % 8, 0);
+                                assert!(matches!(refusal, Refusal::ProductNotFound { .. }));
+                            }
+                        }
+                    }
+                });
+            }
+        }
+        within(asked.join_all()).await;
+        let log = rigs[0].reader().entries(0, usize::MAX >> 1).unwrap();
+        let seqs: Vec<u64> = log.iter().map(|entry| entry.seq).collect();
+        assert_eq!(seqs, (1..=log.len() as u64).collect::<Vec<_>>());
+        for heard in heard {
+            assert_eq!(within(heard).await.unwrap(), log);
+        }
+        done.store(true, Ordering::SeqCst);
+        for watched in watched {
+            within(watched).await.unwrap();
+        }
+        for rig in &rigs {
+            rig.audit_clean();
+        }
+        let product = rigs[1].reader().product(&sku("A")).unwrap().unwrap();
+        assert_eq!(product.last_place, 2 * (EACH - EACH / 4) as u64);
+    });
+}
+
+async fn never_goes_back(engine: Engine, done: Arc<AtomicBool>) {
+    let mut newest = 0;
+    while !done.load(Ordering::SeqCst) {
+        let now = engine.feed().last_seq();
+        assert!(now >= newest, "{now} after {newest}");
+        newest = now;
+        tokio::task::yield_now().await;
+    }
+}
+
+#[test]
+fn a_batch_that_writes_nothing_lets_the_others_in() {
+    runtime().block_on(async {
+        let rigs = two();
+        for (rig, other) in [(&rigs[0], &rigs[1]), (&rigs[1], &rigs[0])] {
+            for answer in rig.batch(orders(3)).await {
+                assert!(matches!(answer, Ok(Err(_))), "{answer:?}");
+            }
+            other.done(Command::Probe).await;
+        }
+        // Nor does one that could not be loaded.
+        rigs[0].steering.fail_next(Fail::Load);
+        assert!(rigs[0].decide(Command::Probe).await.is_err());
+        rigs[1].done(Command::Probe).await;
+        // Nor one whose commit fails: that engine stops, and the others go on.
+        rigs[0].steering.fail_next(Fail::CommitLost);
+        assert!(rigs[0].decide(Command::Probe).await.is_err());
+        rigs[1].done(Command::Probe).await;
+    });
+}
+
+#[test]
+fn looking_for_what_others_commit_ends_with_the_engine() {
+    runtime().block_on(async {
+        let [here, there] = two();
+        let (listening, cancel) = (listens(&here), CancellationToken::new());
+        let cancelled = tokio::spawn(run_others(there.engine().clone(), cancel.clone()));
+        within(here.engine().stop()).await;
+        within(listening).await.unwrap();
+        cancel.cancel();
+        within(cancelled).await.unwrap();
+        // Where nobody else can write there is nothing to look for.
+        let alone = Rig::new(Place::disk());
+        within(listens(&alone)).await.unwrap();
+    });
+}
