@@ -158,6 +158,7 @@ impl Engine {
             unsettled: unsettled.into_iter().map(|product| product.sku).collect(),
             put_off: BTreeSet::new(),
             left: VecDeque::new(),
+            is_shared: others.is_some(),
             is_clock_behind: false,
         });
         Ok(Self {

@@ -21,7 +21,7 @@ pub async fn run_others(engine: Engine, cancel: CancellationToken) {
     let Some(others) = engine.others().cloned() else {
         return;
     };
-    let mut pause = EVERY;
+    let (mut pause, mut mark) = (EVERY, 0);
     loop {
         tokio::select! {
             () = cancel.cancelled() => return,
@@ -29,22 +29,26 @@ pub async fn run_others(engine: Engine, cancel: CancellationToken) {
             () = tokio::time::sleep(pause) => {}
         }
         pause = EVERY;
-        if !engine.feed().has_readers() {
+        if !engine.feed().has_readers() && engine.waits().waiting() == 0 {
             continue;
         }
-        if let Err(error) = look(&engine, &others).await {
-            tracing::warn!(%error, "what others have committed is looked for again");
-            pause = LOOK_AGAIN;
+        match look(&engine, &others, mark).await {
+            Ok(newest) => mark = newest,
+            Err(error) => {
+                tracing::warn!(%error, "what others have committed is looked for again");
+                pause = LOOK_AGAIN;
+            }
         }
     }
 }
 
-async fn look(engine: &Engine, others: &Arc<dyn Others>) -> Result<(), EngineError> {
+/// Returns the mark of what was told.
+async fn look(engine: &Engine, others: &Arc<dyn Others>, mark: u64) -> Result<u64, EngineError> {
     let others = Arc::clone(others);
     let known = engine.feed().last_seq();
-    let (News { last_seq }, newest) = engine
+    let (news, newest) = engine
         .read_own(move |reader| {
-            let news = others.news()?;
+            let news = others.news(mark)?;
             let newest = if news.last_seq > known {
                 reader.entry(news.last_seq)?
             } else {
@@ -53,10 +57,18 @@ async fn look(engine: &Engine, others: &Arc<dyn Others>) -> Result<(), EngineErr
             Ok((news, newest))
         })
         .await?;
+    let News {
+        mark,
+        last_seq,
+        woken,
+    } = news;
     if let Some(newest) = newest {
         // What is decided or looked for from now on is not earlier.
         engine.note_time(newest.at);
     }
     engine.feed().told_by_others(last_seq);
-    Ok(())
+    for queue in woken {
+        engine.waits().told_by_others(&queue);
+    }
+    Ok(mark)
 }

@@ -391,6 +391,9 @@ pub struct Changes {
     pub attempts: Vec<(u32, Attempt)>,
     pub relayed: Option<Cursors>,
     pub sweep: Option<Sweep>,
+    /// Queues that whoever waits for messages is to look at, in other processes too: they learn it
+    /// from [`Others::news`]. Empty where there are none.
+    pub woken: Vec<String>,
     /// Write something even when nothing else changed.
     pub probe: Option<Millis>,
 }
@@ -424,6 +427,7 @@ impl Changes {
             attempts,
             relayed,
             sweep,
+            woken: _,
             probe,
         } = self;
         entries.is_empty()

@@ -12,16 +12,21 @@ use super::StoreError;
 
 /// Where to look for what others have committed.
 pub trait Others: Send + Sync {
-    /// Blocks briefly, and costs little when there is nothing.
+    /// What there is after `since`, the mark of an earlier look, or 0. Blocks briefly, and costs
+    /// little when there is nothing.
     ///
     /// # Errors
     /// When the store cannot be read; whoever asked asks again.
-    fn news(&self) -> Result<News, StoreError>;
+    fn news(&self, since: u64) -> Result<News, StoreError>;
 }
 
-/// What there is by now. What this process has committed may be among it.
+/// What this process has committed itself may be among it, and more than was asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct News {
+    /// What `since` of the next look is.
+    pub mark: u64,
     /// The newest sequence of the log.
     pub last_seq: u64,
+    /// Each queue that was among [`Changes::woken`](super::Changes::woken) since.
+    pub woken: Vec<String>,
 }

@@ -1,6 +1,7 @@
 //! The same store for several engines: each handle has it for itself from `load` to the end of the
 //! batch, as a transaction has the rows it has locked.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use engine::ports::{Changes, Loaded, News, Opened, Others, Reader, Store, StoreError, Touch};
@@ -12,6 +13,7 @@ use super::Memory;
 pub struct Shared {
     memory: Memory,
     turn: Arc<Turn>,
+    notes: Arc<Mutex<Notes>>,
 }
 
 /// Whose batch it is.
@@ -25,6 +27,14 @@ impl Turn {
     fn lock(&self) -> MutexGuard<'_, bool> {
         self.is_taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What the others are told.
+#[derive(Default)]
+struct Notes {
+    commits: u64,
+    /// With the commit that named them last.
+    woken: HashMap<String, u64>,
 }
 
 /// One of those that write to it.
@@ -44,12 +54,20 @@ impl Shared {
             others: Some(Arc::new(self.clone())),
         }
     }
+
+    fn notes(&self) -> MutexGuard<'_, Notes> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Others for Shared {
-    fn news(&self) -> Result<News, StoreError> {
+    fn news(&self, since: u64) -> Result<News, StoreError> {
+        let notes = self.notes();
+        let woken = notes.woken.iter().filter(|(_, at)| **at > since);
         Ok(News {
+            mark: notes.commits,
             last_seq: self.memory.last_seq()?,
+            woken: woken.map(|(queue, _)| queue.clone()).collect(),
         })
     }
 }
@@ -78,6 +96,13 @@ impl Store for Writer {
     fn commit(&mut self, changes: &Changes) -> Result<(), StoreError> {
         self.take_turn();
         let committed = self.shared.memory.commit(changes);
+        // Only now: what is told of is there.
+        let mut notes = self.shared.notes();
+        notes.commits += 1;
+        let commit = notes.commits;
+        let woken = changes.woken.iter().map(|queue| (queue.clone(), commit));
+        notes.woken.extend(woken);
+        drop(notes);
         self.release();
         committed
     }

@@ -6,13 +6,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use commerce::WhenSoldOut;
-use engine::{Command, Engine, Refusal, run_others};
+use engine::{Command, Engine, Refusal, run_others, run_waits};
 use store::memory::Shared;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::feed::read_to;
-use crate::rig::{Fail, Place, Rig, create, order_of, receive, runtime, sku, within};
+use crate::rig::{
+    Fail, Place, Rig, create, order_of, receive, receive_for, runtime, send, sku, within,
+};
+use crate::waiting::{bodies, delayed, in_group, queues, take, waiting, waits};
 
 /// Nobody listens for what the other commits yet.
 fn two() -> [Rig; 2] {
@@ -167,6 +170,109 @@ fn a_batch_that_writes_nothing_lets_the_others_in() {
         rigs[0].steering.fail_next(Fail::CommitLost);
         assert!(rigs[0].decide(Command::Probe).await.is_err());
         rigs[1].done(Command::Probe).await;
+    });
+}
+
+#[test]
+fn whoever_waits_for_messages_hears_of_those_that_come_through_another_engine() {
+    runtime().block_on(async {
+        let [here, there] = two();
+        listens(&here);
+        queues(&there).await;
+        // Sent.
+        let polled = waits(&here, "q", 10);
+        waiting(&here, 1).await;
+        there.done(send("q", "a")).await;
+        assert_eq!(bodies(polled).await, ["a"]);
+        // Given back by whoever has it.
+        there.done(send("plain", "b")).await;
+        let handle = take(&there, "plain", 900).await;
+        let polled = waits(&here, "plain", 10);
+        waiting(&here, 1).await;
+        let queue = "plain".to_owned();
+        there
+            .done(Command::ChangeVisibility {
+                queue,
+                handle,
+                timeout_s: 0,
+            })
+            .await;
+        assert_eq!(bodies(polled).await, ["b"]);
+        // What stands behind a message of a group that is deleted.
+        there.batch(["first", "second"].map(in_group).into()).await;
+        let handle = take(&there, "f.fifo", 900).await;
+        let polled = waits(&here, "f.fifo", 10);
+        waiting(&here, 1).await;
+        let queue = "f.fifo".to_owned();
+        there.done(Command::DeleteMessage { queue, handle }).await;
+        assert_eq!(bodies(polled).await, ["second"]);
+        // A queue that is gone: nobody waits for it any longer.
+        let polls = [(); 5].map(|()| waits(&here, "dead", 1));
+        waiting(&here, 5).await;
+        let queue = "dead".to_owned();
+        there.done(Command::DeleteQueue { queue }).await;
+        for polled in polls {
+            let refusal = within(polled).await.unwrap().unwrap_err();
+            assert_eq!(refusal.code(), "queue_not_found");
+        }
+    });
+}
+
+#[test]
+fn the_timer_knows_of_delays_and_time_outs_that_begin_elsewhere() {
+    runtime().block_on(async {
+        let [here, there] = two();
+        listens(&here);
+        queues(&there).await;
+        here.clock.run();
+        let cancel = CancellationToken::new();
+        let timer = tokio::spawn(run_waits(here.engine().clone(), cancel.clone()));
+        let pair = [waits(&here, "q", 1), waits(&here, "q", 1)];
+        let held = waits(&here, "plain", 10);
+        waiting(&here, 3).await;
+        there
+            .batch(vec![delayed("q", "a", 1), delayed("q", "b", 1)])
+            .await;
+        // Received there before anybody here has heard of it, or by whoever waits here.
+        let sent = vec![send("plain", "held"), receive_for("plain", 1, Some(1))];
+        there.batch(sent).await;
+        let mut found = Vec::new();
+        for polled in pair {
+            found.extend(bodies(polled).await);
+        }
+        found.sort();
+        assert_eq!(found, ["a", "b"]);
+        assert_eq!(bodies(held).await, ["held"]);
+        cancel.cancel();
+        within(timer).await.unwrap().unwrap();
+    });
+}
+
+#[test]
+fn each_message_goes_to_one_of_those_who_wait_at_both_engines() {
+    const WAIT: usize = 20;
+    runtime().block_on(async {
+        let rigs = two();
+        queues(&rigs[0]).await;
+        let mut polls = Vec::new();
+        for rig in &rigs {
+            listens(rig);
+            polls.extend((0..WAIT).map(|_| waits(rig, "plain", 1)));
+        }
+        for rig in &rigs {
+            waiting(rig, WAIT).await;
+        }
+        let names: Vec<String> = (0..2 * WAIT).map(|n| format!("{n:02}")).collect();
+        for half in names.chunks(WAIT) {
+            let sends = half.iter().map(|name| send("plain", name));
+            rigs[0].batch(sends.collect()).await;
+        }
+        let mut got = Vec::new();
+        for polled in polls {
+            got.extend(bodies(polled).await);
+        }
+        got.sort();
+        assert_eq!(got, names);
     });
 }
 
