@@ -36,7 +36,7 @@ pub use outside::{Clock, Envelopes, Ids, NoEnvelopes};
 pub use upkeep::{Redelay, Sweep};
 
 /// What a batch needs to see. Names may repeat.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Touch {
     pub products: Vec<Sku>,
     /// Load the head of these lines too, [`commerce::DRAIN_MAX`] orders of it. The head of a
