@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use commerce::WhenSoldOut;
-use engine::{Command, Engine, Refusal, run_others, run_waits};
+use engine::{Command, Engine, Refusal, TOPIC_ORDERS, TOPIC_STOCK, run_others, run_waits};
 use store::memory::Shared;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::feed::read_to;
+use crate::relay::{ORDERS, Relay, arrived, of, sell, subscribe, told};
 use crate::rig::{
     Fail, Place, Rig, create, order_of, receive, receive_for, runtime, send, sku, within,
 };
@@ -273,6 +274,48 @@ fn each_message_goes_to_one_of_those_who_wait_at_both_engines() {
         }
         got.sort();
         assert_eq!(got, names);
+    });
+}
+
+#[test]
+fn whoever_subscribes_through_another_engine_hears_all_that_follows() {
+    runtime().block_on(async {
+        let [here, there] = two();
+        listens(&here);
+        here.done(create("A", 5, WhenSoldOut::Reject)).await;
+        subscribe(&here, &[(TOPIC_STOCK, "stock")]).await;
+        let relay = Relay::start(here.engine());
+        here.done(receive("A", 1, "it is at work")).await;
+        arrived(&here, "stock", 1).await;
+        subscribe(&there, &[(TOPIC_ORDERS, "orders")]).await;
+        let first = there.order(order_of("A")).await.order.id.seq;
+        arrived(&here, "orders", 1).await;
+        assert_eq!(told(&*here.reader(), "orders"), [first]);
+        relay.stop().await.unwrap();
+    });
+}
+
+#[test]
+fn two_relays_tell_of_every_entry_once() {
+    runtime().block_on(async {
+        let rigs = two();
+        rigs[0].done(create("A", 3, WhenSoldOut::Wait)).await;
+        subscribe(&rigs[0], &[(TOPIC_ORDERS, "orders")]).await;
+        let relays = rigs.each_ref().map(|rig| {
+            listens(rig);
+            Relay::start(rig.engine())
+        });
+        tokio::join!(sell(&rigs[0], 40, "here"), sell(&rigs[1], 40, "there"));
+        for rig in &rigs {
+            rig.settled().await;
+        }
+        let log = rigs[0].reader().entries(0, usize::MAX >> 1).unwrap();
+        let expected = of(&log, ORDERS);
+        arrived(&rigs[0], "orders", expected.len()).await;
+        for relay in relays {
+            relay.stop().await.unwrap();
+        }
+        assert_eq!(told(&*rigs[1].reader(), "orders"), expected);
     });
 }
 
