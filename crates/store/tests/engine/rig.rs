@@ -385,14 +385,14 @@ impl Rig {
         rig
     }
 
-    /// Another engine on the same store, by the same clock.
+    /// Another engine on the same store, with a clock of its own.
     pub(crate) fn beside(&self) -> Self {
         let Place::Shared(shared) = &self.place else {
             panic!("nobody else may write to this store");
         };
         let mut rig = Self {
             place: Place::Shared(shared.clone()),
-            clock: Arc::clone(&self.clock),
+            clock: Arc::new(ManualClock::new(self.clock.now())),
             steering: Steering::new(),
             ids: Arc::clone(&self.ids),
             limits: self.limits.clone(),

@@ -54,6 +54,22 @@ fn a_tail_hears_what_another_engine_commits() {
 }
 
 #[test]
+fn the_time_of_others_is_the_time_here_once_it_is_heard_of() {
+    runtime().block_on(async {
+        let [here, there] = two();
+        listens(&here);
+        let mut tail = here.engine().feed().tail(0, here.reader());
+        there.clock.advance(60_000);
+        there.done(create("A", 5, WhenSoldOut::Reject)).await;
+        let seen = read_to(&mut tail, 1).await;
+        assert_eq!(here.engine().log_time(), seen[0].at);
+        assert_eq!(here.engine().now(), seen[0].at - 60_000);
+        // What is decided here is not earlier.
+        assert_eq!(here.order(order_of("A")).await.order.placed_at, seen[0].at);
+    });
+}
+
+#[test]
 fn what_others_have_committed_comes_before_ones_own_that_follows_it() {
     runtime().block_on(async {
         // Nobody has told it of the others when its own commit comes.
