@@ -294,6 +294,19 @@ impl Engine {
         &self.inner.feed
     }
 
+    /// The newest committed sequence, for whoever knows of `seq`: where others write to the store they
+    /// may have told it, and it was not heard of here yet.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub async fn newest_seq(&self, seq: u64) -> Result<u64, EngineError> {
+        let newest = self.inner.feed.last_seq();
+        if seq <= newest || self.inner.others.is_none() {
+            return Ok(newest);
+        }
+        self.read(|reader| reader.last_seq()).await
+    }
+
     /// What the clock says.
     pub fn now(&self) -> Millis {
         self.inner.clock.now()
