@@ -1,12 +1,15 @@
 //! Two engines on one store, as two processes on one database are: what one commits the other
 //! hears, and neither keeps the other out for longer than a batch.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use commerce::WhenSoldOut;
-use engine::{Command, Engine, Refusal, TOPIC_ORDERS, TOPIC_STOCK, run_others, run_waits};
+use engine::{
+    Command, Engine, PlaceOrder, Refusal, TOPIC_ORDERS, TOPIC_STOCK, run_others, run_waits,
+};
 use store::memory::Shared;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -14,7 +17,8 @@ use tokio_util::sync::CancellationToken;
 use crate::feed::read_to;
 use crate::relay::{ORDERS, Relay, arrived, of, sell, subscribe, told};
 use crate::rig::{
-    Fail, Place, Rig, create, order_of, receive, receive_for, runtime, send, sku, within,
+    Answer, Fail, Place, Rig, create, key, order_of, receive, receive_for, reply_order, runtime,
+    send, sku, within,
 };
 use crate::waiting::{bodies, delayed, in_group, queues, take, waiting, waits};
 
@@ -167,6 +171,68 @@ async fn never_goes_back(engine: Engine, done: Arc<AtomicBool>) {
         newest = now;
         tokio::task::yield_now().await;
     }
+}
+
+/// The order that came of a key, however it was asked for.
+fn ordered(answer: Answer) -> u64 {
+    reply_order(&answer).order.id.seq
+}
+
+fn keyed(n: u64) -> Command {
+    Command::PlaceOrder(PlaceOrder {
+        key: Some(key(n)),
+        ..order_of("A")
+    })
+}
+
+#[test]
+fn a_key_that_comes_to_two_engines_at_once_makes_one_order() {
+    const KEYS: u64 = 100;
+    runtime().block_on(async {
+        let rigs = two();
+        rigs[0].done(create("A", 30, WhenSoldOut::Reject)).await;
+        for rig in &rigs {
+            rig.steering.decide_for(Duration::from_micros(200));
+        }
+        let mut made = BTreeSet::new();
+        for n in 0..KEYS {
+            let (here, there) = tokio::join!(rigs[0].decide(keyed(n)), rigs[1].decide(keyed(n)));
+            let (here, there) = (ordered(here), ordered(there));
+            assert_eq!(here, there);
+            made.insert(here);
+        }
+        // Nothing else was decided.
+        assert!(made.into_iter().eq(2..2 + KEYS));
+        rigs[1].audit_clean();
+    });
+}
+
+#[test]
+fn what_became_of_a_batch_that_failed_the_others_know() {
+    runtime().block_on(async {
+        let [here, mut there] = two();
+        listens(&here);
+        let mut tail = here.engine().feed().tail(0, here.reader());
+        there.done(create("A", 5, WhenSoldOut::Reject)).await;
+        let mut seqs = Vec::new();
+        for n in 0..30 {
+            // It dies in the middle, and whoever asked asks the other.
+            let fails = [Fail::CommitLost, Fail::CommitKept, Fail::SyncFailed];
+            there
+                .steering
+                .fail_next(fails[usize::try_from(n).unwrap() % 3]);
+            assert!(there.decide(keyed(n)).await.is_err());
+            let order = ordered(here.decide(keyed(n)).await);
+            seqs.push(order);
+            there.restart().await;
+            assert_eq!(ordered(there.decide(keyed(n)).await), order);
+        }
+        assert!(seqs.into_iter().eq(2..32));
+        let log = here.reader().entries(0, 100).unwrap();
+        assert_eq!(read_to(&mut tail, 31).await, log);
+        assert_eq!(log.len(), 31);
+        here.audit_clean();
+    });
 }
 
 #[test]
