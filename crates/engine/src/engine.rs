@@ -14,7 +14,7 @@ use crate::company::Crowd;
 use crate::feed::Feed;
 use crate::flow::{Flow, Flows};
 use crate::pace::{Load, Pace};
-use crate::ports::{Clock, Ids, Opened, Reader, StoreError};
+use crate::ports::{Clock, Ids, Opened, Others, Reader, StoreError};
 use crate::reads::{Lane, Reads};
 use crate::sequencer::{self, Caller, Job, Shared};
 use crate::trace::{self, Remembered, Step, Trace};
@@ -109,6 +109,7 @@ struct Inner {
     sender: mpsc::Sender<Job>,
     shared: Arc<Shared>,
     reader: Arc<dyn Reader>,
+    others: Option<Arc<dyn Others>>,
     reads: Reads,
     clock: Arc<dyn Clock>,
     feed: Feed,
@@ -129,7 +130,11 @@ impl Engine {
         ids: Arc<dyn Ids>,
         limits: Limits,
     ) -> Result<Self, StoreError> {
-        let Opened { store, reader } = opened;
+        let Opened {
+            store,
+            reader,
+            others,
+        } = opened;
         let last_seq = reader.last_seq()?;
         let (sender, receiver) = mpsc::channel(limits.queue_max);
         let (stopped_tx, stopped) = watch::channel(false);
@@ -153,6 +158,7 @@ impl Engine {
             unsettled: unsettled.into_iter().map(|product| product.sku).collect(),
             put_off: BTreeSet::new(),
             left: VecDeque::new(),
+            is_shared: others.is_some(),
             is_clock_behind: false,
         });
         Ok(Self {
@@ -160,6 +166,7 @@ impl Engine {
                 sender,
                 shared,
                 reader,
+                others,
                 reads: Reads::new(),
                 clock,
                 feed,
@@ -273,8 +280,31 @@ impl Engine {
         Arc::clone(&self.inner.reader)
     }
 
+    /// Where to look for what others have committed, if others can.
+    pub(crate) fn others(&self) -> Option<&Arc<dyn Others>> {
+        self.inner.others.as_ref()
+    }
+
+    /// Somebody has decided by this time.
+    pub(crate) fn note_time(&self, at: Millis) {
+        self.inner.shared.note_time(at);
+    }
+
     pub fn feed(&self) -> &Feed {
         &self.inner.feed
+    }
+
+    /// The newest committed sequence, for whoever knows of `seq`: where others write to the store they
+    /// may have told it, and it was not heard of here yet.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub async fn newest_seq(&self, seq: u64) -> Result<u64, EngineError> {
+        let newest = self.inner.feed.last_seq();
+        if seq <= newest || self.inner.others.is_none() {
+            return Ok(newest);
+        }
+        self.read(|reader| reader.last_seq()).await
     }
 
     /// What the clock says.

@@ -2,7 +2,9 @@
 //!
 //! The sequencer publishes every batch after its commit. The feed keeps the last
 //! [`FEED_BATCHES`] batches; a reader that is slower than that is told how far the log has
-//! come and reads the rest from the store, so nothing is lost and nobody is waited for.
+//! come and reads the rest from the store, so nothing is lost and nobody is waited for. What other
+//! processes have committed is read there as well: of that the feed learns only how far it goes,
+//! and it may learn that before or after its own batches in between.
 
 use std::sync::Arc;
 
@@ -39,12 +41,33 @@ impl Feed {
         let Some(newest) = entries.last().map(|entry| entry.seq) else {
             return;
         };
-        self.last.send_replace(newest);
-        if self.sender.receiver_count() > 0 {
+        self.come_to(newest);
+        if self.has_readers() {
             let batch: Committed = entries.into_iter().map(Arc::new).collect();
             // Nobody listening any more is fine.
             let _ = self.sender.send(batch);
         }
+    }
+
+    /// Others have committed up to here: readers that have not read so far are to look.
+    pub(crate) fn told_by_others(&self, newest: u64) {
+        if self.come_to(newest) && self.has_readers() {
+            // Nothing to hand out, it only wakes them.
+            let _ = self.sender.send(Committed::from([]));
+        }
+    }
+
+    /// False if it is no news.
+    fn come_to(&self, newest: u64) -> bool {
+        self.last.send_if_modified(|last| {
+            let has_moved = *last < newest;
+            *last = newest.max(*last);
+            has_moved
+        })
+    }
+
+    pub(crate) fn has_readers(&self) -> bool {
+        self.sender.receiver_count() > 0
     }
 
     /// The newest committed sequence.
@@ -84,32 +107,34 @@ impl Tail {
         loop {
             // Behind what the feed still holds, or just begun: the store has it.
             let behind = *self.last.borrow() >= self.next && self.receiver.is_empty();
-            if behind || self.reading.is_some() {
-                return self.read().await.map(Some);
+            if !behind && self.reading.is_none() {
+                match self.receiver.recv().await {
+                    Ok(batch) => {
+                        let (Some(first), Some(newest)) = (batch.first(), batch.last()) else {
+                            continue;
+                        };
+                        if newest.seq < self.next {
+                            continue;
+                        }
+                        if first.seq <= self.next {
+                            let skip = self.next - first.seq;
+                            let skip = usize::try_from(skip).expect("within one batch");
+                            self.next = newest.seq + 1;
+                            return Ok(Some(if skip == 0 {
+                                batch
+                            } else {
+                                batch[skip..].into()
+                            }));
+                        }
+                        // In between there is what others have committed, or what came too fast.
+                    }
+                    Err(broadcast::error::RecvError::Lagged(_)) => {}
+                    Err(broadcast::error::RecvError::Closed) => return Ok(None),
+                }
             }
-            match self.receiver.recv().await {
-                Ok(batch) => {
-                    let (Some(first), Some(newest)) = (batch.first(), batch.last()) else {
-                        continue;
-                    };
-                    if newest.seq < self.next {
-                        continue;
-                    }
-                    if first.seq > self.next {
-                        return self.read().await.map(Some);
-                    }
-                    let skip = usize::try_from(self.next - first.seq).expect("within one batch");
-                    self.next = newest.seq + 1;
-                    return Ok(Some(if skip == 0 {
-                        batch
-                    } else {
-                        batch[skip..].into()
-                    }));
-                }
-                Err(broadcast::error::RecvError::Lagged(_)) => {
-                    return self.read().await.map(Some);
-                }
-                Err(broadcast::error::RecvError::Closed) => return Ok(None),
+            let read = self.read().await?;
+            if !read.is_empty() {
+                return Ok(Some(read));
             }
         }
     }
@@ -133,3 +158,6 @@ impl Tail {
         Ok(entries.into_iter().map(Arc::new).collect())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,8 @@
 //! - `sequencer` is the single writer: a thread of its own that drains, decides, commits.
 //! - `decide` joins `commerce` and `messaging` in one commit, with no clock and no I/O.
 //! - [`ports`] is all that is known of a store, a clock and randomness.
-//! - [`feed`] hands committed entries to whoever listens, by sequence.
+//! - [`feed`] hands committed entries to whoever listens, by sequence; [`run_others`] tells it of
+//!   those that another process has committed.
 //! - [`trace`] says which request a command is part of, for those who watch.
 //! - [`audit`] replays a store and says which rule is broken where.
 //!
@@ -27,6 +28,7 @@ mod entry;
 pub mod feed;
 mod flow;
 pub mod json;
+mod others;
 mod pace;
 pub mod ports;
 mod reads;
@@ -44,6 +46,7 @@ pub use command::{
 pub use engine::{Engine, EngineError, Limits};
 pub use entry::{BidStep, Buyer, Data, Entry, Family, Kind, OrderRecord, OrderStatus};
 pub use flow::{Counts, Flow, Flows};
+pub use others::run_others;
 pub use relay::{
     TOPIC_AUCTIONS, TOPIC_CUSTOMERS, TOPIC_OPERATIONS, TOPIC_ORDERS, TOPIC_PARCELS, TOPIC_STOCK,
     run_relay, told,

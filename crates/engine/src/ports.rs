@@ -2,7 +2,7 @@
 //!
 //! A batch goes `load` -> decide -> `append` -> sync. Up to the end of `append` the store
 //! guarantees that nobody else changes what was loaded: a store with a single writer by being the
-//! only one, a shared store by locking what the batch touches. All of a batch becomes visible or
+//! only one, a shared store by locking what the batch touches (see [`Others`]). All of a batch becomes visible or
 //! none of it, and it would survive a power failure once it is synced; nobody is answered
 //! before.
 //!
@@ -26,15 +26,17 @@ use crate::command::{BodyHash, KeyHash};
 use crate::entry::{Entry, OrderRecord, OrderStatus};
 
 mod delivery;
+mod others;
 mod outside;
 mod upkeep;
 
 pub use delivery::{DELIVERIES_QUEUE, Delivery, DeliveryKind};
+pub use others::{News, Others};
 pub use outside::{Clock, Envelopes, Ids, NoEnvelopes};
 pub use upkeep::{Redelay, Sweep};
 
 /// What a batch needs to see. Names may repeat.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Touch {
     pub products: Vec<Sku>,
     /// Load the head of these lines too, [`commerce::DRAIN_MAX`] orders of it. The head of a
@@ -389,6 +391,9 @@ pub struct Changes {
     pub attempts: Vec<(u32, Attempt)>,
     pub relayed: Option<Cursors>,
     pub sweep: Option<Sweep>,
+    /// Queues that whoever waits for messages is to look at, in other processes too: they learn it
+    /// from [`Others::news`]. Empty where there are none.
+    pub woken: Vec<String>,
     /// Write something even when nothing else changed.
     pub probe: Option<Millis>,
 }
@@ -422,6 +427,7 @@ impl Changes {
             attempts,
             relayed,
             sweep,
+            woken: _,
             probe,
         } = self;
         entries.is_empty()
@@ -483,7 +489,13 @@ impl StoreError {
 
 /// The writing side. One owner, one thread.
 pub trait Store: Send {
+    /// After an error nothing is locked.
     fn load(&mut self, touch: &Touch) -> Result<Loaded, StoreError>;
+
+    /// What was loaded is not changed after all: others may have what was locked for it. The engine
+    /// calls either this or [`append`](Self::append) after each `load` that went well; a store that is
+    /// dropped lets go by itself.
+    fn release(&mut self) {}
 
     /// Durable when it returns. After an error the batch may or may not have been written; the
     /// engine stops rather than guess.
@@ -676,4 +688,6 @@ pub trait StoreFiles: Send + Sync {
 pub struct Opened {
     pub store: Box<dyn Store>,
     pub reader: Arc<dyn Reader>,
+    /// None of a store that this process has to itself.
+    pub others: Option<Arc<dyn Others>>,
 }

@@ -42,8 +42,9 @@ const PUBLICATIONS_MAX: usize = 256;
 /// Orders told of in one commit: a few copies each, and buyers wait while it is decided.
 const ORDERS_MAX: usize = 64;
 
-/// Who subscribed is looked up when this process adds a subscription, so that it hears
-/// everything that comes after, and so often for those that another process adds.
+/// Who subscribed is looked up when this process adds a subscription, so that it hears everything
+/// that comes after, and so often in any case. Where other processes add some to the same store it is
+/// looked up for each batch.
 const SUBSCRIPTIONS_EVERY: Duration = Duration::from_millis(500);
 
 /// How long to wait before trying again when the sequencer is full.
@@ -286,8 +287,10 @@ async fn tell_until_it_fails(
             let Some(batch) = batch else {
                 continue;
             };
-            // In this order: what is added after the version was read is seen the next time.
-            if newest != version || looked.elapsed() > SUBSCRIPTIONS_EVERY {
+            // In this order: what is added after the version was read is seen the next time. What
+            // others add moves no version here, and this batch may be the first that is to be heard.
+            let is_shared = engine.others().is_some();
+            if newest != version || is_shared || looked.elapsed() > SUBSCRIPTIONS_EVERY {
                 version = newest;
                 subscribed = Heard::read(engine, which).await?;
                 looked = tokio::time::Instant::now();

@@ -154,6 +154,8 @@ pub(crate) struct Parts {
     pub(crate) put_off: BTreeSet<Sku>,
     /// Commands that a batch had no room for, in their order: they come before what arrives.
     pub(crate) left: VecDeque<Taken>,
+    /// Others write to the store too.
+    pub(crate) is_shared: bool,
     /// The clock was found behind, and it was said.
     pub(crate) is_clock_behind: bool,
 }
@@ -510,7 +512,10 @@ fn decide_and_append(
     }
     let decided_in = started.map(|started| started.elapsed());
     let decided = batch.finish();
-    let changes = decided.changes;
+    let mut changes = decided.changes;
+    if parts.is_shared {
+        changes.woken = decided.woken.keys().cloned().collect();
+    }
     let wrote = !changes.is_empty();
     let began = stopwatch();
     let mut durability = None;
@@ -526,6 +531,8 @@ fn decide_and_append(
                 return Err(error);
             }
         }
+    } else {
+        parts.store.release();
     }
     if let (Some(started), Some(decided_in)) = (started, decided_in) {
         // What it costs to write is about as what it costs to decide.

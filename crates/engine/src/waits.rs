@@ -5,7 +5,8 @@
 //! waits costs a place in a map and nothing else: time-outs and delays of a queue's messages
 //! have one timer for all queues together.
 //!
-//! A wake is a hint. What is there, the receive that follows decides.
+//! A wake is a hint. What is there, the receive that follows decides. What other processes do to
+//! a queue of the same store is such a hint too.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -46,7 +47,8 @@ struct State {
 
 /// Everybody who waits for one queue.
 struct Line {
-    /// A line that was forgotten and made again is another one.
+    /// A line that was forgotten and made again is another one, and so is one that was told of
+    /// something else than was asked for.
     number: u64,
     /// By ticket: the lowest has waited longest.
     waiting: BTreeMap<u64, oneshot::Sender<()>>,
@@ -157,6 +159,31 @@ impl Waits {
                 self.shared.changed.notify_one();
             }
         }
+        state.tidy(queue);
+    }
+
+    /// Another process has done something to this queue: one looks, and the timer asks the store
+    /// anew. A receive that leaves something wakes the next, and so does one that fails.
+    pub(crate) fn told_by_others(&self, queue: &str) {
+        let mut state = self.lock();
+        let State {
+            last_line,
+            ticked_at,
+            lines,
+            ..
+        } = &mut *state;
+        let Some(line) = lines.get_mut(queue) else {
+            return;
+        };
+        line.wake(1);
+        // An answer that is on its way is from before.
+        *last_line += 1;
+        line.number = *last_line;
+        line.due = Due::Unknown {
+            since: *ticked_at,
+            told: None,
+        };
+        self.shared.changed.notify_one();
         state.tidy(queue);
     }
 

@@ -18,7 +18,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use engine::ports::{Clock, Ids};
-use engine::{Engine, run_relay, run_waits};
+use engine::{Engine, run_others, run_relay, run_waits};
 use outgoing::{AllowedHosts, Client, Timeouts};
 use store::sqlite::Files;
 use tokio_util::sync::CancellationToken;
@@ -283,6 +283,7 @@ fn start_tasks(
     workers::start(app, tasks, client);
     let (hub, engine, cancel) = (app.hub.clone(), app.engine.clone(), app.cancel.clone());
     tasks.spawn(async move { hub.run(engine, cancel).await });
+    tasks.spawn(run_others(app.engine.clone(), app.cancel.clone()));
     let (engine, cancel) = (app.engine.clone(), app.cancel.clone());
     let told = ended.clone();
     tasks.spawn(async move {

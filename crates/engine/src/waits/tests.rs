@@ -54,6 +54,28 @@ fn one_message_wakes_the_one_who_has_waited_longest() {
 }
 
 #[test]
+fn what_others_did_wakes_one_and_asks_the_store_anew() {
+    let waits = Waits::default();
+    let [mut a, mut b] = std::array::from_fn(|_| waits.enter(QUEUE));
+    let (asked, _) = waits.tick(1_000);
+    waits.learn(&asked[0], None);
+    assert!(waits.tick(2_000).0.is_empty());
+    waits.told_by_others("other");
+    assert_eq!(woken([&mut a, &mut b]), [false; 2]);
+    waits.told_by_others(QUEUE);
+    assert_eq!(woken([&mut b, &mut a]), [false, true]);
+    // It was asked before the others did something more: the answer may not know of that.
+    let (asked, _) = waits.tick(3_000);
+    assert_eq!(asked[0].since, 2_000);
+    a.used();
+    waits.told_by_others(QUEUE);
+    waits.learn(&asked[0], None);
+    let (asked, _) = waits.tick(4_000);
+    waits.learn(&asked[0], Some(5_000));
+    assert_eq!(waits.tick(4_500).1, Some(5_000));
+}
+
+#[test]
 fn whoever_leaves_hands_the_wake_on() {
     let waits = Waits::default();
     let [a, b, mut c, mut d] = std::array::from_fn(|_| waits.enter(QUEUE));

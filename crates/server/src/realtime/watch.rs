@@ -94,7 +94,7 @@ impl Watch {
             .listen(&[Subject::Everything])
             .ok_or(WatchError::TooMany)?;
         let mut watch = Self::entries(listener);
-        let newest = app.engine.feed().last_seq();
+        let newest = app.engine.newest_seq(since.unwrap_or(0)).await?;
         let Some(since) = since else {
             // What waits to be told is from before.
             watch.last = newest;
@@ -137,7 +137,7 @@ impl Watch {
         since: Option<u64>,
     ) -> Result<Self, WatchError> {
         let subject = Subject::Latest(product.into());
-        let newest_of_all = app.engine.feed().last_seq();
+        let newest_of_all = app.engine.newest_seq(since.unwrap_or(0)).await?;
         let listener = app.hub.listen_after(newest_of_all, &[subject]);
         let mut watch = Self::entries(listener.ok_or(WatchError::TooMany)?);
         // What waits to be told is from before.
@@ -175,7 +175,7 @@ impl Watch {
         since: Option<u64>,
     ) -> Result<Self, WatchError> {
         let subject = Subject::Latest(LineId::Auction(auction.seq));
-        let newest_of_all = app.engine.feed().last_seq();
+        let newest_of_all = app.engine.newest_seq(since.unwrap_or(0)).await?;
         let listener = app.hub.listen_after(newest_of_all, &[subject]);
         let listener = listener.ok_or(WatchError::TooMany)?;
         let event = standing::of_auction(&app.engine, auction.seq, 0, Vec::new()).await?;
@@ -234,7 +234,7 @@ impl Watch {
     ) -> Result<Self, WatchError> {
         let listener = app.hub.listen(subjects).ok_or(WatchError::TooMany)?;
         let mut watch = Self::entries(listener);
-        let newest_of_all = app.engine.feed().last_seq();
+        let newest_of_all = app.engine.newest_seq(since.unwrap_or(0)).await?;
         let Some(since) = since else {
             // What waits to be told is from before.
             watch.last = newest_of_all;
@@ -473,3 +473,6 @@ impl OrderWatch {
         whole(seq, "order", self.app.engine.now(), &view)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -29,7 +29,7 @@ mod replenisher;
 mod runtime;
 mod sweeper;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 pub mod tracking;
 mod vip;
 pub mod webhooks;

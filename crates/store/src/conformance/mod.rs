@@ -5,6 +5,10 @@
 //! is committed is told by a [`script::Script`], which fills in what an entry needs to be one;
 //! no rule of selling is applied here, a store does not know any.
 //!
+//! A store that several processes write to passes more: all of this on two handles by turns
+//! ([`shared::InTurns`]), and `shared_suite!`. It says how it is opened beside itself
+//! ([`shared::SharedHarness`]).
+//!
 //! Not checked here: that a commit survives a power failure, which no test in a process can
 //! see; each store says how it makes sure.
 
@@ -23,6 +27,7 @@ pub(crate) mod mail;
 mod queues;
 mod remembered;
 pub(crate) mod script;
+pub(crate) mod shared;
 mod stock;
 mod topics;
 
@@ -81,6 +86,10 @@ pub(crate) use queues::{
 pub(crate) use remembered::{
     duplicates_are_found_in_both_scopes, duplicates_outlive_the_message_and_a_purge,
     receive_attempts_come_with_their_messages, topics_bring_the_duplicates_of_all_they_lead_to,
+};
+pub(crate) use shared::{
+    a_batch_has_the_store_until_it_ends, two_writers_leave_no_gap_and_lose_nothing,
+    what_was_committed_is_news_once,
 };
 pub(crate) use stock::{references_are_known_per_product, replenishments_are_found_and_listed};
 pub(crate) use topics::{

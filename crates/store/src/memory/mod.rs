@@ -1,11 +1,13 @@
 //! A store that forgets everything at the end: for tests and simulations.
 //!
 //! Written for the eye: maps that are searched as the port describes them, no caches, nothing
-//! shared with the other stores but the suite they all pass.
+//! shared with the other stores but the suite they all pass. [`Shared`] is the same for several
+//! engines at once, as several processes on one database are.
 
 mod auctions;
 mod mailbox;
 mod reader;
+mod shared;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -19,6 +21,7 @@ use engine::{Entry, KeyHash, Kind, OrderRecord, OrderStatus};
 
 use self::auctions::Auctions;
 use self::mailbox::Mailbox;
+pub use self::shared::Shared;
 
 #[derive(Default)]
 struct State {
@@ -44,6 +47,7 @@ impl Memory {
         Opened {
             store: Box::new(self.clone()),
             reader: Arc::new(self.clone()),
+            others: None,
         }
     }
 

@@ -2,8 +2,9 @@
 
 use engine::ports::Opened;
 
-use super::Memory;
+use super::{Memory, Shared};
 use crate::conformance::Harness;
+use crate::conformance::shared::{SharedHarness, shared_suite};
 
 /// A crash cannot take what is in memory here: opening it again is another pair of handles.
 #[derive(Default)]
@@ -24,3 +25,36 @@ impl Harness for InMemory {
 }
 
 crate::conformance::suite!(InMemory::default());
+
+/// The same for several.
+#[derive(Default)]
+struct SharedInMemory {
+    newest: std::cell::RefCell<Shared>,
+}
+
+impl Harness for SharedInMemory {
+    fn open(&self) -> Opened {
+        self.newest.replace(Shared::default());
+        self.beside()
+    }
+
+    fn reopen(&self, opened: Opened) -> Opened {
+        drop(opened);
+        self.beside()
+    }
+}
+
+impl SharedHarness for SharedInMemory {
+    fn beside(&self) -> Opened {
+        self.newest.borrow().open()
+    }
+}
+
+shared_suite!(SharedInMemory::default());
+
+mod in_turns {
+    use super::SharedInMemory;
+    use crate::conformance::shared::InTurns;
+
+    crate::conformance::suite!(InTurns(SharedInMemory::default()));
+}

@@ -127,6 +127,8 @@ pub fn open_sized(directory: &Path, sizes: BlockSizes) -> Result<Opened, OpenErr
     Ok(Opened {
         store: Box::new(store),
         reader: Arc::new(reader),
+        // The lock keeps them out.
+        others: None,
     })
 }
 

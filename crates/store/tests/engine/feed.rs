@@ -20,7 +20,7 @@ async fn once<T>(mut asked: Pin<&mut impl Future<Output = T>>) -> Poll<T> {
 }
 
 /// Reads until this sequence was seen.
-async fn read_to(tail: &mut Tail, last: u64) -> Vec<Entry> {
+pub(crate) async fn read_to(tail: &mut Tail, last: u64) -> Vec<Entry> {
     let mut seen: Vec<Entry> = Vec::new();
     while seen.last().is_none_or(|entry| entry.seq < last) {
         let batch = within(tail.next())

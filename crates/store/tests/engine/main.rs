@@ -2,7 +2,8 @@
 //! both when it is killed in between.
 //!
 //! `sale`, `letters` and `traffic` run random workloads against models that are written straight
-//! from the rules; the other modules look at one promise each.
+//! from the rules; the other modules look at one promise each. `shared` has two engines on one
+//! store.
 
 #[cfg(test)]
 mod auctions;
@@ -34,6 +35,8 @@ mod rig;
 mod sale;
 #[cfg(test)]
 mod sealed;
+#[cfg(test)]
+mod shared;
 #[cfg(test)]
 mod topics;
 #[cfg(test)]

@@ -21,13 +21,13 @@ use crate::rig::{
     runtime, send, within,
 };
 
-struct Relay {
+pub(crate) struct Relay {
     cancel: CancellationToken,
     task: JoinHandle<Result<(), EngineError>>,
 }
 
 impl Relay {
-    fn start(engine: &Engine) -> Self {
+    pub(crate) fn start(engine: &Engine) -> Self {
         let cancel = CancellationToken::new();
         let task = tokio::spawn(run_relay(
             engine.clone(),
@@ -37,13 +37,13 @@ impl Relay {
         Self { cancel, task }
     }
 
-    async fn stop(self) -> Result<(), EngineError> {
+    pub(crate) async fn stop(self) -> Result<(), EngineError> {
         self.cancel.cancel();
         within(self.task).await.unwrap()
     }
 }
 
-async fn subscribe(rig: &Rig, subscriptions: &[(&str, &str)]) {
+pub(crate) async fn subscribe(rig: &Rig, subscriptions: &[(&str, &str)]) {
     rig.done(Command::EnsureQueues {
         queues: subscriptions
             .iter()
@@ -58,7 +58,7 @@ async fn subscribe(rig: &Rig, subscriptions: &[(&str, &str)]) {
 }
 
 /// What each message of a queue tells of.
-fn told(reader: &dyn Reader, queue: &str) -> Vec<u64> {
+pub(crate) fn told(reader: &dyn Reader, queue: &str) -> Vec<u64> {
     let messages = reader.messages(queue, 0, usize::MAX >> 1).unwrap();
     messages
         .iter()
@@ -71,7 +71,7 @@ fn body(message: &Message) -> serde_json::Value {
 }
 
 /// The messages are there: waits for them to be as many as that.
-async fn arrived(rig: &Rig, queue: &str, count: usize) {
+pub(crate) async fn arrived(rig: &Rig, queue: &str, count: usize) {
     let mut waiter = rig.engine().waits().enter(queue);
     let all = async {
         while told(&*rig.reader(), queue).len() < count {
@@ -82,17 +82,17 @@ async fn arrived(rig: &Rig, queue: &str, count: usize) {
     within(all).await;
 }
 
-fn of(log: &[Entry], which: fn(Kind) -> bool) -> Vec<u64> {
+pub(crate) fn of(log: &[Entry], which: fn(Kind) -> bool) -> Vec<u64> {
     let entries = log.iter().filter(|entry| which(entry.kind));
     entries.map(|entry| entry.seq).collect()
 }
 
-const ORDERS: fn(Kind) -> bool = |kind| kind.is_order();
+pub(crate) const ORDERS: fn(Kind) -> bool = |kind| kind.is_order();
 const STOCK: fn(Kind) -> bool = |kind| kind == Kind::StockReceived;
 const BOTH: fn(Kind) -> bool = |kind| ORDERS(kind) || STOCK(kind);
 
 /// Sells, in the background of whatever the test does: two commands a round.
-async fn sell(rig: &Rig, rounds: u32, name: &str) {
+pub(crate) async fn sell(rig: &Rig, rounds: u32, name: &str) {
     for round in 0..rounds {
         let order = if round % 2 == 0 {
             order_of("A")

@@ -20,7 +20,7 @@ use engine::{
     PlaceOrder, Publish, QueueSpec, Refusal, Reply,
 };
 use messaging::QueueConfig;
-use store::memory::Memory;
+use store::memory::{Memory, Shared};
 use store::sqlite::{self, BlockSizes};
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -94,6 +94,8 @@ struct Orders {
     fail: Option<Fail>,
     /// Loads that go well before one fails.
     loads_first: u64,
+    /// How long deciding a batch takes at least.
+    decides_for: Duration,
 }
 
 /// What a test does to a store while the engine uses it.
@@ -141,6 +143,11 @@ impl Steering {
         let mut orders = self.orders.lock().unwrap();
         orders.fail = Some(Fail::Load);
         orders.loads_first = loads;
+    }
+
+    /// From now on every batch takes so long between its load and its commit.
+    pub(crate) fn decide_for(&self, at_least: Duration) {
+        self.orders.lock().unwrap().decides_for = at_least;
     }
 
     /// Takes the order back; true if it was still to be carried out.
@@ -201,12 +208,21 @@ impl Steered {
 }
 
 impl Store for Steered {
+    fn release(&mut self) {
+        self.store().release();
+    }
+
     fn load(&mut self, touch: &Touch) -> Result<Loaded, StoreError> {
         let was_held = self.steering.wait_while_held();
         if !was_held && self.steering.fails(&[Fail::Load]).is_some() {
             return Err(StoreError::text("the disk cannot be read"));
         }
-        self.store().load(touch)
+        let loaded = self.store().load(touch);
+        let decides_for = self.steering.orders.lock().unwrap().decides_for;
+        if !decides_for.is_zero() {
+            std::thread::sleep(decides_for);
+        }
+        loaded
     }
 
     fn commit(&mut self, changes: &Changes) -> Result<(), StoreError> {
@@ -252,6 +268,8 @@ impl Drop for Steered {
 /// Where a store is.
 pub(crate) enum Place {
     Memory(Memory),
+    /// Several rigs may stand on it.
+    Shared(Shared),
     Disk(TempDir),
     /// On disk, with blocks of look-ups that are full after a few.
     Blocks(TempDir, BlockSizes),
@@ -332,6 +350,7 @@ impl Place {
     fn open(&self) -> Opened {
         match self {
             Self::Memory(memory) => memory.open(),
+            Self::Shared(shared) => shared.open(),
             Self::Disk(directory) => sqlite::open(directory.path()).unwrap(),
             Self::Blocks(directory, sizes) => sqlite::open_sized(directory.path(), *sizes).unwrap(),
         }
@@ -366,14 +385,39 @@ impl Rig {
         rig
     }
 
+    /// Another engine on the same store, with a clock of its own.
+    pub(crate) fn beside(&self) -> Self {
+        let Place::Shared(shared) = &self.place else {
+            panic!("nobody else may write to this store");
+        };
+        let mut rig = Self {
+            place: Place::Shared(shared.clone()),
+            clock: Arc::new(ManualClock::new(self.clock.now())),
+            steering: Steering::new(),
+            ids: Arc::clone(&self.ids),
+            limits: self.limits.clone(),
+            engine: None,
+        };
+        rig.start();
+        rig
+    }
+
     fn start(&mut self) {
         self.steering = Steering::new();
-        let Opened { store, reader } = self.place.open();
+        let Opened {
+            store,
+            reader,
+            others,
+        } = self.place.open();
         let store = Box::new(Steered {
             store: Some(store),
             steering: Arc::clone(&self.steering),
         });
-        let opened = Opened { store, reader };
+        let opened = Opened {
+            store,
+            reader,
+            others,
+        };
         let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
         let ids = Arc::clone(&self.ids) as Arc<dyn Ids>;
         let engine = Engine::start(opened, clock, ids, self.limits.clone()).unwrap();

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::rig::{Place, Rig, queue_spec, receive_for, runtime, send, within};
 
-type Received = Result<(u32, Vec<Message>), Refusal>;
+pub(crate) type Received = Result<(u32, Vec<Message>), Refusal>;
 
 /// One who waits until there is something, and how often he has looked.
 async fn poll(
@@ -26,13 +26,17 @@ async fn poll(
     let mut waiter = engine.waits().enter(queue);
     loop {
         let command = receive_for(queue, max, Some(visibility_s));
-        match engine.decide(command).await.unwrap()? {
-            Reply::Messages { queue_id, messages } if !messages.is_empty() => {
+        match engine.decide(command).await.unwrap() {
+            Ok(Reply::Messages { queue_id, messages }) if !messages.is_empty() => {
                 waiter.used();
                 return Ok((queue_id, messages));
             }
-            Reply::Messages { .. } => {}
-            other => panic!("{other:?}"),
+            Ok(Reply::Messages { .. }) => {}
+            Ok(other) => panic!("{other:?}"),
+            Err(refusal) => {
+                waiter.failed();
+                return Err(refusal);
+            }
         }
         waiter.woken().await;
         looks.fetch_add(1, Ordering::SeqCst);
@@ -40,7 +44,7 @@ async fn poll(
     }
 }
 
-fn waits(rig: &Rig, queue: &'static str, max: usize) -> JoinHandle<Received> {
+pub(crate) fn waits(rig: &Rig, queue: &'static str, max: usize) -> JoinHandle<Received> {
     waits_for(rig, queue, max, 30)
 }
 
@@ -54,13 +58,13 @@ fn waits_for(
     tokio::spawn(poll(rig.engine().clone(), queue, max, visibility_s, looks))
 }
 
-async fn bodies(polled: JoinHandle<Received>) -> Vec<String> {
+pub(crate) async fn bodies(polled: JoinHandle<Received>) -> Vec<String> {
     let (_, messages) = within(polled).await.unwrap().unwrap();
     messages.into_iter().map(|message| message.body).collect()
 }
 
 /// They have looked, and wait.
-async fn waiting(rig: &Rig, count: usize) {
+pub(crate) async fn waiting(rig: &Rig, count: usize) {
     let all = async {
         while rig.engine().waits().waiting() < count {
             tokio::task::yield_now().await;
@@ -72,7 +76,7 @@ async fn waiting(rig: &Rig, count: usize) {
     within(all).await;
 }
 
-async fn queues(rig: &Rig) {
+pub(crate) async fn queues(rig: &Rig) {
     let fifo = Some(messaging::FifoConfig::default());
     let redrive = RedrivePolicy {
         dead_letter_queue: "dead".to_owned(),
@@ -102,7 +106,7 @@ async fn queues(rig: &Rig) {
     .await;
 }
 
-fn in_group(body: &str) -> Command {
+pub(crate) fn in_group(body: &str) -> Command {
     Command::SendMessage {
         queue: "f.fifo".to_owned(),
         send: Box::new(messaging::Send {
@@ -114,7 +118,7 @@ fn in_group(body: &str) -> Command {
     }
 }
 
-fn delayed(queue: &str, body: &str, delay_s: u32) -> Command {
+pub(crate) fn delayed(queue: &str, body: &str, delay_s: u32) -> Command {
     Command::SendMessage {
         queue: queue.to_owned(),
         send: Box::new(messaging::Send {
@@ -125,7 +129,7 @@ fn delayed(queue: &str, body: &str, delay_s: u32) -> Command {
     }
 }
 
-async fn take(rig: &Rig, queue: &str, visibility_s: u32) -> ReceiptHandle {
+pub(crate) async fn take(rig: &Rig, queue: &str, visibility_s: u32) -> ReceiptHandle {
     match rig.done(receive_for(queue, 1, Some(visibility_s))).await {
         Reply::Messages { queue_id, messages } => ReceiptHandle {
             queue_id,

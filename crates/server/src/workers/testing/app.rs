@@ -4,9 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use engine::ports::Opened;
 use engine::{Command, run_relay, run_waits};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use store::sqlite::Files;
+use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use super::shop::Shop;
@@ -43,6 +45,12 @@ pub(in crate::workers) fn app(shop: &Shop, consumers: &[Arc<dyn Consumer>]) -> A
         engine: shop.engine.clone(),
         config: (*parts.config).clone(),
     })
+}
+
+/// The same of a shop on this store, for as long as its directory is kept.
+pub(crate) fn app_on(opened: Opened) -> (App, TempDir) {
+    let shop = Shop::open_on(opened, |_| ());
+    (app(&shop, &[]), shop.directory)
 }
 
 /// Events go from the log to topics and queues, and messages come back when they are due.

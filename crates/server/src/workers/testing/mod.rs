@@ -1,7 +1,7 @@
 //! Messages as consumers are handed them, a database that comes later, a shop to follow, and
 //! time that passes when a test wants it to.
 
-pub(super) mod app;
+pub(crate) mod app;
 pub(super) mod shop;
 pub(super) mod time;
 

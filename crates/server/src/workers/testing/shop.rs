@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use commerce::{
     Currency, Email, Millis, Money, Name, NewProduct, OrderId, Quantity, Reorder, Sku, WhenSoldOut,
 };
-use engine::ports::Clock as _;
+use engine::ports::{Clock as _, Opened};
 use engine::{BodyHash, Command, Engine, Limits, PlaceOrder, Reply};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -121,6 +121,10 @@ pub(in crate::workers) fn restocked(name: &str, stock: u64) -> NewProduct {
 
 impl Shop {
     pub(in crate::workers) fn open(settle: impl FnOnce(&mut Config)) -> Self {
+        Self::open_on(Memory::default().open(), settle)
+    }
+
+    pub(super) fn open_on(opened: Opened, settle: impl FnOnce(&mut Config)) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let mut config = Config {
             data: directory.path().to_owned(),
@@ -130,7 +134,6 @@ impl Shop {
         };
         settle(&mut config);
         let clock = TestClock::new();
-        let opened = Memory::default().open();
         let ids = Arc::new(Counter::default());
         let engine = Engine::start(opened, Arc::clone(&clock) as _, ids, Limits::default());
         let engine = engine.unwrap();

@@ -50,6 +50,7 @@ pub(super) fn opened_in(directory: &Path, sizes: BlockSizes) -> Opened {
     Opened {
         store: Box::new(store),
         reader: Arc::new(reader),
+        others: None,
     }
 }
 
