@@ -601,6 +601,8 @@ pub trait Reader: Send + Sync {
         let depths = self.queues(0)?;
         Ok(depths.into_iter().map(|depth| depth.queue).collect())
     }
+    /// Who has how much in flight in a queue, as far as [`QueueDepth`] counts what is hidden.
+    fn load(&self, queue: &str, now: Millis) -> Result<Load, StoreError>;
     /// By name.
     fn queue_names(&self) -> Result<Vec<String>, StoreError>;
     /// When the next message that is not visible at `now` will be.

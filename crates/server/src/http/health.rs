@@ -84,13 +84,13 @@ async fn refresh(app: &App) -> HttpResult<String> {
     let now = app.engine.log_time();
     let rows = app.engine.limits().products_max;
     let files = Arc::clone(&app.store_files);
-    let (products, depths, is_clearing, log_bytes) = app
+    let (products, queues, is_clearing, log_bytes) = app
         .engine
         .read_own(move |reader| {
             let products = reader.products(None, rows)?;
             Ok((
                 products,
-                reader.queues(now)?,
+                queue_metrics::read(reader, now)?,
                 reader.has_dropped_messages()?,
                 files.log_bytes(),
             ))
@@ -115,7 +115,7 @@ async fn refresh(app: &App) -> HttpResult<String> {
         metrics::gauge!("firstcome_product_available", "sku" => sku)
             .set(gauge(product.stock.available()));
     }
-    Ok(queue_metrics::text(&depths, &app.engine.flows(), now))
+    Ok(queue_metrics::text(&queues, &app.engine.flows(), now))
 }
 
 /// Prometheus text.

@@ -184,7 +184,7 @@ impl Mailbox {
             let group = message.group.as_deref();
             group.is_some_and(|group| load.is_noisy(group))
         };
-        let is_anybody_noisy = load.groups.keys().any(|group| load.is_noisy(group));
+        let is_anybody_noisy = load.noisy().next().is_some();
         if is_anybody_noisy {
             let quiet = visible.iter().filter(|message| !is_noisy(message));
             let noisy = visible.iter().filter(is_noisy);
@@ -195,7 +195,7 @@ impl Mailbox {
         }
     }
 
-    fn fair_load(&self, queue: &Queue, now: Millis) -> Load {
+    pub(super) fn fair_load(&self, queue: &Queue, now: Millis) -> Load {
         let mut load = Load::default();
         let messages = self.messages_of(queue);
         let held: Vec<&Message> = messages.filter(|held| held.is_in_flight(now)).collect();

@@ -95,13 +95,13 @@ impl Stored {
         // A clock that was set back must not keep it for as long.
         let is_fresh = |(at, _): &(Millis, Load)| (0..LOAD_EVERY_MS).contains(&(now - *at));
         if !self.load.as_ref().is_some_and(is_fresh) {
-            let load = fair_load(connection, partition, now)?;
+            let load = mailbox::load(connection, partition, now)?;
             self.load = Some((now, load));
         }
         let Some((_, load)) = &self.load else {
             return Ok(());
         };
-        if !load.groups.keys().any(|group| load.is_noisy(group)) {
+        if load.noisy().next().is_none() {
             return Ok(());
         }
         found.load = Some(load.clone());
@@ -132,24 +132,4 @@ impl Stored {
         }
         Ok(())
     }
-}
-
-fn fair_load(connection: &Connection, partition: u32, now: Millis) -> Result<Load, StoreError> {
-    let mut load = Load::default();
-    for (group, in_flight) in mailbox::in_flight_by_group(connection, partition, now)? {
-        load.in_flight += in_flight;
-        if let Some(group) = group {
-            load.groups.entry(group).or_default().in_flight = in_flight;
-        }
-    }
-    if load.groups.is_empty() || load.in_flight > limits::PROCESSING_COUNTED_MAX {
-        return Ok(load);
-    }
-    for (group, processing_ms) in mailbox::processing_by_group(connection, partition, now)? {
-        load.processing_ms += processing_ms;
-        if let Some(group) = group {
-            load.groups.entry(group).or_default().processing_ms = processing_ms;
-        }
-    }
-    Ok(load)
 }
