@@ -177,9 +177,8 @@ pub struct LoadedQueue {
     pub group_firsts: HashMap<String, Vec<Message>>,
     pub duplicates: HashMap<DedupKey, DedupEntry>,
     pub attempts: HashMap<String, Attempt>,
-    /// Messages in flight: those of a second ago at the latest, and what was handed out since.
-    /// Only when visible ones were asked for and the queue holds so many messages that the bound
-    /// can be near; else 0.
+    /// Messages in flight. Only when messages were asked for, visible ones or by their sequence,
+    /// and the queue holds so many that the bound can be near; else 0.
     pub in_flight: u64,
     /// Who has how much in flight, where the messages of a standard queue name groups.
     pub load: Option<Load>,

@@ -101,6 +101,11 @@ impl Mailbox {
         if touch.visible > 0 {
             self.load_visible(&mut found, touch.visible, now);
         }
+        let is_near_bound = found.total >= limits::IN_FLIGHT_MAX;
+        if is_near_bound && (touch.visible > 0 || !touch.messages.is_empty()) {
+            let held = self.messages_of(queue);
+            found.in_flight = held.filter(|message| message.is_in_flight(now)).count() as u64;
+        }
         found.first = self.messages_of(queue).take(touch.first).cloned().collect();
         let mut wanted = touch.messages.clone();
         for id in &touch.attempts {
@@ -148,10 +153,6 @@ impl Mailbox {
 
     fn load_visible(&self, found: &mut LoadedQueue, wanted: usize, now: Millis) {
         let queue = &found.queue;
-        if found.total >= limits::IN_FLIGHT_MAX {
-            let held = self.messages_of(queue);
-            found.in_flight = held.filter(|message| message.is_in_flight(now)).count() as u64;
-        }
         if queue.config.is_fifo() {
             let mut heads: BTreeMap<&str, Vec<Message>> = BTreeMap::new();
             for message in self.messages_of(queue) {

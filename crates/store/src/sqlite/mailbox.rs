@@ -304,6 +304,27 @@ pub(super) fn in_flight(
     Ok(count.unwrap_or(0))
 }
 
+/// How many were in flight at the one moment and had timed out by the other.
+pub(super) fn timed_out(
+    connection: &Connection,
+    partition: u32,
+    after: Millis,
+    until: Millis,
+) -> Result<u64, StoreError> {
+    if after == until {
+        return Ok(0);
+    }
+    let count = one(
+        connection,
+        "messages that timed out",
+        "SELECT coalesce(sum(held), 0) FROM messages INDEXED BY messages_visible
+         WHERE partition = ?1 AND visible_at > ?2 AND visible_at <= ?3",
+        params![partition, after, until],
+        |row| u64_at(row, 0),
+    )?;
+    Ok(count.unwrap_or(0))
+}
+
 /// What the consumers of a queue are busy with.
 pub(super) fn load(
     connection: &Connection,

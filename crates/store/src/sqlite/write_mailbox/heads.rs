@@ -13,8 +13,6 @@ use crate::sqlite::mailbox::{self, GROUP_HEAD};
 
 /// Who has how much in flight is counted anew after so long: it decides only who comes first.
 const LOAD_EVERY_MS: Millis = 200;
-/// Messages in flight are counted anew after so long, and ten times as often at the bound.
-const IN_FLIGHT_EVERY_MS: Millis = 1_000;
 /// Groups that are looked at for one receive when some of them are noisy.
 const FAIR_GROUPS_MAX: usize = 256;
 /// Messages that are passed by in search of some without a group.
@@ -48,29 +46,6 @@ impl Stored {
             self.load_fair(connection, found, touch.visible, now)?;
         }
         Ok(())
-    }
-
-    /// Counted anew only so often: with a hundred thousand in flight that takes milliseconds.
-    /// What was handed out meanwhile is added, so it is never too few.
-    fn in_flight(&mut self, connection: &Connection, now: Millis) -> Result<u64, StoreError> {
-        // Far from the bound nobody needs to know.
-        if self.total < limits::IN_FLIGHT_MAX {
-            self.in_flight = None;
-            return Ok(0);
-        }
-        if let Some((at, count)) = self.in_flight {
-            let every = if count < limits::IN_FLIGHT_MAX {
-                IN_FLIGHT_EVERY_MS
-            } else {
-                IN_FLIGHT_EVERY_MS / 10
-            };
-            if (at..at + every).contains(&now) {
-                return Ok(count);
-            }
-        }
-        let count = mailbox::in_flight(connection, self.queue.partition, now)?;
-        self.in_flight = Some((now, count));
-        Ok(count)
     }
 
     fn is_grouped(&mut self, connection: &Connection) -> Result<bool, StoreError> {
