@@ -27,7 +27,7 @@ use crate::decide::{self, Batch, Wake};
 use crate::engine::{EngineError, Limits};
 use crate::entry::Entry;
 use crate::feed::Feed;
-use crate::flow::{Counts, Meter};
+use crate::flow::{Counts, Meter, TopicCounts};
 use crate::ports::{Clock, Durability, Ids, Loaded, Store};
 use crate::trace::{Remembered, Trace};
 use crate::waits::Waits;
@@ -202,7 +202,9 @@ struct Appended {
     entries: Vec<Entry>,
     woken: BTreeMap<String, Wake>,
     counts: BTreeMap<String, Counts>,
+    topic_counts: BTreeMap<String, TopicCounts>,
     queues_deleted: Vec<String>,
+    topics_deleted: Vec<String>,
     at: Millis,
     has_new_subscriptions: bool,
     wrote: bool,
@@ -550,6 +552,8 @@ fn decide_and_append(
         entries: changes.entries,
         woken: decided.woken,
         counts: decided.counts,
+        topic_counts: decided.topic_counts,
+        topics_deleted: changes.topics_removed,
         queues_deleted: changes
             .queues_removed
             .into_iter()
@@ -633,6 +637,8 @@ fn deliver(shared: &Shared, feed: &Feed, batch: Appended) {
     }
     let deleted = &batch.queues_deleted;
     shared.meter.add(batch.counts, deleted, batch.at);
+    let deleted = &batch.topics_deleted;
+    shared.meter.add_topics(batch.topic_counts, deleted);
     if !batch.entries.is_empty() {
         feed.publish(batch.entries);
     }
