@@ -1,20 +1,25 @@
 // `sqs-consumer`, which the systems that Firstcome replaces are written with: one message
-// and ten at a time, poison that ends as a dead letter, work that is longer than its
-// visibility timeout, and consumers that leave.
+// and ten at a time, groups and repetitions, poison that ends as a dead letter and comes back,
+// what a topic sends, work that is longer than its visibility timeout, and consumers that leave.
+// What it has no call for is asked with the SDK underneath it.
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 
+import * as snsSdk from "@aws-sdk/client-sns";
 import * as sqsSdk from "@aws-sdk/client-sqs";
 import { Consumer } from "sqs-consumer";
 
+import { createTopic, subscribe } from "./lib/aws-topics.mjs";
 import {
+  arnOf,
   attributesOf,
   bodies,
   createQueue,
   drain,
   KEYS,
+  number,
   receive,
   REGION,
   send,
@@ -24,16 +29,24 @@ import {
 } from "./lib/aws.mjs";
 import { until } from "./lib/wait.mjs";
 
+const MOVE_LIMIT_MS = 20_000;
+
 let aws;
 let client;
+let topics;
 before(async () => {
   aws = await startAws();
-  client = new sqsSdk.SQSClient({ region: REGION, credentials: KEYS, endpoint: aws.endpoint });
+  const options = { region: REGION, credentials: KEYS, endpoint: aws.endpoint };
+  client = new sqsSdk.SQSClient(options);
+  topics = new snsSdk.SNSClient(options);
 });
 after(() => aws?.stop());
 
 const sqs = {
   call: (action, parameters) => client.send(new sqsSdk[`${action}Command`](parameters)),
+};
+const sns = {
+  call: (action, parameters) => topics.send(new snsSdk[`${action}Command`](parameters)),
 };
 
 /** Runs a consumer while `work` lasts; what it complains about is in `errors`. */
@@ -189,6 +202,175 @@ describe("sqs-consumer", { concurrency: true }, () => {
     );
     assert.equal(errors.length, 1, String(errors));
     assert.deepEqual(handled, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+  });
+
+  test("what is sent twice to a FIFO queue is handled once, each group in its order", async () => {
+    const queue = await createQueue(sqs, "queue.fifo");
+    const names = [0, 1, 2, 3].flatMap((i) => ["a", "b", "c"].map((group) => `${group}${i}`));
+    const entry = (name) => ({
+      Id: name,
+      MessageBody: name,
+      MessageGroupId: name[0],
+      MessageDeduplicationId: name,
+    });
+    const sendAll = async () => {
+      for (const part of [names.slice(0, 8), names.slice(8)]) {
+        const Entries = part.map(entry);
+        const sent = await sqs.call("SendMessageBatch", { QueueUrl: queue, Entries });
+        assert.equal(sent.Successful.length, part.length);
+      }
+    };
+    await sendAll();
+    await sendAll();
+    assert.equal(await depth(queue), 12);
+    const handled = [];
+    const options = {
+      batchSize: 10,
+      messageSystemAttributeNames: ["MessageGroupId", "MessageDeduplicationId"],
+      handleMessageBatch: async (messages) => {
+        handled.push(...messages);
+        return messages;
+      },
+    };
+    const errors = await consume(queue, options, async () => {
+      await until("all are handled", () => handled.length === 12);
+      await isEmpty(queue);
+      // Their ids are remembered, although they are gone; what follows is the proof.
+      await sendAll();
+      await send(sqs, queue, "last", { MessageGroupId: "a", MessageDeduplicationId: "last" });
+      await until("the last is handled", () => handled.length > 12);
+      await isEmpty(queue);
+    });
+    assert.deepEqual(errors, []);
+    assert.equal(handled.length, 13, String(bodies(handled)));
+    for (const group of ["a", "b", "c"]) {
+      const ofGroup = handled.filter((message) => message.Attributes.MessageGroupId === group);
+      const expected = names.filter((name) => name[0] === group);
+      if (group === "a") expected.push("last");
+      assert.deepEqual(bodies(ofGroup), expected);
+    }
+    assert.ok(handled.every((one) => one.Attributes.MessageDeduplicationId === one.Body));
+  });
+
+  test("poison that was moved back is handled once it can be", async () => {
+    const { queue, dead } = await withDeadLetters(sqs, 2);
+    const sent = await send(sqs, queue, "poison", { MessageAttributes: { a: text("b") } });
+    const attempts = [];
+    let mended = false;
+    const options = {
+      terminateVisibilityTimeout: true,
+      messageAttributeNames: ["All"],
+      messageSystemAttributeNames: ["All"],
+      handleMessage: async (message) => {
+        attempts.push(message);
+        if (!mended) throw new Error("cannot be handled yet");
+        return message;
+      },
+    };
+    const SourceArn = await arnOf(sqs, dead);
+    const errors = await consume(queue, options, async () => {
+      await until("the dead letter", async () => (await depth(dead)) === 1);
+      assert.equal(await depth(queue), 0);
+      mended = true;
+      await sqs.call("StartMessageMoveTask", { SourceArn });
+      await until("it is handled", () => attempts.length === 3, MOVE_LIMIT_MS);
+      await isEmpty(queue);
+    });
+    assert.equal(errors.length, 2, String(errors));
+    for (const message of attempts) {
+      assert.deepEqual([message.MessageId, message.Body], [sent.MessageId, "poison"]);
+      assert.equal(message.MessageAttributes.a.StringValue, "b");
+    }
+    assert.equal(await depth(dead), 0);
+    const tasks = await until("the move is done", async () => {
+      const { Results } = await sqs.call("ListMessageMoveTasks", { SourceArn });
+      return Results[0].Status !== "RUNNING" && Results;
+    });
+    assert.deepEqual(
+      tasks.map((task) => [task.Status, Number(task.ApproximateNumberOfMessagesMoved)]),
+      [["COMPLETED", 1]],
+    );
+  });
+
+  test("it hears of a topic what the filters let through, raw and wrapped", async () => {
+    const topic = await createTopic(sns);
+    const filters = {
+      raw: {
+        RawMessageDelivery: "true",
+        FilterPolicy: JSON.stringify({ kind: [{ prefix: "order" }] }),
+      },
+      wrapped: {
+        FilterPolicyScope: "MessageBody",
+        FilterPolicy: JSON.stringify({ units: [{ numeric: [">=", 3] }] }),
+      },
+    };
+    const queues = {};
+    const heard = { raw: [], wrapped: [] };
+    for (const [form, attributes] of Object.entries(filters)) {
+      queues[form] = await createQueue(sqs);
+      await subscribe({ sqs, sns }, topic, queues[form], attributes);
+    }
+    const options = (form) => ({
+      messageAttributeNames: ["All"],
+      handleMessage: async (message) => {
+        heard[form].push(message);
+        return message;
+      },
+    });
+    const published = [];
+    const publish = async (kind, units) => {
+      const sent = await sns.call("Publish", {
+        TopicArn: topic,
+        Subject: kind,
+        Message: JSON.stringify({ units, name: "도넛 & <more>" }),
+        MessageAttributes: { kind: text(kind), units: number(String(units)) },
+      });
+      published.push(sent.MessageId);
+    };
+    const complaints = await consume(queues.raw, options("raw"), async (errors) => {
+      errors.push(
+        ...(await consume(queues.wrapped, options("wrapped"), async () => {
+          await publish("order", 1);
+          await publish("bid", 2);
+          await publish("bid", 3);
+          await publish("order.changed", 4);
+          // The last one passes both filters: what did not come until then was left out.
+          await until("both heard", () => heard.raw.length >= 2 && heard.wrapped.length >= 2);
+          await isEmpty(queues.raw);
+          await isEmpty(queues.wrapped);
+        })),
+      );
+    });
+    assert.deepEqual(complaints, []);
+    const body = (units) => JSON.stringify({ units, name: "도넛 & <more>" });
+    assert.deepEqual(bodies(heard.raw).sort(), [body(1), body(4)]);
+    for (const message of heard.raw) {
+      const { units } = JSON.parse(message.Body);
+      const { kind, units: given } = message.MessageAttributes;
+      assert.equal(kind.StringValue, units === 1 ? "order" : "order.changed");
+      assert.deepEqual([given.DataType, given.StringValue], ["Number", String(units)]);
+    }
+    const envelopes = heard.wrapped
+      .map((message) => JSON.parse(message.Body))
+      .sort((one, other) => one.Message.localeCompare(other.Message));
+    assert.deepEqual(
+      envelopes.map(({ Type, TopicArn, MessageId, Subject, Message }) => [
+        Type,
+        TopicArn,
+        MessageId,
+        Subject,
+        Message,
+      ]),
+      [
+        ["Notification", topic, published[2], "bid", body(3)],
+        ["Notification", topic, published[3], "order.changed", body(4)],
+      ],
+    );
+    assert.deepEqual(envelopes[0].MessageAttributes, {
+      kind: { Type: "String", Value: "bid" },
+      units: { Type: "Number", Value: "3" },
+    });
+    assert.ok(heard.wrapped.every((message) => message.MessageAttributes === undefined));
   });
 
   test("a consumer that leaves while it waits takes no message with it", async () => {

@@ -8,7 +8,13 @@ import time
 
 from celery import Celery
 
-SETTINGS = json.loads(os.environ["AWS_CELERY_SETTINGS"])
+
+def with_numbers(document):
+    """Numbers as keys, as a policy of retries has them, are texts in JSON."""
+    return {int(key) if key.isdigit() else key: value for key, value in document.items()}
+
+
+SETTINGS = json.loads(os.environ["AWS_CELERY_SETTINGS"], object_hook=with_numbers)
 NOTES = os.environ["AWS_CELERY_NOTES"]
 
 app = Celery("aws_celery_tasks")
@@ -41,3 +47,12 @@ def poison(self):
     """Is never acknowledged: the queue delivers it again until it is a dead letter."""
     note(self, result="failed")
     raise ValueError("cannot be handled")
+
+
+@app.task(bind=True, name="brittle", acks_late=True, acks_on_failure_or_timeout=False)
+def brittle(self, mended):
+    """Fails until the file that `mended` names is there."""
+    done = os.path.exists(mended)
+    note(self, result="ok" if done else "failed")
+    if not done:
+        raise ValueError("cannot be handled yet")

@@ -7,10 +7,15 @@
 //!      -> send for a while -> purge, go on sending until it is swept
 //! ```
 //!
+//! With `--fifo GROUPS` the queue is a FIFO queue, and its messages name so many groups in turn. A
+//! message that is received there would lock its group: timed receives make it visible again at
+//! once.
+//!
 //! The end of the sweeping is seen from outside: `firstcome_clearing` of `/metrics` says whether
 //! something is left. Sends during it have a fixed pace and their latency begins when they were due,
 //! so that a pause of the server is not left out.
 
+mod groups;
 mod sends;
 mod table;
 
@@ -21,13 +26,14 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use self::sends::{Client, SENDS_PER_S, while_sending};
+use self::sends::{Client, SENDS_PER_S, Sends, while_sending};
 use crate::clock;
 use crate::error::{BenchError, io_error};
 use crate::http;
 use crate::load::{self, Expect, Outcome, Plan, Progress, Protocol};
 use crate::process;
-use crate::rows::{self, Request, System};
+use crate::queue::Wire;
+use crate::rows::{self, Request, Setup, System};
 use crate::sqs::{self, Latency};
 use crate::suite::prepare;
 use crate::systems::{Programs, Running};
@@ -51,6 +57,8 @@ pub struct Options {
     pub receives: u64,
     /// Messages that are taken and held, and receives timed again.
     pub in_flight: u64,
+    /// Of a FIFO queue with so many message groups.
+    pub fifo: Option<u32>,
     /// How long filling may take, and sweeping.
     pub limit: Duration,
     pub programs: Programs,
@@ -91,6 +99,8 @@ pub struct Sweep {
 pub struct Report {
     pub machine: String,
     pub messages: u64,
+    /// Message groups, of a FIFO queue.
+    pub fifo: Option<u32>,
     pub fill: Outcome,
     /// What the queue says that it has.
     pub counted: u64,
@@ -149,11 +159,25 @@ impl Report {
 
 /// `progress` is called with the messages so far and the server's memory.
 pub fn run(options: &Options, progress: &mut dyn FnMut(u64, u64)) -> Result<Report, BenchError> {
+    if let Some(groups) = options.fifo {
+        groups::check(groups, options.in_flight)?;
+    }
     let dir = options.dir.join(format!("backlog-{}", std::process::id()));
     let start = || Running::start(&options.programs, System::FirstcomeQueues, &dir);
     let mut running = start()?;
-    let row = rows::find(FILL_ROW).expect("it is a row of the queues");
-    let queue_url = prepare(&running, row.setup)?.captured;
+    let fifo = [Setup::CreateQueue {
+        wire: Wire::Json,
+        body: groups::CREATE,
+    }];
+    let setup = match options.fifo {
+        Some(_) => &fifo,
+        None => {
+            rows::find(FILL_ROW)
+                .expect("it is a row of the queues")
+                .setup
+        }
+    };
+    let queue_url = prepare(&running, setup)?.captured;
     let filled_at = running.address;
     let resident_bytes_empty = resident(&running)?;
     let fill = fill(options, &running, &queue_url, progress)?;
@@ -183,12 +207,16 @@ pub fn run(options: &Options, progress: &mut dyn FnMut(u64, u64)) -> Result<Repo
         )
     };
     let queue = format!(r#"{{"QueueUrl":"{queue_url}"}}"#);
+    let one = match options.fifo {
+        Some(_) => format!(r#"{{"QueueUrl":"{queue_url}","VisibilityTimeout":0}}"#),
+        None => queue.clone(),
+    };
     let receive_all = |body: &str, calls| repeat("ReceiveMessage", body, "ReceiptHandle", calls);
-    let receive = receive_all(&queue, options.receives)?;
+    let receive = receive_all(&one, options.receives)?;
     let mut held = None;
     if options.in_flight > 0 {
         let take = receive_all(&hold(&queue_url), options.in_flight.div_ceil(BATCH))?;
-        let receive = receive_all(&queue, options.receives)?;
+        let receive = receive_all(&one, options.receives)?;
         let (_, in_flight) = sqs::depth(running.address, &queue_url)?;
         held = Some(Held {
             take,
@@ -201,11 +229,17 @@ pub fn run(options: &Options, progress: &mut dyn FnMut(u64, u64)) -> Result<Repo
     let store_bytes = store_bytes(&dir)?;
 
     let address = running.address;
-    let ((), sends_before) = while_sending(address, &queue_url, || {
+    let sends = |run| Sends {
+        target: address,
+        queue_url: &queue_url,
+        is_fifo: options.fifo.is_some(),
+        run,
+    };
+    let ((), sends_before) = while_sending(&sends(1), || {
         thread::sleep(BEFORE_PURGE);
         Ok(())
     })?;
-    let ((purge_ms, left, sweep), sends_meanwhile) = while_sending(address, &queue_url, || {
+    let ((purge_ms, left, sweep), sends_meanwhile) = while_sending(&sends(2), || {
         let request = sqs::request(address, "PurgeQueue", &queue);
         let mut client = Client::connect(address)?;
         let began = clock::now();
@@ -220,6 +254,7 @@ pub fn run(options: &Options, progress: &mut dyn FnMut(u64, u64)) -> Result<Repo
     Ok(Report {
         machine: process::machine(),
         messages: options.messages,
+        fifo: options.fifo,
         fill,
         counted,
         resident_bytes_empty,
@@ -253,11 +288,14 @@ fn fill(
     else {
         unreachable!("queues are asked over HTTP")
     };
-    let body = body.replace("{captured}", queue_url);
+    let (body, picks) = match options.fifo {
+        Some(groups) => (groups::body(queue_url), groups::names(groups)),
+        None => (body.replace("{captured}", queue_url), Vec::new()),
+    };
     let requests = options.messages.div_ceil(BATCH);
     load::run(
         &Plan {
-            request: http::request(method, path, running.address, headers, &body),
+            request: http::request(method, path, running.address, headers, &body).with_picks(picks),
             connections: options.connections,
             requests_max: requests,
             ..plan(running, options.limit, row.body_contains)

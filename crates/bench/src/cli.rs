@@ -242,6 +242,9 @@ struct BacklogArgs {
     /// Messages that are taken and held before receives are timed once more.
     #[arg(long, default_value_t = 0)]
     in_flight: u64,
+    /// A FIFO queue with so many message groups, a multiple of ten, in place of a standard one.
+    #[arg(long, value_name = "GROUPS")]
+    fifo: Option<u32>,
     /// How long filling the queue may take, and sweeping it, in seconds.
     #[arg(long, default_value_t = 600.0)]
     seconds: f64,
@@ -532,6 +535,7 @@ fn run_backlog(args: &BacklogArgs) -> Result<Vec<String>, BenchError> {
         connections: args.connections,
         receives: args.receives,
         in_flight: args.in_flight,
+        fifo: args.fifo,
         limit: seconds("seconds", args.seconds)?,
         programs: args.programs.programs(),
         dir: args.programs.dir(),

@@ -1,6 +1,6 @@
 //! The handle on the sequencer.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::command::{Command, Refusal, Reply};
 use crate::company::Crowd;
 use crate::feed::Feed;
-use crate::flow::{Flow, Flows};
+use crate::flow::{Flow, Flows, TopicCounts, TopicFlows};
 use crate::pace::{Load, Pace};
 use crate::ports::{Clock, Ids, Opened, Others, Reader, StoreError};
 use crate::reads::{Lane, Reads};
@@ -336,6 +336,17 @@ impl Engine {
     /// What passed through each queue; counted just after it is answered.
     pub fn flows(&self) -> Flows {
         self.inner.shared.meter.flows(self.log_time())
+    }
+
+    /// What became of what was published to each topic.
+    pub fn topic_flows(&self) -> TopicFlows {
+        self.inner.shared.meter.topics()
+    }
+
+    /// What became of a notification that was handed over to be delivered.
+    pub fn count_delivery(&self, topic: &str, counts: TopicCounts) {
+        let counts = BTreeMap::from([(topic.to_owned(), counts)]);
+        self.inner.shared.meter.add_topics(counts, &[]);
     }
 
     /// What passed through one queue.

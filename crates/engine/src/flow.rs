@@ -1,7 +1,8 @@
-//! What passes through queues: counted since the start, and over the last minute.
+//! What passes through queues and topics: counted since the start, and of queues over the last
+//! minute.
 //!
-//! What always holds: a row belongs to a queue that is there, so there are never more rows than
-//! queues; a batch is added when it is durable, all of it at once.
+//! What always holds: a row belongs to a queue or a topic that is there, so there are never more
+//! rows than those; a batch is added when it is durable, all of it at once.
 //!
 //! Deliberately not counted: what moves to a dead-letter queue and back, since nobody sent or
 //! received it. How much lies in a queue the store counts.
@@ -53,9 +54,57 @@ pub struct Flow {
 /// By name. Queues through which nothing passed are left out.
 pub type Flows = HashMap<String, Flow>;
 
+/// What became of what was published to a topic. Notifications, except where the name says otherwise.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TopicCounts {
+    /// Messages, without duplicates.
+    pub published: u64,
+    /// Bodies and attributes of those.
+    pub published_bytes: u64,
+    /// Stored in a queue, or taken by a web server or a mailbox.
+    pub delivered: u64,
+    /// Given up.
+    pub failed: u64,
+    /// Those for which a filter looked at attributes, and there were some or none.
+    pub filtered_attributes: u64,
+    pub filtered_no_attributes: u64,
+    /// Those for which a filter looked into the body, and it was JSON or not.
+    pub filtered_body: u64,
+    pub filtered_invalid_body: u64,
+    /// Of those given up: to a dead-letter queue, and not there although there is one.
+    pub redriven: u64,
+    pub not_redriven: u64,
+}
+
+impl TopicCounts {
+    pub fn filtered_out(&self) -> u64 {
+        self.filtered_attributes
+            + self.filtered_no_attributes
+            + self.filtered_body
+            + self.filtered_invalid_body
+    }
+
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.published += other.published;
+        self.published_bytes += other.published_bytes;
+        self.delivered += other.delivered;
+        self.failed += other.failed;
+        self.filtered_attributes += other.filtered_attributes;
+        self.filtered_no_attributes += other.filtered_no_attributes;
+        self.filtered_body += other.filtered_body;
+        self.filtered_invalid_body += other.filtered_invalid_body;
+        self.redriven += other.redriven;
+        self.not_redriven += other.not_redriven;
+    }
+}
+
+/// By name. Topics through which nothing passed are left out.
+pub type TopicFlows = HashMap<String, TopicCounts>;
+
 #[derive(Default)]
 pub(crate) struct Meter {
     rows: Mutex<HashMap<String, Row>>,
+    topics: Mutex<TopicFlows>,
 }
 
 #[derive(Default)]
@@ -114,6 +163,24 @@ impl Meter {
         for queue in deleted {
             rows.remove(queue);
         }
+    }
+
+    pub(crate) fn add_topics(&self, batch: BTreeMap<String, TopicCounts>, deleted: &[String]) {
+        if batch.is_empty() && deleted.is_empty() {
+            return;
+        }
+        let mut topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
+        for (topic, counts) in batch {
+            topics.entry(topic).or_default().add(&counts);
+        }
+        for topic in deleted {
+            topics.remove(topic);
+        }
+    }
+
+    pub(crate) fn topics(&self) -> TopicFlows {
+        let topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
+        topics.clone()
     }
 
     pub(crate) fn flows(&self, now: Millis) -> Flows {

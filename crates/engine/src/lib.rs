@@ -45,7 +45,7 @@ pub use command::{
 };
 pub use engine::{Engine, EngineError, Limits};
 pub use entry::{BidStep, Buyer, Data, Entry, Family, Kind, OrderRecord, OrderStatus};
-pub use flow::{Counts, Flow, Flows};
+pub use flow::{Counts, Flow, Flows, TopicCounts, TopicFlows};
 pub use others::run_others;
 pub use relay::{
     TOPIC_AUCTIONS, TOPIC_CUSTOMERS, TOPIC_OPERATIONS, TOPIC_ORDERS, TOPIC_PARCELS, TOPIC_STOCK,

@@ -179,9 +179,8 @@ pub struct LoadedQueue {
     pub group_firsts: HashMap<String, Vec<Message>>,
     pub duplicates: HashMap<DedupKey, DedupEntry>,
     pub attempts: HashMap<String, Attempt>,
-    /// Messages in flight: those of a second ago at the latest, and what was handed out since.
-    /// Only when visible ones were asked for and the queue holds so many messages that the bound
-    /// can be near; else 0.
+    /// Messages in flight. Only when messages were asked for, visible ones or by their sequence,
+    /// and the queue holds so many that the bound can be near; else 0.
     pub in_flight: u64,
     /// Who has how much in flight, where the messages of a standard queue name groups.
     pub load: Option<Load>,
@@ -613,6 +612,8 @@ pub trait Reader: Send + Sync {
         let depths = self.queues(0)?;
         Ok(depths.into_iter().map(|depth| depth.queue).collect())
     }
+    /// Who has how much in flight in a queue, as far as [`QueueDepth`] counts what is hidden.
+    fn load(&self, queue: &str, now: Millis) -> Result<Load, StoreError>;
     /// By name.
     fn queue_names(&self) -> Result<Vec<String>, StoreError>;
     /// When the next message that is not visible at `now` will be.

@@ -17,6 +17,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use commerce::{Millis, Sku};
+use messaging::limits::IN_FLIGHT_MAX;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -26,8 +27,8 @@ use crate::decide::{self, Batch, Wake};
 use crate::engine::{EngineError, Limits};
 use crate::entry::Entry;
 use crate::feed::Feed;
-use crate::flow::{Counts, Meter};
-use crate::ports::{Clock, Durability, Ids, Store};
+use crate::flow::{Counts, Meter, TopicCounts};
+use crate::ports::{Clock, Durability, Ids, Loaded, Store};
 use crate::trace::{Remembered, Trace};
 use crate::waits::Waits;
 
@@ -203,7 +204,9 @@ struct Appended {
     entries: Vec<Entry>,
     woken: BTreeMap<String, Wake>,
     counts: BTreeMap<String, Counts>,
+    topic_counts: BTreeMap<String, TopicCounts>,
     queues_deleted: Vec<String>,
+    topics_deleted: Vec<String>,
     at: Millis,
     has_new_subscriptions: bool,
     wrote: bool,
@@ -472,6 +475,7 @@ fn decide_and_append(
             return Ok(None);
         }
     };
+    let near_bound = near_bound(&loaded);
     let mut batch = Batch::new(loaded, now, parts.ids.entropy(), parts.limits.clone());
     let mut answers = Vec::with_capacity(taken.len());
     let mut counts: Vec<(&'static str, u64)> = Vec::new();
@@ -511,7 +515,8 @@ fn decide_and_append(
         metrics::counter!("firstcome_decisions_total", "command" => name).increment(count);
     }
     let decided_in = started.map(|started| started.elapsed());
-    let decided = batch.finish();
+    let mut decided = batch.finish();
+    wake_for_room(&near_bound, &decided.counts, &mut decided.woken);
     let mut changes = decided.changes;
     if parts.is_shared {
         changes.woken = decided.woken.keys().cloned().collect();
@@ -554,6 +559,8 @@ fn decide_and_append(
         entries: changes.entries,
         woken: decided.woken,
         counts: decided.counts,
+        topic_counts: decided.topic_counts,
+        topics_deleted: changes.topics_removed,
         queues_deleted: changes
             .queues_removed
             .into_iter()
@@ -562,6 +569,32 @@ fn decide_and_append(
         at: now,
         wrote,
     }))
+}
+
+/// Queues with about as many messages in flight as there may be, and how many they are.
+fn near_bound(loaded: &Loaded) -> Vec<(String, u64)> {
+    let queues = loaded.queues.iter();
+    let near = queues.filter(|(_, loaded)| loaded.in_flight > 0);
+    near.map(|(name, loaded)| (name.clone(), loaded.in_flight))
+        .collect()
+}
+
+/// Where so much is in flight that those who wait were given nothing, though messages are there, a
+/// delete makes room. One of them is enough: a receive that leaves something wakes the next.
+fn wake_for_room(
+    near_bound: &[(String, u64)],
+    counts: &BTreeMap<String, Counts>,
+    woken: &mut BTreeMap<String, Wake>,
+) {
+    for (queue, in_flight) in near_bound {
+        let Some(counts) = counts.get(queue) else {
+            continue;
+        };
+        if counts.deleted > 0 && in_flight + counts.received >= IN_FLIGHT_MAX {
+            let wake = woken.entry(queue.clone()).or_default();
+            wake.now = wake.now.max(1);
+        }
+    }
 }
 
 /// Waits until these batches are durable, then has everybody told.
@@ -611,6 +644,8 @@ fn deliver(shared: &Shared, feed: &Feed, batch: Appended) {
     }
     let deleted = &batch.queues_deleted;
     shared.meter.add(batch.counts, deleted, batch.at);
+    let deleted = &batch.topics_deleted;
+    shared.meter.add_topics(batch.topic_counts, deleted);
     if !batch.entries.is_empty() {
         feed.publish(batch.entries);
     }

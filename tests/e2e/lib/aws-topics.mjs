@@ -139,12 +139,12 @@ export function topicTests(clients) {
   });
 }
 
-async function createTopic(sns, name = "topic", Attributes = {}) {
+export async function createTopic(sns, name = "topic", Attributes = {}) {
   return (await sns.call("CreateTopic", { Name: unique(name), Attributes })).TopicArn;
 }
 
 /** The queue gets what the topic is sent, and lets it; answers with the subscription's ARN. */
-async function subscribe({ sqs, sns }, topic, queue, attributes = {}) {
+export async function subscribe({ sqs, sns }, topic, queue, attributes = {}) {
   const arn = await arnOf(sqs, queue);
   const allow = {
     Effect: "Allow",

@@ -19,15 +19,24 @@ pub(super) const SENDS_PER_S: u32 = 100;
 /// How long one call may take.
 const CALL_LIMIT: Duration = Duration::from_secs(60);
 
+/// Where to, and what.
+#[derive(Clone, Copy)]
+pub(super) struct Sends<'a> {
+    pub(super) target: SocketAddr,
+    pub(super) queue_url: &'a str,
+    pub(super) is_fifo: bool,
+    /// What is sent in one run is no repetition of another's.
+    pub(super) run: u64,
+}
+
 /// Sends at a fixed pace as long as `work` takes.
 pub(super) fn while_sending<T>(
-    target: SocketAddr,
-    queue_url: &str,
+    sends: &Sends<'_>,
     work: impl FnOnce() -> Result<T, BenchError>,
 ) -> Result<(T, Latency), BenchError> {
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
-        let sender = scope.spawn(|| send_paced(target, queue_url, &stop));
+        let sender = scope.spawn(|| send_paced(sends, &stop));
         let done = work();
         stop.store(true, Ordering::Release);
         let latencies = sender.join().expect("it answers with its errors")?;
@@ -36,20 +45,21 @@ pub(super) fn while_sending<T>(
 }
 
 /// From when each send was due to its answer.
-fn send_paced(
-    target: SocketAddr,
-    queue_url: &str,
-    stop: &AtomicBool,
-) -> Result<Histogram<u32>, BenchError> {
-    let body = format!(r#"{{"QueueUrl":"{queue_url}","MessageBody":"meanwhile {{n}}"}}"#);
-    let mut request = sqs::request(target, "SendMessage", &body);
-    let mut client = Client::connect(target)?;
+fn send_paced(sends: &Sends<'_>, stop: &AtomicBool) -> Result<Histogram<u32>, BenchError> {
+    let group = match sends.is_fifo {
+        true => r#","MessageGroupId":"meanwhile","MessageDeduplicationId":"{key}""#,
+        false => "",
+    };
+    let queue_url = sends.queue_url;
+    let body = format!(r#"{{"QueueUrl":"{queue_url}","MessageBody":"meanwhile {{n}}"{group}}}"#);
+    let mut request = sqs::request(sends.target, "SendMessage", &body);
+    let mut client = Client::connect(sends.target)?;
     let mut latencies = histogram();
     let mut due = clock::now();
     while !stop.load(Ordering::Acquire) {
         thread::sleep(due.saturating_duration_since(clock::now()));
         let numbers = Numbers {
-            run: 0,
+            run: sends.run,
             connection: 0,
             count: latencies.len(),
             number: 0,

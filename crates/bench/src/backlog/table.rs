@@ -13,10 +13,14 @@ const MIB: f64 = 1024.0 * 1024.0;
 impl Report {
     pub fn table(&self) -> String {
         let mut text = format!(
-            "{}\n{} messages in one queue, by `SendMessageBatch` of {BATCH} on {} connections: \
+            "{}\n{} messages in one {}, by `SendMessageBatch` of {BATCH} on {} connections: \
              {} messages/s, {:.1} s; others busy {:.0} %\n\n",
             self.machine,
             thousands(self.counted as f64),
+            match self.fifo {
+                Some(groups) => format!("FIFO queue of {} groups", thousands(f64::from(groups))),
+                None => "queue".to_owned(),
+            },
             self.fill.connections,
             thousands(self.fill.rate * BATCH as f64),
             self.fill.window_s,

@@ -29,7 +29,7 @@ use crate::auction::BidRecord;
 use crate::command::{Command, KeyHash, Refusal, Reply};
 use crate::engine::Limits;
 use crate::entry::{Buyer, Data, Entry, Kind, OrderRecord};
-use crate::flow::Counts;
+use crate::flow::{Counts, TopicCounts};
 use crate::ports::{Changes, Loaded};
 
 /// The name under which entries that concern no product are chained.
@@ -42,6 +42,8 @@ pub(crate) struct Decided {
     pub(crate) woken: BTreeMap<String, Wake>,
     /// What passed through which queue.
     pub(crate) counts: BTreeMap<String, Counts>,
+    /// What became of what was published to which topic.
+    pub(crate) topic_counts: BTreeMap<String, TopicCounts>,
     /// Lines that still owe a verdict: decided first in the next batch.
     pub(crate) unsettled: BTreeSet<Sku>,
 }
@@ -76,6 +78,7 @@ pub(crate) struct Batch {
     /// Groups of FIFO queues, by partition, for which somebody is woken.
     woken_groups: HashMap<u32, HashSet<String>>,
     counts: BTreeMap<String, Counts>,
+    topic_counts: BTreeMap<String, TopicCounts>,
     unsettled: BTreeSet<Sku>,
 }
 
@@ -108,6 +111,7 @@ impl Batch {
             woken: BTreeMap::new(),
             woken_groups: HashMap::new(),
             counts: BTreeMap::new(),
+            topic_counts: BTreeMap::new(),
             unsettled: BTreeSet::new(),
         }
     }
@@ -306,6 +310,7 @@ impl Batch {
             changes: self.changes,
             woken: self.woken,
             counts: self.counts,
+            topic_counts: self.topic_counts,
             unsettled: self.unsettled,
         }
     }

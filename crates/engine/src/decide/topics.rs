@@ -4,17 +4,19 @@
 //! what cannot be delivered goes to the subscription's dead-letter queue, or operations hears
 //! of it from the log.
 
+mod copies;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use messaging::topic::{
-    self, Protocol, Subscription as TopicSubscription, TopicFifo, TopicName, Undeliverable,
-};
+use messaging::topic::{self, Protocol, Subscription as TopicSubscription, TopicFifo, TopicName};
 use messaging::{DedupEntry, Deduplication, QueueConfig, Send, TAGS_MAX};
 
+use self::copies::{body_of, envelope_of, note_filtered, reason_of, send_of};
 use super::Batch;
 use super::queues::uuid;
-use crate::command::{Envelope, Publish, Refusal, Relay, Reply, SubscriptionChange, TopicSettings};
+use crate::command::{Publish, Refusal, Relay, Reply, SubscriptionChange, TopicSettings};
+use crate::flow::TopicCounts;
 use crate::ports::{DELIVERIES_QUEUE, Delivery, DeliveryKind, LoadedTopic, Subscription, Topic};
 
 /// A token confirms a subscription for so long (API reference, `ConfirmSubscription`).
@@ -407,10 +409,19 @@ impl Batch {
         let rules = loaded.topic.topic.clone();
         let all = Arc::clone(&loaded.subscriptions);
         let publication = &publish.publication;
+        let mut counts = TopicCounts {
+            published: 1,
+            published_bytes: publication.bytes(),
+            ..TopicCounts::default()
+        };
         let mut deliveries = 0;
         for subscription in all.iter() {
             let one = std::slice::from_ref(&subscription.subscription);
-            for delivery in topic::route(&rules, one, publication) {
+            let routed = topic::route(&rules, one, publication);
+            if routed.is_empty() {
+                note_filtered(&subscription.subscription, publication, &mut counts);
+            }
+            for delivery in routed {
                 deliveries += 1;
                 let body = body_of(publish, seq, &delivery);
                 let send = send_of(&rules, &delivery, publish, body);
@@ -419,10 +430,18 @@ impl Batch {
                     None => self.deliver(subscription, publish, send.clone()),
                 };
                 if let Some(reason) = problem {
-                    self.undeliverable(subscription, send, &reason, origin);
+                    let reached = self.undeliverable(subscription, send, &reason, origin);
+                    let has_letters = subscription.subscription.redrive.is_some();
+                    counts.failed += 1;
+                    counts.redriven += u64::from(reached);
+                    counts.not_redriven += u64::from(has_letters && !reached);
+                } else if subscription.subscription.protocol == Protocol::Queue {
+                    counts.delivered += 1;
                 }
             }
         }
+        let known = self.topic_counts.entry(name.to_owned()).or_default();
+        known.add(&counts);
         deliveries
     }
 
@@ -509,7 +528,7 @@ impl Batch {
         send: Send,
         reason: &str,
         origin: Origin,
-    ) {
+    ) -> bool {
         let target = subscription.subscription.redrive.clone();
         let reached = target.filter(|target| {
             if self.is_taken(target, subscription) {
@@ -528,6 +547,7 @@ impl Batch {
             let id = subscription.subscription.id.clone();
             self.record_dead_letter(&subscription.topic, reached.as_deref(), &id, 0, reason);
         }
+        reached.is_some()
     }
 
     /// Hands publications to every queue that subscribed, and moves the cursor, in one commit:
@@ -550,71 +570,6 @@ impl Batch {
         *which.cursor(&mut self.loaded.relayed) = to;
         self.changes.relayed = Some(self.loaded.relayed);
         Ok(Reply::Count(sent))
-    }
-}
-
-fn envelope_of<'a>(publish: &'a Publish, subscription: &TopicSubscription) -> Option<&'a Envelope> {
-    let mut envelopes = publish.envelopes.iter();
-    let found = envelopes.find(|(protocol, _)| *protocol == subscription.protocol);
-    found.map(|(_, envelope)| envelope)
-}
-
-/// What is raw has its attributes beside it, unless there are more than any queue takes: the
-/// dead-letter queue then gets it with its envelope, which holds them.
-fn is_bare(delivery: &topic::Delivery<'_>) -> bool {
-    delivery.subscription.raw && delivery.undeliverable != Some(Undeliverable::TooManyAttributes)
-}
-
-fn body_of(publish: &Publish, seq: Option<u64>, delivery: &topic::Delivery<'_>) -> String {
-    let subscription = delivery.subscription;
-    let envelope = envelope_of(publish, subscription).filter(|_| !is_bare(delivery));
-    let Some(envelope) = envelope else {
-        return delivery.message.to_owned();
-    };
-    let (head, id, tail) = (&*envelope.head, &*subscription.id, &*envelope.tail);
-    match (&envelope.middle, seq) {
-        (Some(middle), Some(seq)) => {
-            let number = messaging::sequence_number(seq);
-            [head, &number, &**middle, id, tail].concat()
-        }
-        (Some(middle), None) => [head, &**middle, id, tail].concat(),
-        (None, _) => [head, id, tail].concat(),
-    }
-}
-
-fn send_of(
-    rules: &topic::Topic,
-    delivery: &topic::Delivery<'_>,
-    publish: &Publish,
-    body: String,
-) -> Send {
-    let subscription = delivery.subscription;
-    // By its name: where the queue is gone, its dead-letter queue needs the id as well.
-    let is_fifo =
-        subscription.protocol == Protocol::Queue && subscription.endpoint.ends_with(".fifo");
-    Send {
-        body,
-        attributes: if is_bare(delivery) {
-            publish.publication.attributes.clone()
-        } else {
-            BTreeMap::new()
-        },
-        group: publish.publication.group.clone(),
-        deduplication: if is_fifo {
-            topic::deduplication_id(rules, &publish.publication)
-        } else {
-            None
-        },
-        ..Send::default()
-    }
-}
-
-fn reason_of(undeliverable: Undeliverable) -> String {
-    match undeliverable {
-        Undeliverable::TooManyAttributes => "more attributes than a queue takes".to_owned(),
-        Undeliverable::FifoQueueOfStandardTopic => {
-            "a FIFO queue cannot be fed by a standard topic".to_owned()
-        }
     }
 }
 

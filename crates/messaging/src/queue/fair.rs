@@ -43,8 +43,11 @@ impl Load {
         })
     }
 
-    fn in_flight_of(&self, group: &str) -> u64 {
-        self.groups.get(group).map_or(0, |load| load.in_flight)
+    /// The groups that are noisy, by name.
+    pub fn noisy(&self) -> impl Iterator<Item = (&str, &GroupLoad)> {
+        let groups = self.groups.iter();
+        let named = groups.map(|(group, load)| (group.as_str(), load));
+        named.filter(|(group, _)| self.is_noisy(group))
     }
 }
 
@@ -57,10 +60,8 @@ fn is_above_share(part: u64, whole: u64) -> bool {
 /// its own and always quiet. Groups keep their order within; nothing is added or lost.
 pub fn order(candidates: Vec<Message>, load: &Load) -> Vec<Message> {
     let noise: BTreeMap<&str, u64> = load
-        .groups
-        .keys()
-        .filter(|group| load.is_noisy(group))
-        .map(|group| (group.as_str(), load.in_flight_of(group)))
+        .noisy()
+        .map(|(group, of_group)| (group, of_group.in_flight))
         .collect();
     if noise.is_empty() {
         return candidates;

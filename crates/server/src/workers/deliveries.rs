@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use engine::ports::{Delivery, DeliveryKind, Subscription, Topic};
-use engine::{Command, EngineError};
+use engine::{Command, EngineError, TopicCounts};
 use messaging::topic::Protocol;
 use messaging::{Attribute, AttributeValue, Message, Send};
 use serde::Deserialize;
@@ -233,8 +233,10 @@ impl Deliveries {
     ) -> Result<Outcome, EngineError> {
         let has_letters = subscription.subscription.redrive.is_some();
         if !has_letters || delivery.kind != DeliveryKind::Notification {
+            self.count(delivery.kind, subscription, |counts| counts.failed += 1);
             return Ok(Outcome::Never { reason });
         }
+        let kind = delivery.kind;
         let command = Command::Bury {
             subscription: delivery.subscription,
             send: Box::new(Send {
@@ -248,11 +250,37 @@ impl Deliveries {
             }),
         };
         match self.app.engine.decide(command).await? {
-            Ok(_) => Ok(Outcome::Done),
+            Ok(_) => {
+                self.count(kind, subscription, |counts| {
+                    counts.failed += 1;
+                    counts.redriven += 1;
+                });
+                Ok(Outcome::Done)
+            }
             // Where it cannot go, an operator finds it among the letters of this worker.
-            Err(refusal) => Ok(Outcome::Never {
-                reason: format!("{reason}; its dead-letter queue: {}", refusal.code()),
-            }),
+            Err(refusal) => {
+                self.count(kind, subscription, |counts| {
+                    counts.failed += 1;
+                    counts.not_redriven += 1;
+                });
+                Ok(Outcome::Never {
+                    reason: format!("{reason}; its dead-letter queue: {}", refusal.code()),
+                })
+            }
+        }
+    }
+
+    /// Notifications count, questions whether somebody wants them do not.
+    fn count(
+        &self,
+        kind: DeliveryKind,
+        subscription: &Subscription,
+        add: impl FnOnce(&mut TopicCounts),
+    ) {
+        if kind == DeliveryKind::Notification {
+            let mut counts = TopicCounts::default();
+            add(&mut counts);
+            self.app.engine.count_delivery(&subscription.topic, counts);
         }
     }
 }
@@ -279,6 +307,7 @@ impl Worker for Deliveries {
         let Err(Failure { reason, temporary }) = tried else {
             metrics::counter!("firstcome_deliveries_total", "protocol" => protocol.name())
                 .increment(1);
+            self.count(delivery.kind, &subscription, |counts| counts.delivered += 1);
             return Ok(Outcome::Done);
         };
         metrics::counter!("firstcome_delivery_failures_total", "protocol" => protocol.name())

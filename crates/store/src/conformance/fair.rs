@@ -68,6 +68,22 @@ pub(crate) fn a_quiet_tenant_is_found_behind_the_backlog_of_a_noisy_one(harness:
         assert!(load.is_noisy("noisy"));
         assert!(!load.is_noisy("quiet"));
         assert_eq!(fair_order(found, 1), quiet[..1]);
+        // Who only counts is told the same.
+        let load = opened.reader.load("q", START).unwrap();
+        assert_eq!((load.in_flight, load.groups.len()), (HELD, 1));
+        let noisy: Vec<_> = load
+            .noisy()
+            .map(|(name, of)| (name, of.in_flight))
+            .collect();
+        assert_eq!(noisy, [("noisy", HELD)]);
+        assert_eq!(
+            opened.reader.load("q", TIMES_OUT).unwrap(),
+            fair::Load::default()
+        );
+        assert_eq!(
+            opened.reader.load("none", START).unwrap(),
+            fair::Load::default()
+        );
         let expected = [&quiet[..], &first_noisy[..]].concat();
         assert_eq!(fair_order(find(opened, 5, START), 5), expected);
         // A second later there is another one, after those that have waited longer.

@@ -101,6 +101,11 @@ impl Mailbox {
         if touch.visible > 0 {
             self.load_visible(&mut found, touch.visible, now);
         }
+        let is_near_bound = found.total >= limits::IN_FLIGHT_MAX;
+        if is_near_bound && (touch.visible > 0 || !touch.messages.is_empty()) {
+            let held = self.messages_of(queue);
+            found.in_flight = held.filter(|message| message.is_in_flight(now)).count() as u64;
+        }
         found.first = self.messages_of(queue).take(touch.first).cloned().collect();
         let mut wanted = touch.messages.clone();
         for id in &touch.attempts {
@@ -148,10 +153,6 @@ impl Mailbox {
 
     fn load_visible(&self, found: &mut LoadedQueue, wanted: usize, now: Millis) {
         let queue = &found.queue;
-        if found.total >= limits::IN_FLIGHT_MAX {
-            let held = self.messages_of(queue);
-            found.in_flight = held.filter(|message| message.is_in_flight(now)).count() as u64;
-        }
         if queue.config.is_fifo() {
             let mut heads: BTreeMap<&str, Vec<Message>> = BTreeMap::new();
             for message in self.messages_of(queue) {
@@ -184,7 +185,7 @@ impl Mailbox {
             let group = message.group.as_deref();
             group.is_some_and(|group| load.is_noisy(group))
         };
-        let is_anybody_noisy = load.groups.keys().any(|group| load.is_noisy(group));
+        let is_anybody_noisy = load.noisy().next().is_some();
         if is_anybody_noisy {
             let quiet = visible.iter().filter(|message| !is_noisy(message));
             let noisy = visible.iter().filter(is_noisy);
@@ -195,7 +196,7 @@ impl Mailbox {
         }
     }
 
-    fn fair_load(&self, queue: &Queue, now: Millis) -> Load {
+    pub(super) fn fair_load(&self, queue: &Queue, now: Millis) -> Load {
         let mut load = Load::default();
         let messages = self.messages_of(queue);
         let held: Vec<&Message> = messages.filter(|held| held.is_in_flight(now)).collect();

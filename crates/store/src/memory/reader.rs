@@ -11,6 +11,7 @@ use engine::ports::{
 };
 use engine::{Entry, OrderRecord};
 use messaging::Message;
+use messaging::fair::Load;
 
 use super::Memory;
 
@@ -178,6 +179,13 @@ impl Reader for Memory {
         let mailbox = &state.mailbox;
         let queue = mailbox.queues.get(name);
         Ok(queue.map(|queue| mailbox.depth(queue, now)))
+    }
+
+    fn load(&self, queue: &str, now: Millis) -> Result<Load, StoreError> {
+        let state = self.read();
+        let mailbox = &state.mailbox;
+        let queue = mailbox.queues.get(queue);
+        Ok(queue.map_or_else(Load::default, |queue| mailbox.fair_load(queue, now)))
     }
 
     fn queue_names(&self) -> Result<Vec<String>, StoreError> {

@@ -86,7 +86,7 @@ impl Writer {
 impl Store for Writer {
     fn load(&mut self, touch: &Touch) -> Result<Loaded, StoreError> {
         self.take_turn();
-        let loaded = self.shared.memory.load(touch);
+        let loaded = Store::load(&mut self.shared.memory, touch);
         if loaded.is_err() {
             self.release();
         }

@@ -10,6 +10,8 @@ use commerce::Millis;
 use engine::ports::{
     MoveStatus, MoveTask, NUMBERS_MAX, Queue, QueueDepth, StoreError, Subscription, Topic,
 };
+use messaging::fair::Load;
+use messaging::limits;
 use messaging::{Attempt, Attribute, DeadLetter, GroupHead, Message, SentFirst};
 use rusqlite::{Connection, Row, params};
 use serde::{Deserialize, Serialize};
@@ -302,8 +304,54 @@ pub(super) fn in_flight(
     Ok(count.unwrap_or(0))
 }
 
+/// How many were in flight at the one moment and had timed out by the other.
+pub(super) fn timed_out(
+    connection: &Connection,
+    partition: u32,
+    after: Millis,
+    until: Millis,
+) -> Result<u64, StoreError> {
+    if after == until {
+        return Ok(0);
+    }
+    let count = one(
+        connection,
+        "messages that timed out",
+        "SELECT coalesce(sum(held), 0) FROM messages INDEXED BY messages_visible
+         WHERE partition = ?1 AND visible_at > ?2 AND visible_at <= ?3",
+        params![partition, after, until],
+        |row| u64_at(row, 0),
+    )?;
+    Ok(count.unwrap_or(0))
+}
+
+/// What the consumers of a queue are busy with.
+pub(super) fn load(
+    connection: &Connection,
+    partition: u32,
+    now: Millis,
+) -> Result<Load, StoreError> {
+    let mut load = Load::default();
+    for (group, in_flight) in in_flight_by_group(connection, partition, now)? {
+        load.in_flight += in_flight;
+        if let Some(group) = group {
+            load.groups.entry(group).or_default().in_flight = in_flight;
+        }
+    }
+    if load.groups.is_empty() || load.in_flight > limits::PROCESSING_COUNTED_MAX {
+        return Ok(load);
+    }
+    for (group, processing_ms) in processing_by_group(connection, partition, now)? {
+        load.processing_ms += processing_ms;
+        if let Some(group) = group {
+            load.groups.entry(group).or_default().processing_ms = processing_ms;
+        }
+    }
+    Ok(load)
+}
+
 /// Who has how many in flight; messages without a group are a tenant of their own (none).
-pub(super) fn in_flight_by_group(
+fn in_flight_by_group(
     connection: &Connection,
     partition: u32,
     now: Millis,
@@ -311,16 +359,17 @@ pub(super) fn in_flight_by_group(
     many(
         connection,
         "messages in flight",
-        "SELECT grp, count(*) FROM messages INDEXED BY messages_visible
-         WHERE partition = ?1 AND visible_at > ?2 AND held = 1
-         GROUP BY grp LIMIT ?3",
+        "SELECT grp, count(*) FROM
+             (SELECT grp, held FROM messages INDEXED BY messages_visible
+              WHERE partition = ?1 AND visible_at > ?2 LIMIT ?3)
+         WHERE held = 1 GROUP BY grp",
         params![partition, now, DEPTH_COUNT_MAX],
         |row| Ok((row.get(0)?, u64_at(row, 1)?)),
     )
 }
 
 /// How long the messages in flight have been so, by group. Each row is looked at.
-pub(super) fn processing_by_group(
+fn processing_by_group(
     connection: &Connection,
     partition: u32,
     now: Millis,
@@ -328,11 +377,11 @@ pub(super) fn processing_by_group(
     many(
         connection,
         "messages in flight",
-        "SELECT grp, sum(max(?2 - coalesce(received_at, ?2), 0))
-         FROM messages INDEXED BY messages_visible
-         WHERE partition = ?1 AND visible_at > ?2 AND held = 1
-         GROUP BY grp",
-        params![partition, now],
+        "SELECT grp, sum(max(?2 - coalesce(received_at, ?2), 0)) FROM
+             (SELECT grp, held, received_at FROM messages INDEXED BY messages_visible
+              WHERE partition = ?1 AND visible_at > ?2 LIMIT ?3)
+         WHERE held = 1 GROUP BY grp",
+        params![partition, now, DEPTH_COUNT_MAX],
         |row| Ok((row.get(0)?, u64_at(row, 1)?)),
     )
 }

@@ -12,6 +12,7 @@ use engine::ports::{
 };
 use engine::{Entry, OrderRecord};
 use messaging::Message;
+use messaging::fair::Load;
 use rusqlite::{Connection, params};
 
 use super::read::{
@@ -244,6 +245,13 @@ impl Reader for SqliteReader {
     fn queue_rows(&self) -> Result<Vec<Queue>, StoreError> {
         let rows = self.with(mailbox::queues)?;
         Ok(rows.into_iter().map(|(queue, _)| queue).collect())
+    }
+
+    fn load(&self, queue: &str, now: Millis) -> Result<Load, StoreError> {
+        self.with_snapshot(|connection| match mailbox::queue(connection, queue)? {
+            Some((queue, _)) => mailbox::load(connection, queue.partition, now),
+            None => Ok(Load::default()),
+        })
     }
 
     fn queue_names(&self) -> Result<Vec<String>, StoreError> {

@@ -7,6 +7,7 @@
 
 mod duplicates;
 mod heads;
+mod in_flight;
 mod load;
 mod rows;
 mod sweep;
@@ -17,11 +18,11 @@ use std::sync::Arc;
 use commerce::Millis;
 use engine::ports::{Changes, Queue, StoreError, Subscription, Topic};
 use hashbrown::HashMap;
-use messaging::Message;
 use messaging::fair::Load;
 use rusqlite::{Connection, params};
 
 use self::duplicates::{Duplicated, Duplicates, fingerprint};
+use self::in_flight::InFlight;
 use self::rows::{drop_partition, insert_message, settle_group, stored_seq, update_message};
 use super::mailbox::{self, key};
 use super::read::{self, stored};
@@ -33,8 +34,8 @@ struct Stored {
     total: u64,
     /// Whether its messages name groups; none until somebody asks.
     grouped: Option<bool>,
-    /// How much is in flight, and when that was counted; only near the bound.
-    in_flight: Option<(Millis, u64)>,
+    /// How much is in flight; only near the bound.
+    in_flight: Option<InFlight>,
     /// Who has how much in flight, and when that was counted.
     load: Option<(Millis, Load)>,
     /// Where the walk over its groups goes on.
@@ -189,36 +190,27 @@ impl Mailbox {
                 insert_message(connection, partition, message)?;
                 *deltas.entry(partition).or_default() += 1;
             } else {
+                self.note_changed(connection, partition, message)?;
                 update_message(connection, partition, message)?;
-                self.note_in_flight(partition, message);
             }
             if let Some(group) = &message.group {
                 groups.insert((partition, group.clone()));
             }
         }
-        let mut delete =
-            connection.prepare_cached("DELETE FROM messages WHERE key = ?1 RETURNING grp")?;
+        let mut delete = connection.prepare_cached(
+            "DELETE FROM messages WHERE key = ?1 RETURNING grp, held, visible_at",
+        )?;
         for (partition, seq) in &changes.messages_removed {
             let mut gone = delete.query(params![key(*partition, *seq)])?;
             while let Some(row) = gone.next()? {
                 *deltas.entry(*partition).or_default() -= 1;
+                self.note_deleted(*partition, row.get(1)?, row.get(2)?);
                 if let Some(group) = row.get::<_, Option<String>>(0)? {
                     groups.insert((*partition, group));
                 }
             }
         }
         Ok(())
-    }
-
-    /// Whatever was changed may have been handed out: never too few are counted.
-    fn note_in_flight(&mut self, partition: u32, message: &Message) {
-        let name = self.partitions.get(&partition);
-        let stored = name.and_then(|name| self.queues.get_mut(name));
-        if let Some((_, count)) = stored.and_then(|stored| stored.in_flight.as_mut())
-            && message.receipt.is_some()
-        {
-            *count += 1;
-        }
     }
 
     fn write_queue(
@@ -242,6 +234,7 @@ impl Mailbox {
             if stored.queue.partition != queue.partition {
                 let old = stored.queue.partition;
                 stored.total = 0;
+                stored.in_flight = None;
                 self.partitions.remove(&old);
                 drop_partition(connection, old)?;
             }

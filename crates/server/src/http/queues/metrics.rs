@@ -9,14 +9,16 @@
 use std::fmt::Write as _;
 
 use commerce::Millis;
-use engine::ports::QueueDepth;
+use engine::ports::{QueueDepth, Reader, StoreError};
 use engine::{Flow, Flows};
+use messaging::fair::Load;
 
 use crate::http::views::seconds_between;
 
 /// One queue at one moment.
 struct Row<'a> {
     depth: &'a QueueDepth,
+    load: &'a Load,
     flow: Flow,
     age_s: u64,
 }
@@ -49,7 +51,7 @@ const fn family(
     }
 }
 
-const FAMILIES: [Family; 12] = [
+const FAMILIES: [Family; 15] = [
     family(
         "aws_sqs_approximate_number_of_messages_visible",
         "gauge",
@@ -67,6 +69,33 @@ const FAMILIES: [Family; 12] = [
         "gauge",
         "messages that cannot be received yet",
         |row| vec![("", "", row.depth.delayed)],
+    ),
+    family(
+        "aws_sqs_approximate_number_of_groups_with_inflight_messages",
+        "gauge",
+        "message groups of a FIFO queue that have messages in flight",
+        |row| match row.is_fifo() {
+            true => vec![("", "", row.load.groups.len() as u64)],
+            false => Vec::new(),
+        },
+    ),
+    family(
+        "aws_sqs_approximate_number_of_noisy_groups",
+        "gauge",
+        "message groups of a standard queue that take more than their share",
+        |row| match row.is_fifo() {
+            true => Vec::new(),
+            false => vec![("", "", row.load.noisy().count() as u64)],
+        },
+    ),
+    family(
+        "aws_sqs_approximate_number_of_messages_not_visible_in_quiet_groups",
+        "gauge",
+        "messages in flight but for those of noisy groups",
+        |row| match row.is_fifo() {
+            true => Vec::new(),
+            false => vec![("", "", row.in_flight_of_quiet_groups())],
+        },
     ),
     family(
         "aws_sqs_approximate_age_of_oldest_message_seconds",
@@ -139,12 +168,40 @@ const FAMILIES: [Family; 12] = [
     },
 ];
 
+impl Row<'_> {
+    fn is_fifo(&self) -> bool {
+        self.depth.queue.config.is_fifo()
+    }
+
+    fn in_flight_of_quiet_groups(&self) -> u64 {
+        let noisy: u64 = self.load.noisy().map(|(_, group)| group.in_flight).sum();
+        self.load.in_flight.saturating_sub(noisy)
+    }
+}
+
+/// What the store counts. Who has how much in flight it is asked only where something is: that is
+/// bounded. What waits it cannot tell apart by group without reading it, however much that is.
+pub(in crate::http) fn read(
+    reader: &dyn Reader,
+    now: Millis,
+) -> Result<Vec<(QueueDepth, Load)>, StoreError> {
+    let with_load = |depth: QueueDepth| {
+        let load = match depth.in_flight {
+            0 => Load::default(),
+            _ => reader.load(&depth.queue.name, now)?,
+        };
+        Ok((depth, load))
+    };
+    reader.queues(now)?.into_iter().map(with_load).collect()
+}
+
 /// Prometheus text of all queues.
-pub(in crate::http) fn text(depths: &[QueueDepth], flows: &Flows, now: Millis) -> String {
-    let rows: Vec<Row<'_>> = depths
+pub(in crate::http) fn text(queues: &[(QueueDepth, Load)], flows: &Flows, now: Millis) -> String {
+    let rows: Vec<Row<'_>> = queues
         .iter()
-        .map(|depth| Row {
+        .map(|(depth, load)| Row {
             depth,
+            load,
             flow: flows.get(&depth.queue.name).copied().unwrap_or_default(),
             age_s: depth
                 .oldest_sent_at

@@ -4,7 +4,7 @@
 //! - `list`: all of them, and one with its settings
 //! - `look`: at messages; `messages`: sent and received
 //! - `moves`: dead letters go back, a queue is emptied
-//! - `views`, `message_view`: what operators read; `metrics`: what Prometheus does
+//! - `views`, `message_view`: what operators read; `metrics`, `topic_metrics`: what Prometheus does
 //!
 //! Deliberately not here: making, changing and deleting queues. That is what the settings file
 //! and any AWS SDK do.
@@ -15,6 +15,7 @@ mod message_view;
 mod messages;
 pub(in crate::http) mod metrics;
 mod moves;
+pub(in crate::http) mod topic_metrics;
 mod views;
 
 use utoipa_axum::router::OpenApiRouter;

@@ -161,3 +161,65 @@ async fn a_queue_that_is_deleted_leaves_and_comes_back_at_nought() {
     become_so(&shop, &[("number_of_messages_sent_total", "jobs-dlq", 0.0)]).await;
     assert_eq!(queue(&shop, "jobs-dlq").await["sinceStart"]["sent"], 0);
 }
+
+#[tokio::test]
+async fn who_has_how_much_in_flight_is_told_by_groups() {
+    let (shop, _file) = declared(JOBS).await;
+    let noisy = "approximate_number_of_noisy_groups";
+    let quiet = "approximate_number_of_messages_not_visible_in_quiet_groups";
+    let groups = "approximate_number_of_groups_with_inflight_messages";
+    let nothing = [
+        (noisy, "jobs", 0.0),
+        (quiet, "jobs", 0.0),
+        (groups, "mileage.fifo", 0.0),
+    ];
+    become_so(&shop, &nothing).await;
+    // Of two tenants and of nobody; who came first is received first.
+    let message = |id: usize, group: &str| match group {
+        "" => json!({"Id": format!("m{id}"), "MessageBody": "x"}),
+        _ => json!({"Id": format!("m{id}"), "MessageBody": "x", "MessageGroupId": group}),
+    };
+    let of = [[""; 1].as_slice(), &["quiet"; 2], &["noisy"; 37]].concat();
+    for ten in of.chunks(10) {
+        let entries: Vec<_> = (0..)
+            .zip(ten)
+            .map(|(id, group)| message(id, group))
+            .collect();
+        let url = "http://localhost/000000000000/jobs";
+        let batch = json!({"QueueUrl": url, "Entries": entries});
+        sqs(&shop, "SendMessageBatch", &batch.to_string()).await;
+    }
+    // Thirty of one tenant are what it takes.
+    assert_eq!(receive(&shop, "jobs", 10, 600).await.len(), 10);
+    become_so(&shop, &[(noisy, "jobs", 0.0), (quiet, "jobs", 10.0)]).await;
+    for _ in 0..3 {
+        assert_eq!(receive(&shop, "jobs", 10, 600).await.len(), 10);
+    }
+    let all = "approximate_number_of_messages_not_visible";
+    let told = [
+        (noisy, "jobs", 1.0),
+        (quiet, "jobs", 3.0),
+        (all, "jobs", 40.0),
+    ];
+    become_so(&shop, &told).await;
+
+    for (group, id) in [("a", 1), ("b", 2), ("c", 3), ("a", 4)] {
+        let fifo = json!({"body": "x", "groupId": group, "deduplicationId": id.to_string()});
+        shop.post("/ops/queues/mileage.fifo/messages", &fifo)
+            .await
+            .expect(201);
+    }
+    assert_eq!(receive(&shop, "mileage.fifo", 10, 600).await.len(), 4);
+    become_so(&shop, &[(groups, "mileage.fifo", 3.0)]).await;
+    let text = text(&shop).await;
+    for (name, queue, is_there) in [
+        (noisy, "jobs", true),
+        (groups, "jobs", false),
+        (noisy, "mileage.fifo", false),
+        (quiet, "mileage.fifo", false),
+        (groups, "mileage.fifo", true),
+    ] {
+        let name = format!("aws_sqs_{name}{{queue_name=\"{queue}\"}}");
+        assert_eq!(series(&text, &name).is_some(), is_there, "{name}");
+    }
+}

@@ -7,6 +7,7 @@ mod http;
 mod https;
 mod lists;
 mod mails;
+mod metrics;
 mod queues;
 mod retries;
 mod rights;

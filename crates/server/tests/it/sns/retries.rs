@@ -19,7 +19,12 @@ fn at_once(retries: u32) -> String {
 }
 
 /// A subscription of this server, confirmed.
-async fn subscribed(sns: &Sns, topic: &str, server: &Factory, attributes: &[(&str, &str)]) {
+pub(super) async fn subscribed(
+    sns: &Sns,
+    topic: &str,
+    server: &Factory,
+    attributes: &[(&str, &str)],
+) {
     sns.subscribe(topic, "http", &server.url(), attributes)
         .await;
     let asked = server.request(1).await.json();

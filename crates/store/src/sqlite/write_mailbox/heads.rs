@@ -13,8 +13,6 @@ use crate::sqlite::mailbox::{self, GROUP_HEAD};
 
 /// Who has how much in flight is counted anew after so long: it decides only who comes first.
 const LOAD_EVERY_MS: Millis = 200;
-/// Messages in flight are counted anew after so long, and ten times as often at the bound.
-const IN_FLIGHT_EVERY_MS: Millis = 1_000;
 /// Groups that are looked at for one receive when some of them are noisy.
 const FAIR_GROUPS_MAX: usize = 256;
 /// Messages that are passed by in search of some without a group.
@@ -50,29 +48,6 @@ impl Stored {
         Ok(())
     }
 
-    /// Counted anew only so often: with a hundred thousand in flight that takes milliseconds.
-    /// What was handed out meanwhile is added, so it is never too few.
-    fn in_flight(&mut self, connection: &Connection, now: Millis) -> Result<u64, StoreError> {
-        // Far from the bound nobody needs to know.
-        if self.total < limits::IN_FLIGHT_MAX {
-            self.in_flight = None;
-            return Ok(0);
-        }
-        if let Some((at, count)) = self.in_flight {
-            let every = if count < limits::IN_FLIGHT_MAX {
-                IN_FLIGHT_EVERY_MS
-            } else {
-                IN_FLIGHT_EVERY_MS / 10
-            };
-            if (at..at + every).contains(&now) {
-                return Ok(count);
-            }
-        }
-        let count = mailbox::in_flight(connection, self.queue.partition, now)?;
-        self.in_flight = Some((now, count));
-        Ok(count)
-    }
-
     fn is_grouped(&mut self, connection: &Connection) -> Result<bool, StoreError> {
         if let Some(grouped) = self.grouped {
             return Ok(grouped);
@@ -95,13 +70,13 @@ impl Stored {
         // A clock that was set back must not keep it for as long.
         let is_fresh = |(at, _): &(Millis, Load)| (0..LOAD_EVERY_MS).contains(&(now - *at));
         if !self.load.as_ref().is_some_and(is_fresh) {
-            let load = fair_load(connection, partition, now)?;
+            let load = mailbox::load(connection, partition, now)?;
             self.load = Some((now, load));
         }
         let Some((_, load)) = &self.load else {
             return Ok(());
         };
-        if !load.groups.keys().any(|group| load.is_noisy(group)) {
+        if load.noisy().next().is_none() {
             return Ok(());
         }
         found.load = Some(load.clone());
@@ -132,24 +107,4 @@ impl Stored {
         }
         Ok(())
     }
-}
-
-fn fair_load(connection: &Connection, partition: u32, now: Millis) -> Result<Load, StoreError> {
-    let mut load = Load::default();
-    for (group, in_flight) in mailbox::in_flight_by_group(connection, partition, now)? {
-        load.in_flight += in_flight;
-        if let Some(group) = group {
-            load.groups.entry(group).or_default().in_flight = in_flight;
-        }
-    }
-    if load.groups.is_empty() || load.in_flight > limits::PROCESSING_COUNTED_MAX {
-        return Ok(load);
-    }
-    for (group, processing_ms) in mailbox::processing_by_group(connection, partition, now)? {
-        load.processing_ms += processing_ms;
-        if let Some(group) = group {
-            load.groups.entry(group).or_default().processing_ms = processing_ms;
-        }
-    }
-    Ok(load)
 }

@@ -118,6 +118,9 @@ impl Mailbox {
         let partition = stored.queue.partition;
         if touch.visible > 0 && stored.total > 0 {
             stored.load_visible(connection, &mut found, touch, now)?;
+        } else if !touch.messages.is_empty() {
+            // A delete makes room.
+            found.in_flight = stored.in_flight(connection, now)?;
         }
         found.first = mailbox::messages(connection, partition, 0, touch.first)?;
         let mut wanted: BTreeSet<u64> = touch.messages.iter().copied().collect();

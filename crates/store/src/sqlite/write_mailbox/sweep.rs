@@ -71,7 +71,7 @@ impl Mailbox {
     ) -> Result<(), rusqlite::Error> {
         let mut deltas: HashMap<u32, i64> = HashMap::new();
         let mut groups: BTreeSet<(u32, String)> = BTreeSet::new();
-        for stored in self.queues.values().filter(|stored| stored.total > 0) {
+        for stored in self.queues.values_mut().filter(|stored| stored.total > 0) {
             let partition = stored.queue.partition;
             let retention = i64::from(stored.queue.config.retention_s) * 1000;
             let (first, last) = bounds(partition);
@@ -99,6 +99,8 @@ impl Mailbox {
                 sweep.now - retention,
                 sweep.now
             ])?;
+            // Some may have been handed out once: they are counted anew.
+            stored.in_flight = None;
             while let Some(row) = gone.next()? {
                 *deltas.entry(partition).or_default() -= 1;
                 if let Some(group) = row.get::<_, Option<String>>(0)? {

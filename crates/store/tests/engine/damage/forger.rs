@@ -200,6 +200,10 @@ impl Reader for Forger {
         Ok(self.now().log.len() as u64)
     }
 
+    fn load(&self, _queue: &str, _now: Millis) -> Result<messaging::fair::Load, StoreError> {
+        not_asked()
+    }
+
     fn product(&self, sku: &Sku) -> Result<Option<Product>, StoreError> {
         if let Some((_, looks)) = &self.later {
             let _ = looks.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1));

@@ -6,7 +6,7 @@ use engine::ports::Changes;
 use messaging::{FifoConfig, limits};
 
 use super::*;
-use crate::rig::START;
+use crate::rig::{START, within};
 
 #[test]
 fn each_entry_of_a_batch_is_answered_for_itself_and_in_order() {
@@ -329,12 +329,8 @@ fn with_in_flight(place: Place, name: &str, fifo: Option<FifoConfig>, held: u64)
     place
 }
 
-/// Standard: `OverLimit` for a short poll, no error for a long one. FIFO: no error (developer
-/// guide, "Amazon SQS message quotas").
-#[test]
-fn at_the_bound_of_what_is_in_flight_a_receive_is_refused_or_finds_nothing() {
-    const HELD: u64 = limits::IN_FLIGHT_MAX - 3;
-    let long_poll = |queue: &str| match receive_for(queue, 10, None) {
+fn long_poll(queue: &str) -> Command {
+    match receive_for(queue, 10, None) {
         Command::ReceiveMessages { queue, max, .. } => Command::ReceiveMessages {
             queue,
             max,
@@ -343,12 +339,49 @@ fn at_the_bound_of_what_is_in_flight_a_receive_is_refused_or_finds_nothing() {
             waits: true,
         },
         other => panic!("{other:?}"),
-    };
-    let handle = |seq| ReceiptHandle {
+    }
+}
+
+/// Of a message that [`with_in_flight`] put there.
+fn handle(seq: u64) -> ReceiptHandle {
+    ReceiptHandle {
         queue_id: 1,
         seq,
         receipt: seq,
-    };
+    }
+}
+
+async fn delete_held(rig: &Rig, queue: &str, seq: u64) {
+    let deleted = rig
+        .done(Command::DeleteMessage {
+            queue: queue.to_owned(),
+            handle: handle(seq),
+        })
+        .await;
+    assert!(matches!(deleted, Reply::Count(1)), "{deleted:?}");
+}
+
+async fn change_visibility(rig: &Rig, queue: &str, seq: u64, timeout_s: u32) {
+    rig.done(Command::ChangeVisibility {
+        queue: queue.to_owned(),
+        handle: handle(seq),
+        timeout_s,
+    })
+    .await;
+}
+
+async fn polled(rig: &Rig, queue: &str) -> usize {
+    match rig.done(long_poll(queue)).await {
+        Reply::Messages { messages, .. } => messages.len(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Standard: `OverLimit` for a short poll, no error for a long one. FIFO: no error (developer
+/// guide, "Amazon SQS message quotas").
+#[test]
+fn at_the_bound_of_what_is_in_flight_a_receive_is_refused_or_finds_nothing() {
+    const HELD: u64 = limits::IN_FLIGHT_MAX - 3;
     runtime().block_on(async {
         for place in Place::both() {
             let rig = Rig::new(with_in_flight(place, "q", None, HELD));
@@ -362,15 +395,8 @@ fn at_the_bound_of_what_is_in_flight_a_receive_is_refused_or_finds_nothing() {
                 matches!(&found, Reply::Messages { messages, .. } if messages.is_empty()),
                 "{found:?}"
             );
-            // A delete makes room for one; it may take a moment until that is known.
-            let deleted = rig
-                .done(Command::DeleteMessage {
-                    queue: "q".to_owned(),
-                    handle: handle(1),
-                })
-                .await;
-            assert!(matches!(deleted, Reply::Count(1)), "{deleted:?}");
-            rig.clock.advance(1_000);
+            // A delete makes room for one.
+            delete_held(&rig, "q", 1).await;
             assert_eq!(received(&rig, "q", 10).await.0.len(), 1);
             let refusal = rig.refused(receive_for("q", 1, None)).await;
             assert_eq!(refusal, Refusal::Queue(messaging::Refusal::OverLimit));
@@ -391,6 +417,49 @@ fn at_the_bound_of_what_is_in_flight_a_receive_is_refused_or_finds_nothing() {
             rig.clock.advance(60_000);
             assert_eq!(received(&rig, "q.fifo", 10).await.0.len(), 10);
         }
+    });
+}
+
+#[test]
+fn a_delete_at_the_bound_wakes_one_who_waits() {
+    runtime().block_on(async {
+        for (name, fifo) in [("q", None), ("q.fifo", Some(FifoConfig::default()))] {
+            for place in Place::both() {
+                let place = with_in_flight(place, name, fifo.clone(), limits::IN_FLIGHT_MAX);
+                let rig = Rig::new(place);
+                let waits = rig.engine().waits();
+                let mut first = waits.enter(name);
+                let _second = waits.enter(name);
+                assert_eq!(polled(&rig, name).await, 0);
+                // What is in flight for longer or for shorter is so once.
+                for timeout_s in [60, 90, 1] {
+                    change_visibility(&rig, name, 2, timeout_s).await;
+                    change_visibility(&rig, name, 3, 120).await;
+                }
+                assert_eq!(polled(&rig, name).await, 0);
+                rig.done(Command::Probe).await;
+                assert_eq!(waits.waiting(), 2, "nothing has made room");
+                delete_held(&rig, name, 1).await;
+                within(first.woken()).await;
+                rig.done(Command::Probe).await;
+                assert_eq!(waits.waiting(), 1, "room for one wakes one");
+                assert_eq!(polled(&rig, name).await, 1);
+                assert_eq!(polled(&rig, name).await, 0);
+                // Two at once, and one that times out.
+                delete_held(&rig, name, 4).await;
+                delete_held(&rig, name, 5).await;
+                rig.clock.advance(1_001);
+                assert_eq!(polled(&rig, name).await, 3);
+                assert_eq!(polled(&rig, name).await, 0);
+            }
+        }
+        // Far from it nobody is told.
+        let rig = Rig::new(with_in_flight(Place::memory(), "q", None, 5));
+        let waits = rig.engine().waits();
+        let _waiter = waits.enter("q");
+        delete_held(&rig, "q", 1).await;
+        rig.done(Command::Probe).await;
+        assert_eq!(waits.waiting(), 1);
     });
 }
 
