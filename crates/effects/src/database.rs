@@ -2,20 +2,21 @@
 //!
 //! What always holds here: a write is one transaction, on disk before it is answered (WAL,
 //! `synchronous=FULL`); a file that a newer version has written is refused and left as it is;
-//! whoever waits for another process's lock waits [`BUSY`] at most, and keeps one thread waiting
-//! for the writer and one for the reader, however many ask. Several processes may use one file.
+//! whoever waits for another process's lock waits [`BUSY`] at most; one thread writes and one
+//! reads, however many ask. Several processes may use one file.
 
 #[cfg(test)]
 mod tests;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
-use tokio::sync::Semaphore;
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 
 use crate::contain::contain;
@@ -53,8 +54,11 @@ type FileId = (u64, u64);
 
 /// One of the two connections, and the turn to use it.
 struct Lane {
-    /// Waited for without a thread: the threads that may block are those of the sale too.
+    /// Waited for without a thread.
     turn: Arc<Semaphore>,
+    /// To the thread that does the work, once there is one. The runtime's threads for blocking work would
+    /// all have a part in it in the end, each with memory of its own.
+    jobs: Mutex<Option<mpsc::Sender<Job>>>,
     /// How many have asked for it.
     asked: AtomicU64,
     slot: Mutex<Slot>,
@@ -64,9 +68,36 @@ impl Default for Lane {
     fn default() -> Self {
         Self {
             turn: Arc::new(Semaphore::new(1)),
+            jobs: Mutex::default(),
             asked: AtomicU64::new(0),
             slot: Mutex::default(),
         }
+    }
+}
+
+type Job = Box<dyn FnOnce() + Send>;
+
+impl Lane {
+    /// Has its thread do the next job, which begins when it comes. The thread ends with the lane.
+    fn give(&self, job: Job) -> std::io::Result<()> {
+        let mut jobs = lock(&self.jobs);
+        let job = match &*jobs {
+            None => job,
+            Some(sender) => match sender.send(job) {
+                Ok(()) => return Ok(()),
+                // A panic in the job before it has ended the thread.
+                Err(mpsc::SendError(job)) => job,
+            },
+        };
+        let (sender, receiver) = mpsc::channel::<Job>();
+        std::thread::Builder::new()
+            .name("effects".into())
+            .spawn(move || receiver.into_iter().for_each(|job| job()))?;
+        sender
+            .send(job)
+            .expect("the thread takes jobs until its lane is gone");
+        *jobs = Some(sender);
+        Ok(())
     }
 }
 
@@ -164,18 +195,35 @@ impl Database {
             return Err(error(format!("its turn has not come in {waited} s")));
         };
         let inner = Arc::clone(&self.0);
-        let done = tokio::task::spawn_blocking(move || {
+        let (answer, answered) = oneshot::channel();
+        let job = Box::new(move || {
             // It lasts as long as the work: whoever asked may have gone meanwhile.
-            let _turn = turn.expect("nobody closes it");
-            inner.call(side, number, work)
-        })
-        .await;
-        match done {
+            let turn = turn.expect("nobody closes it");
+            let done = inner.call(side, number, work);
+            drop((turn, inner));
+            let _ = answer.send(done);
+        });
+        lane.give(job)
+            .map_err(|failed| error(format!("no thread for it: {failed}")))?;
+        let _still = let_time_stand();
+        match answered.await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(what)) => Err(error(what)),
             Err(_) => Err(error("the call was cut short".to_owned())),
         }
     }
+}
+
+/// Where time is paused, as in tests, it jumps on unless one of the runtime's own threads blocks: one
+/// does, until this is dropped. Only a runtime of one thread can pause.
+fn let_time_stand() -> Option<mpsc::Sender<()>> {
+    let runtime = Handle::current();
+    let may_pause = runtime.runtime_flavor() == RuntimeFlavor::CurrentThread;
+    may_pause.then(|| {
+        let (still, over) = mpsc::channel();
+        runtime.spawn_blocking(move || over.recv());
+        still
+    })
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

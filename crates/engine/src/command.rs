@@ -2,21 +2,26 @@
 //!
 //! A [`Refusal`] is a value: the rules said no, and nothing was written.
 
+mod refusal;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use commerce::auction::{AuctionRefusal, Bidder, Terms};
+use commerce::auction::{Bidder, Terms};
 use commerce::{
     AuctionId, BidId, Currency, Email, FailReason, Millis, Money, Name, NewProduct, OrderId,
-    Product, ProductChange, Quantity, Reference, Replenishment, ReplenishmentId, Sku,
+    Product, ProductChange, Quantity, Reference, Replenishment, ReplenishmentId, Sku, WhenSoldOut,
 };
-use messaging::topic::{self, Protocol, TopicRefusal};
+use messaging::topic::{self, Protocol};
 use messaging::{DeduplicationScope, Message, QueueConfig, QueueSettings, ReceiptHandle, Send};
 
+pub use self::refusal::Refusal;
 use crate::auction::{BidRecord, StoredAuction};
 use crate::entry::OrderRecord;
+use crate::policy::PolicyEdit;
 use crate::ports::{Cursors, MoveTask, Queue, Subscription, Topic};
+use crate::room::Room;
 
 /// The fingerprint of an `Idempotency-Key` within its scope: 128 bits of BLAKE3.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -168,6 +173,9 @@ pub struct OwnSubscription {
     pub queue: String,
     /// The types of event that it wants; none means all of them.
     pub types: Vec<String>,
+    /// One that is there gets another id: whoever is about to end the one that it was, because it
+    /// was not wanted then, ends nothing any more.
+    pub is_renewed: bool,
 }
 
 impl<T: Into<String>, Q: Into<String>> From<(T, Q)> for OwnSubscription {
@@ -177,6 +185,7 @@ impl<T: Into<String>, Q: Into<String>> From<(T, Q)> for OwnSubscription {
             topic: topic.into(),
             queue: queue.into(),
             types: Vec::new(),
+            is_renewed: false,
         }
     }
 }
@@ -191,11 +200,19 @@ pub struct TopicSettings {
     pub attributes: BTreeMap<String, String>,
 }
 
+/// One half of a filter policy. The other stays as it is when this is decided.
+#[derive(Debug, Clone)]
+pub enum FilterPart {
+    Policy(String),
+    Scope(topic::FilterScope),
+}
+
 /// What of a subscription is to be changed.
 #[derive(Debug, Clone, Default)]
 pub struct SubscriptionChange {
     pub raw: Option<bool>,
     pub filter: Option<Option<topic::FilterPolicy>>,
+    pub filter_part: Option<FilterPart>,
     pub redrive: Option<Option<String>>,
     /// As sent; an empty value takes one away.
     pub attributes: BTreeMap<String, String>,
@@ -292,6 +309,11 @@ pub enum Command {
         tags: BTreeMap<String, String>,
         untag: Vec<String>,
     },
+    /// One statement of its policy, whatever else is changed in it at the same moment.
+    EditQueuePolicy {
+        queue: String,
+        edit: Box<PolicyEdit>,
+    },
     DeleteQueue {
         queue: String,
     },
@@ -343,6 +365,10 @@ pub enum Command {
         tags: BTreeMap<String, String>,
         untag: Vec<String>,
     },
+    EditTopicPolicy {
+        topic: String,
+        edit: Box<PolicyEdit>,
+    },
     DeleteTopic {
         topic: String,
     },
@@ -358,6 +384,8 @@ pub enum Command {
         /// The subscription's id, which the token carries, and the token.
         id: String,
         token: String,
+        /// What is kept of how it was confirmed.
+        attributes: BTreeMap<String, String>,
     },
     Unsubscribe {
         id: String,
@@ -391,6 +419,7 @@ pub enum Command {
         attempt: Option<String>,
         /// Whoever waits is not refused when too much is in flight.
         waits: bool,
+        room: Room,
     },
     DeleteMessage {
         queue: String,
@@ -419,6 +448,8 @@ pub enum Command {
         to: u64,
         /// Each with its topic.
         publications: Vec<(&'static str, Publish)>,
+        /// Who wants an envelope and has none here gets the text as it is: there is none to be had.
+        is_bare_fine: bool,
     },
     /// Writes into the log what became of parcels: at most [`PARCEL_NOTES_MAX`]. Changes nothing
     /// else; a note about an order that is not there is refused, the others are written.
@@ -451,6 +482,7 @@ impl Command {
             Self::CreateQueue { .. } => "create_queue",
             Self::SetQueue { .. } => "set_queue",
             Self::TagQueue { .. } => "tag_queue",
+            Self::EditQueuePolicy { .. } => "edit_queue_policy",
             Self::DeleteQueue { .. } => "delete_queue",
             Self::PurgeQueue { .. } => "purge_queue",
             Self::SendMessages { .. } => "send_messages",
@@ -462,6 +494,7 @@ impl Command {
             Self::CreateTopic { .. } => "create_topic",
             Self::SetTopic { .. } => "set_topic",
             Self::TagTopic { .. } => "tag_topic",
+            Self::EditTopicPolicy { .. } => "edit_topic_policy",
             Self::DeleteTopic { .. } => "delete_topic",
             Self::Subscribe { .. } => "subscribe",
             Self::ConfirmSubscription { .. } => "confirm_subscription",
@@ -490,6 +523,20 @@ pub struct OrderReply {
     pub replay: bool,
     /// What is left, for the one who came too late.
     pub available: u64,
+    /// Of an order that was put in its line just now, as it stood at that moment.
+    pub standing: Option<Standing>,
+    /// What its product does with those it has no goods for, where the product is known.
+    pub when_sold_out: Option<WhenSoldOut>,
+}
+
+/// How an order that has no verdict yet stands in its line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Standing {
+    /// Undecided orders before it, and the units that they ask for.
+    pub ahead: u64,
+    pub ahead_units: u64,
+    /// Seconds until those and its own are granted, by the rate of late; none before one was measured.
+    pub estimate_s: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -530,6 +577,8 @@ pub enum Reply {
         queue_id: u32,
         messages: Vec<Message>,
     },
+    /// What was asked for is too large for the [`Room`] there is: nothing was received.
+    NoRoom,
     Sent {
         queue_id: u32,
         message: Box<Message>,
@@ -553,131 +602,4 @@ pub enum Reply {
     },
     Count(u64),
     Done,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub enum Refusal {
-    ProductExists,
-    ProductNotFound {
-        sku: Arc<str>,
-    },
-    NotOpenYet {
-        opens_at: Millis,
-    },
-    PurchaseLimit {
-        limit: u32,
-        bought: u64,
-        sku: Sku,
-    },
-    KeyReused,
-    TooManyKeys {
-        limit: u32,
-    },
-    OrderNotFound,
-    NotCancellable,
-    ReferenceReused {
-        quantity: u64,
-    },
-    ReplenishmentNotFound,
-    ReplenishmentClosed,
-    AnotherReplenishmentOpen,
-    /// The field at fault, and why.
-    Terms {
-        field: &'static str,
-        why: String,
-    },
-    AuctionNotFound,
-    BidNotFound,
-    /// More bids wait for their verdicts than one command decides; try again shortly.
-    BidsWaiting,
-    Auction(AuctionRefusal),
-    QueueNotFound {
-        queue: String,
-    },
-    NoDeadLetterSource,
-    Queue(messaging::Refusal),
-    /// A queue of this name has another value for this attribute.
-    QueueExists {
-        attribute: &'static str,
-    },
-    /// There was one of this name less than a minute ago, where that matters.
-    QueueDeletedRecently,
-    /// Purged less than a minute ago.
-    PurgeInProgress,
-    /// A queue of the other kind, itself, one that may not be used, or none.
-    DeadLetterQueueUnfit {
-        reason: &'static str,
-    },
-    /// No queue has this one for its dead-letter queue.
-    NotADeadLetterQueue,
-    /// One move at a time for one queue.
-    MoveRunning,
-    MoveNotFound,
-    TopicNotFound {
-        topic: String,
-    },
-    /// A topic of this name has another value for this attribute.
-    TopicExists {
-        attribute: &'static str,
-    },
-    SubscriptionNotFound,
-    /// The same endpoint is subscribed with other attributes.
-    SubscriptionExists,
-    /// A subscriber came while the envelopes were written: write them again.
-    EnvelopeMissing,
-    TokenInvalid,
-    Topic(TopicRefusal),
-    /// Another relay has moved the cursor; start again from where it is.
-    RelayMoved {
-        cursor: u64,
-    },
-    /// A bound on the number of products or queues.
-    TooMany {
-        what: &'static str,
-        limit: usize,
-    },
-}
-
-impl Refusal {
-    /// The stable name, for metrics and as the `code` of the answer.
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::ProductExists => "product_exists",
-            Self::ProductNotFound { .. } => "product_not_found",
-            Self::NotOpenYet { .. } => "not_open_yet",
-            Self::PurchaseLimit { .. } => "purchase_limit",
-            Self::KeyReused => "idempotency_key_reused",
-            Self::TooManyKeys { .. } => "too_many_keys",
-            Self::OrderNotFound => "order_not_found",
-            Self::NotCancellable => "not_cancellable",
-            Self::ReferenceReused { .. } => "reference_reused",
-            Self::ReplenishmentNotFound => "replenishment_not_found",
-            Self::ReplenishmentClosed => "replenishment_closed",
-            Self::AnotherReplenishmentOpen => "another_replenishment_open",
-            Self::Terms { .. } => "invalid_terms",
-            Self::AuctionNotFound => "auction_not_found",
-            Self::BidNotFound => "bid_not_found",
-            Self::BidsWaiting => "bids_waiting",
-            Self::Auction(refusal) => crate::auction::refusal_reason(refusal),
-            Self::QueueNotFound { .. } => "queue_not_found",
-            Self::NoDeadLetterSource => "no_dead_letter_queue",
-            Self::Queue(_) => "queue_refusal",
-            Self::QueueExists { .. } => "queue_exists",
-            Self::QueueDeletedRecently => "queue_deleted_recently",
-            Self::PurgeInProgress => "purge_in_progress",
-            Self::DeadLetterQueueUnfit { .. } => "dead_letter_queue_unfit",
-            Self::NotADeadLetterQueue => "not_a_dead_letter_queue",
-            Self::MoveRunning => "move_running",
-            Self::MoveNotFound => "move_not_found",
-            Self::TopicNotFound { .. } => "topic_not_found",
-            Self::TopicExists { .. } => "topic_exists",
-            Self::SubscriptionNotFound => "subscription_not_found",
-            Self::SubscriptionExists => "subscription_exists",
-            Self::EnvelopeMissing => "envelope_missing",
-            Self::TokenInvalid => "token_invalid",
-            Self::Topic(_) => "topic_refusal",
-            Self::RelayMoved { .. } => "relay_moved",
-            Self::TooMany { .. } => "too_many",
-        }
-    }
 }

@@ -1,6 +1,6 @@
 //! The handle on the sequencer.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -165,9 +165,9 @@ impl Engine {
             inner: Arc::new(Inner {
                 sender,
                 shared,
+                reads: Reads::new(&reader),
                 reader,
                 others,
-                reads: Reads::new(),
                 clock,
                 feed,
                 limits,
@@ -261,17 +261,7 @@ impl Engine {
         T: Send + 'static,
         F: FnOnce(&dyn Reader) -> Result<T, StoreError> + Send + 'static,
     {
-        let turn = self.inner.reads.turn(lane).await?;
-        let reader = Arc::clone(&self.inner.reader);
-        let reading = tokio::task::spawn_blocking(move || {
-            let read = read(&*reader);
-            drop(turn);
-            read
-        });
-        let result = match reading.await {
-            Ok(result) => result.map_err(EngineError::from)?,
-            Err(_) => return Err(EngineError::Store("a read was cut short".into())),
-        };
+        let result = self.inner.reads.read(lane, read).await?;
         self.inner.until_durable().await?;
         Ok(result)
     }
@@ -341,6 +331,12 @@ impl Engine {
     /// What became of what was published to each topic.
     pub fn topic_flows(&self) -> TopicFlows {
         self.inner.shared.meter.topics()
+    }
+
+    /// Forgets what passed through queues and topics that are not among these, nor were when this was
+    /// said last: other processes may have deleted them.
+    pub fn tidy_flows(&self, queues: &HashSet<&str>, topics: &HashSet<&str>) {
+        self.inner.shared.meter.tidy(queues, topics);
     }
 
     /// What became of a notification that was handed over to be delivered.

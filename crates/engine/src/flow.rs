@@ -2,12 +2,14 @@
 //! minute.
 //!
 //! What always holds: a row belongs to a queue or a topic that is there, so there are never more
-//! rows than those; a batch is added when it is durable, all of it at once.
+//! rows than those; a batch is added when it is durable, all of it at once. Only what another process
+//! deletes, and a topic with notifications on their way to web servers, is seen to be gone when
+//! somebody says what is there.
 //!
 //! Deliberately not counted: what moves to a dead-letter queue and back, since nobody sent or
 //! received it. How much lies in a queue the store counts.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use commerce::Millis;
@@ -105,6 +107,21 @@ pub type TopicFlows = HashMap<String, TopicCounts>;
 pub(crate) struct Meter {
     rows: Mutex<HashMap<String, Row>>,
     topics: Mutex<TopicFlows>,
+    /// Queues and topics that were not there when somebody looked last, though they have a row.
+    strays: Mutex<[HashSet<String>; 2]>,
+}
+
+/// Forgets those that were not there at the last look either: one that is new may have a row before
+/// it is seen.
+fn forget_strays<T>(
+    rows: &mut HashMap<String, T>,
+    strays: &mut HashSet<String>,
+    there: &HashSet<&str>,
+) {
+    let names = rows.keys().filter(|name| !there.contains(name.as_str()));
+    let gone: HashSet<String> = names.cloned().collect();
+    rows.retain(|name, _| !(gone.contains(name) && strays.contains(name)));
+    *strays = gone;
 }
 
 #[derive(Default)]
@@ -169,7 +186,7 @@ impl Meter {
         if batch.is_empty() && deleted.is_empty() {
             return;
         }
-        let mut topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut topics = self.lock_topics();
         for (topic, counts) in batch {
             topics.entry(topic).or_default().add(&counts);
         }
@@ -179,8 +196,19 @@ impl Meter {
     }
 
     pub(crate) fn topics(&self) -> TopicFlows {
-        let topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
-        topics.clone()
+        self.lock_topics().clone()
+    }
+
+    fn lock_topics(&self) -> MutexGuard<'_, TopicFlows> {
+        self.topics.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// These queues and topics are there.
+    pub(crate) fn tidy(&self, queues: &HashSet<&str>, topics: &HashSet<&str>) {
+        let mut strays = self.strays.lock().unwrap_or_else(PoisonError::into_inner);
+        let [of_queues, of_topics] = &mut *strays;
+        forget_strays(&mut self.lock(), of_queues, queues);
+        forget_strays(&mut self.lock_topics(), of_topics, topics);
     }
 
     pub(crate) fn flows(&self, now: Millis) -> Flows {
@@ -241,6 +269,35 @@ mod tests {
         assert!(meter.flows(0).is_empty());
         meter.add(sent("q", 1), &[], 0);
         assert_eq!(meter.flows(0)["q"].total.sent, 1);
+    }
+
+    #[test]
+    fn what_is_not_there_at_two_looks_has_no_row() {
+        let meter = Meter::default();
+        let published = |topic: &str| {
+            let counts = TopicCounts {
+                published: 1,
+                ..TopicCounts::default()
+            };
+            meter.add_topics(BTreeMap::from([(topic.to_owned(), counts)]), &[]);
+        };
+        let there = |names: &[&'static str]| names.iter().copied().collect();
+        meter.add(sent("q", 1), &[], 0);
+        published("t");
+        // It may have been made after the look.
+        meter.tidy(&there(&[]), &there(&[]));
+        assert_eq!((meter.flows(0).len(), meter.topics().len()), (1, 1));
+        meter.tidy(&there(&["q"]), &there(&["t"]));
+        meter.tidy(&there(&["t"]), &there(&["q"]));
+        assert_eq!((meter.flows(0).len(), meter.topics().len()), (1, 1));
+        meter.add(sent("other", 1), &[], 0);
+        published("other");
+        meter.tidy(&there(&[]), &there(&[]));
+        assert_eq!(meter.flows(0).keys().collect::<Vec<_>>(), ["other"]);
+        assert_eq!(meter.topics().keys().collect::<Vec<_>>(), ["other"]);
+        // It begins anew.
+        meter.add(sent("q", 1), &[], 0);
+        assert_eq!(meter.flow("q", 0).total.sent, 1);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! JSON objects of a known form, written in one go.
 //!
-//! `serde_json` says what the bytes are; this writes the same ones for the two objects that every
-//! order has, its entry and its answer, at a quarter of the cost: their names need no escaping, and
+//! `serde_json` says what the bytes are; this writes the same ones for the objects that every
+//! order and every bid has, its entry and its answer, at a quarter of the cost: their names need no escaping, and
 //! a text is looked through before it is copied, not byte by byte meanwhile.
 
 use itoa::{Buffer, Integer};
@@ -35,13 +35,8 @@ impl Object {
 
     /// A text of any kind.
     pub fn text(&mut self, name: &'static str, value: &str) {
-        if is_plain(value) {
-            self.plain(name, value);
-        } else {
-            self.name(name, "\":");
-            let escaped = serde_json::to_string(value).expect("a text has a JSON form");
-            self.json.push_str(&escaped);
-        }
+        self.name(name, "\":");
+        self.value(value);
     }
 
     /// A text in which nothing has to be escaped: no control character, quote or backslash.
@@ -66,6 +61,55 @@ impl Object {
             self.json.push_str(Buffer::new().format(*value));
         }
         self.json.push(']');
+    }
+
+    pub fn texts(&mut self, name: &'static str, values: &[impl AsRef<str>]) {
+        self.name(name, "\":[");
+        for (i, value) in values.iter().enumerate() {
+            if i > 0 {
+                self.json.push(',');
+            }
+            self.value(value.as_ref());
+        }
+        self.json.push(']');
+    }
+
+    pub fn truth(&mut self, name: &'static str, value: bool) {
+        self.name(name, if value { "\":true" } else { "\":false" });
+    }
+
+    pub fn null(&mut self, name: &'static str) {
+        self.name(name, "\":null");
+    }
+
+    /// Left out when there is none, like those below.
+    pub fn text_if(&mut self, name: &'static str, value: Option<&str>) {
+        if let Some(value) = value {
+            self.text(name, value);
+        }
+    }
+
+    pub fn number_if(&mut self, name: &'static str, value: Option<impl Integer>) {
+        if let Some(value) = value {
+            self.number(name, value);
+        }
+    }
+
+    pub fn truth_if(&mut self, name: &'static str, value: Option<bool>) {
+        if let Some(value) = value {
+            self.truth(name, value);
+        }
+    }
+
+    fn value(&mut self, text: &str) {
+        if is_plain(text) {
+            self.json.push('"');
+            self.json.push_str(text);
+            self.json.push('"');
+        } else {
+            let escaped = serde_json::to_string(text).expect("a text has a JSON form");
+            self.json.push_str(&escaped);
+        }
     }
 
     pub fn finish(mut self) -> String {
@@ -107,7 +151,20 @@ mod tests {
             object.plain("c", &plain);
             object.text("d", &text);
             object.text("e", &plain);
-            let expected = json!({"a": number, "b": numbers, "c": plain, "d": text, "e": plain});
+            object.texts("f", &[&text, &plain]);
+            object.texts("g", &[] as &[&str]);
+            object.truth("h", number > 0);
+            object.null("i");
+            object.text_if("j", Some(&text));
+            object.text_if("-", None);
+            object.number_if("k", Some(number));
+            object.number_if("-", None::<u64>);
+            object.truth_if("l", Some(number < 0));
+            object.truth_if("-", None);
+            let expected = json!({
+                "a": number, "b": numbers, "c": plain, "d": text, "e": plain, "f": [&text, &plain],
+                "g": [], "h": number > 0, "i": null, "j": text, "k": number, "l": number < 0,
+            });
             prop_assert_eq!(object.finish(), expected.to_string());
         }
     }

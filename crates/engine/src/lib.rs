@@ -19,6 +19,7 @@
 //! cache; the engine must not, because on a shared store another process decides too.
 
 pub mod auction;
+mod auction_json;
 pub mod audit;
 mod command;
 mod company;
@@ -30,25 +31,30 @@ mod flow;
 pub mod json;
 mod others;
 mod pace;
+mod policy;
 pub mod ports;
 mod reads;
 mod relay;
+mod room;
 mod sequencer;
 pub mod trace;
 mod waits;
 
 pub use command::{
-    Aftermath, BidMessage, BodyHash, Command, CreateAuction, Envelope, KeyHash, Offer, OrderReply,
-    OwnSubscription, PARCEL_NOTES_MAX, ParcelNote, PlaceBid, PlaceOrder, Publish, QueueSpec,
-    ReceiptReply, Refusal, Relay, ReplenishmentChange, ReplenishmentReply, Reply,
-    SubscriptionChange, TopicSettings,
+    Aftermath, BidMessage, BodyHash, Command, CreateAuction, Envelope, FilterPart, KeyHash, Offer,
+    OrderReply, OwnSubscription, PARCEL_NOTES_MAX, ParcelNote, PlaceBid, PlaceOrder, Publish,
+    QueueSpec, ReceiptReply, Refusal, Relay, ReplenishmentChange, ReplenishmentReply, Reply,
+    Standing, SubscriptionChange, TopicSettings,
 };
 pub use engine::{Engine, EngineError, Limits};
 pub use entry::{BidStep, Buyer, Data, Entry, Family, Kind, OrderRecord, OrderStatus};
 pub use flow::{Counts, Flow, Flows, TopicCounts, TopicFlows};
 pub use others::run_others;
+pub use policy::{PolicyEdit, PolicyRefusal};
+pub use reads::reads_at_once;
 pub use relay::{
     TOPIC_AUCTIONS, TOPIC_CUSTOMERS, TOPIC_OPERATIONS, TOPIC_ORDERS, TOPIC_PARCELS, TOPIC_STOCK,
     run_relay, told,
 };
+pub use room::Room;
 pub use waits::{Waiter, Waits, run_waits};

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use commerce::{Currency, Money};
+use commerce::{Currency, Millis, Money};
 use messaging::topic::FilterScope;
 use messaging::{Attribute, topic};
 use serde::Serialize;
@@ -272,7 +272,8 @@ async fn tell_until_it_fails(
             let newest = engine.subscriptions_version();
             // What nobody was there to hear is past when somebody comes, and for the next start.
             if skipped && (next.is_none() || newest != version) {
-                match advance(engine, which, (cursor, seen), Vec::new(), cancel).await? {
+                let nothing = Vec::new();
+                match advance(engine, which, (cursor, seen), nothing, envelopes, cancel).await? {
                     Some(moved) if moved == seen => cursor = seen,
                     Some(moved) => {
                         cursor = moved;
@@ -302,7 +303,8 @@ async fn tell_until_it_fails(
                 if publications.is_empty() && seen - cursor < CURSOR_EVERY {
                     continue;
                 }
-                let moved = advance(engine, which, (cursor, seen), publications, cancel).await?;
+                let span = (cursor, seen);
+                let moved = advance(engine, which, span, publications, envelopes, cancel).await?;
                 for span in spans {
                     span.end(None);
                 }
@@ -319,8 +321,8 @@ async fn tell_until_it_fails(
     }
 }
 
-/// Each with its topic.
-type Publications = Vec<(&'static str, Publish)>;
+/// Each with its topic, and the time of what it tells of.
+type Publications = Vec<(&'static str, Publish, Millis)>;
 
 /// What these entries say on the topics that somebody hears, and the spans of those that are
 /// part of a trace.
@@ -371,7 +373,7 @@ async fn publications(
         for topic in topics {
             let order = orders.get(&entry.subject);
             let (publish, span) = publish(entry, order, topic, envelopes, origin.as_ref());
-            publications.push((topic, publish));
+            publications.push((topic, publish, entry.at));
             spans.extend(span);
         }
     }
@@ -445,19 +447,34 @@ async fn advance(
     engine: &Engine,
     which: Relay,
     (from, to): (u64, u64),
-    publications: Publications,
+    mut publications: Publications,
+    envelopes: &dyn Envelopes,
     cancel: &CancellationToken,
 ) -> Result<Option<u64>, EngineError> {
+    let mut is_bare_fine = false;
     loop {
+        let told = publications.iter();
         let command = Command::Relay {
             which,
             from,
             to,
-            publications: publications.clone(),
+            publications: told
+                .map(|(topic, publish, _)| (*topic, publish.clone()))
+                .collect(),
+            is_bare_fine,
         };
         match engine.decide(command).await {
             Ok(Ok(_)) => return Ok(Some(to)),
             Ok(Err(Refusal::RelayMoved { cursor })) => return Ok(Some(cursor)),
+            // Somebody came while they were written, through this process or another.
+            Ok(Err(Refusal::EnvelopeMissing)) => {
+                envelopes.forget();
+                for (topic, publish, at) in &mut publications {
+                    let (id, publication) = (&publish.id, &publish.publication);
+                    publish.envelopes = envelopes.wrap(topic, id, *at, publication);
+                }
+                is_bare_fine = true;
+            }
             Ok(Err(refusal)) => {
                 return Err(EngineError::Store(
                     format!("the relay was refused: {}", refusal.code()).into(),

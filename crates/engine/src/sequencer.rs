@@ -468,7 +468,7 @@ fn decide_and_append(
     let has_behind = taken.iter().any(|(_, _, is_behind)| *is_behind);
     let loading = has_behind.then(stopwatch);
     let loaded = match parts.store.load(&touch) {
-        Ok(loaded) => loaded,
+        Ok(loaded) => decide::note_receives(&touch, loaded),
         Err(error) => {
             let error = EngineError::from(error);
             answer_all(parts, taken, &error);

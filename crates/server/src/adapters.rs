@@ -72,7 +72,8 @@ impl Time {
     }
 
     fn text(self) -> TimeText {
-        let (last, text) = LAST.get();
+        let slot = usize::from(self.0.to_le_bytes()[0]) % LATE;
+        let (last, text) = LAST.with(|texts| texts[slot].get());
         if last == self.0 && text.length > 0 {
             return text;
         }
@@ -81,15 +82,18 @@ impl Time {
             length: 0,
         };
         self.print(&mut text);
-        LAST.set((self.0, text));
+        LAST.with(|texts| texts[slot].set((self.0, text)));
         text
     }
 }
 
+/// How many of the last moments are kept as texts.
+const LATE: usize = 8;
+
 thread_local! {
-    /// The last one that was written: what is answered at about one time has few of them.
-    static LAST: Cell<(Millis, TimeText)> = const {
-        Cell::new((Millis::MIN, TimeText { bytes: [0; 40], length: 0 }))
+    /// The last ones that were written: what is answered at about one time has few of them.
+    static LAST: [Cell<(Millis, TimeText)>; LATE] = const {
+        [const { Cell::new((Millis::MIN, TimeText { bytes: [0; 40], length: 0 })) }; LATE]
     };
 }
 

@@ -128,6 +128,7 @@ fn run(
     telemetry::start_logs(&config.log);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(runtime_threads())
+        .max_blocking_threads(BLOCKING_THREADS_MAX)
         .enable_all()
         .build();
     let runtime = match runtime {
@@ -152,6 +153,11 @@ fn run(
         }
     }
 }
+
+/// For what blocks and has no thread of its own: names that are looked up, signatures, mailboxes. The
+/// runtime would start hundreds in a rush, since it makes a new one whenever none has said yet that
+/// it is idle, and each keeps in memory what it has touched.
+const BLOCKING_THREADS_MAX: usize = 64;
 
 /// One processor is left to the sequencer: when it has to be shared, every batch pays for the
 /// threads changing places on it.

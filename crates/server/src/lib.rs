@@ -17,6 +17,7 @@ mod alarm;
 mod audit_cli;
 mod aws;
 mod backup_cli;
+mod budget;
 pub mod cli;
 pub mod config;
 mod declared;

@@ -28,7 +28,7 @@ use crate::foreign::{Doors, Foreign};
 use crate::http::error::HttpError;
 use crate::request_form::{self, HEADER_BYTES_MAX};
 use crate::shortcut::Shortcut;
-use crate::socket::{Socket, Unread, Watched};
+use crate::socket::{Line, Socket, Unread, Watched};
 
 /// How long a client may take for a request's header, and how long a connection may be idle.
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(75);
@@ -55,10 +55,10 @@ pub(crate) async fn serve(listener: TcpListener, front: Front, cancel: Cancellat
             () = cancel.cancelled() => break,
             permit = Arc::clone(&permits).acquire_owned() => permit.expect("never closed"),
         };
-        let stream = tokio::select! {
+        let (stream, peer) = tokio::select! {
             () = cancel.cancelled() => break,
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+                Ok((stream, address)) => (stream, address.ip()),
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -72,7 +72,8 @@ pub(crate) async fn serve(listener: TcpListener, front: Front, cancel: Cancellat
         let shortcut = front.shortcut.clone();
         let doors = doors.clone();
         let alarm = Alarm::new();
-        let unread = Unread::new(alarm.clone());
+        let line = Arc::new(Line::new(peer));
+        let unread = Unread::new(Arc::clone(&line), alarm.clone());
         let watching = unread.clone();
         let service = service_fn(move |request: Request<Incoming>| {
             let mut request = watching.watch(request);
@@ -86,12 +87,16 @@ pub(crate) async fn serve(listener: TcpListener, front: Front, cancel: Cancellat
             };
             Either::Right(match taken {
                 Either::Left(answering) => Either::Left(answering.map(Ok)),
-                Either::Right(request) => Either::Right(routes.call(request)),
+                Either::Right(mut request) => {
+                    let line = Arc::clone(request.body().line());
+                    request.extensions_mut().insert(line);
+                    Either::Right(routes.call(request))
+                }
             })
         });
         let cancel = cancel.clone();
         let stream = Socket::new(stream, permit, unread, cancel.clone());
-        connections.spawn(async move {
+        let task = connections.spawn(async move {
             let connection = http1::Builder::new()
                 .timer(alarm)
                 .header_read_timeout(HEADER_TIMEOUT)
@@ -112,6 +117,7 @@ pub(crate) async fn serve(listener: TcpListener, front: Front, cancel: Cancellat
                 tracing::debug!(%error, "a connection ended early");
             }
         });
+        line.served_by(task.abort_handle());
     }
     drop(listener);
     connections.close();
@@ -149,10 +155,10 @@ fn refusal(doors: &Doors, request: &Request<Watched>) -> Option<Response> {
 
 #[cfg(test)]
 mod tests {
-    use axum::Json;
     use axum::body::Body;
     use axum::extract::Request;
     use axum::routing::{get, post};
+    use axum::{Extension, Json};
     use serde_json::Value;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::TcpStream;
@@ -172,7 +178,14 @@ mod tests {
                 "/json",
                 post(async |JsonBody(body): JsonBody<Value>| Json(body)),
             )
-            .route("/late", get(async || sleep(4 * HEADER_TIMEOUT).await));
+            .route("/late", get(async || sleep(4 * HEADER_TIMEOUT).await))
+            .route(
+                "/over",
+                get(async |Extension(line): Extension<Arc<Line>>| {
+                    line.end();
+                    sleep(HEADER_TIMEOUT).await;
+                }),
+            );
         let front = Front {
             routes,
             shortcut,
@@ -287,6 +300,16 @@ mod tests {
         let refused = read(&mut client, "}").await;
         assert!(refused.starts_with("HTTP/1.1 408"), "{refused}");
         assert!(began.elapsed() >= BODY_WITHIN);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_is_over_ends_in_the_middle_of_a_request() {
+        let mut client = connected(None).await;
+        let began = Instant::now();
+        let over = b"GET /over HTTP/1.1\r\nhost: a\r\n\r\n";
+        client.write_all(over).await.unwrap();
+        assert_eq!(read(&mut client, "").await, "");
+        assert_eq!(began.elapsed(), Duration::ZERO);
     }
 
     #[tokio::test]

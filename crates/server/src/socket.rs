@@ -8,9 +8,10 @@
 use std::error::Error;
 use std::future::Future as _;
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use hyper::body::{Frame, Incoming, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::AbortHandle;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
@@ -52,42 +54,76 @@ pub(crate) const BODY_WITHIN: Duration = Duration::from_secs(30);
 /// answer: a client that writes its whole request first would see a broken pipe.
 #[derive(Clone)]
 pub(crate) struct Unread {
-    is_possible: Arc<AtomicBool>,
+    line: Arc<Line>,
     alarm: Alarm,
 }
 
-impl Unread {
+/// One connection, for those who answer its requests.
+pub(crate) struct Line {
+    pub(crate) peer: IpAddr,
+    may_be_unread: AtomicBool,
+    task: OnceLock<AbortHandle>,
+}
+
+impl Line {
     /// Nothing was read yet.
-    pub(crate) fn new(alarm: Alarm) -> Self {
+    pub(crate) fn new(peer: IpAddr) -> Self {
         Self {
-            is_possible: Arc::new(AtomicBool::new(true)),
-            alarm,
+            peer,
+            may_be_unread: AtomicBool::new(true),
+            task: OnceLock::new(),
         }
+    }
+
+    pub(crate) fn served_by(&self, task: AbortHandle) {
+        // There is one for each.
+        let _ = self.task.set(task);
+    }
+
+    /// Ends the connection, whatever is on its way.
+    pub(crate) fn end(&self) {
+        if let Some(task) = self.task.get() {
+            task.abort();
+        }
+    }
+}
+
+impl Unread {
+    pub(crate) fn new(line: Arc<Line>, alarm: Alarm) -> Self {
+        Self { line, alarm }
     }
 
     /// The next request, which says when it was read to its end.
     pub(crate) fn watch(&self, request: Request<Incoming>) -> Request<Watched> {
         let ends = request.body().is_end_stream();
-        self.is_possible.store(!ends, Ordering::Relaxed);
+        self.line.may_be_unread.store(!ends, Ordering::Relaxed);
         request.map(|body| Watched {
             body,
+            line: Arc::clone(&self.line),
             unread: (!ends).then(|| self.clone()),
             until: None,
         })
     }
 
     fn is_possible(&self) -> bool {
-        self.is_possible.load(Ordering::Relaxed)
+        self.line.may_be_unread.load(Ordering::Relaxed)
     }
 }
 
 /// A request's body.
 pub(crate) struct Watched {
     body: Incoming,
+    line: Arc<Line>,
     /// Until it was read to its end.
     unread: Option<Unread>,
     /// When it is too late for the rest, once somebody waits for it.
     until: Option<Instant>,
+}
+
+impl Watched {
+    pub(crate) fn line(&self) -> &Arc<Line> {
+        &self.line
+    }
 }
 
 /// Why a body was not read to its end.
@@ -137,7 +173,7 @@ impl HttpBody for Watched {
         if (frame.is_none() || watched.body.is_end_stream())
             && let Some(unread) = watched.unread.take()
         {
-            unread.is_possible.store(false, Ordering::Relaxed);
+            unread.line.may_be_unread.store(false, Ordering::Relaxed);
         }
         Poll::Ready(frame.map(|frame| frame.map_err(BodyError::from)))
     }
@@ -363,7 +399,8 @@ mod tests {
         let client = TcpStream::connect(listener.local_addr().unwrap()).await;
         let (stream, _) = listener.accept().await.unwrap();
         let permit = Arc::clone(places).acquire_owned().await.unwrap();
-        let unread = Unread::new(Alarm::new());
+        let line = Line::new(IpAddr::from([127, 0, 0, 1]));
+        let unread = Unread::new(Arc::new(line), Alarm::new());
         let socket = Socket::new(stream, permit, unread, CancellationToken::new());
         (socket, client.unwrap())
     }

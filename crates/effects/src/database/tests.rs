@@ -159,7 +159,28 @@ async fn whoever_reads_waits_for_no_other_process_that_writes() {
     assert_eq!(read.await.unwrap(), 1);
 }
 
-/// The threads that may block are two here, and hundreds in the server: the sale reads on them.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_thread_writes_and_one_reads() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = Effects::new(&directory.path().join("effects.db")).0;
+    let id = |_: &Transaction<'_>| Ok(std::thread::current().id());
+    let calls: Vec<_> = (0..20)
+        .map(|_| {
+            let database = database.clone();
+            tokio::spawn(async move {
+                [database.write(id).await, database.read(id).await].map(Result::unwrap)
+            })
+        })
+        .collect();
+    let mut seen = std::collections::HashSet::new();
+    for call in calls {
+        seen.insert(call.await.unwrap());
+    }
+    assert_eq!(seen.len(), 1, "{seen:?}");
+    assert!(seen.iter().all(|[writes, reads]| writes != reads));
+}
+
+/// The runtime's threads for blocking work are two here, and none of them is kept.
 #[test]
 fn however_many_wait_for_one_who_writes_they_keep_one_thread() {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -170,9 +191,9 @@ fn however_many_wait_for_one_who_writes_they_keep_one_thread() {
         .unwrap();
     let directory = tempfile::tempdir().unwrap();
     let database = Effects::new(&directory.path().join("effects.db")).0;
-    let (go_on, wait) = std::sync::mpsc::channel::<()>();
+    let (go_on, wait) = mpsc::channel::<()>();
     runtime.block_on(async {
-        let (begun, begins) = tokio::sync::oneshot::channel();
+        let (begun, begins) = oneshot::channel();
         let first = database.clone();
         let first = tokio::spawn(async move {
             let work = move |_: &Transaction<'_>| {

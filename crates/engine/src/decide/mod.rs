@@ -20,11 +20,11 @@ use commerce::{
     Token, chain, genesis,
 };
 use hashbrown::{HashMap, HashSet};
-use messaging::Message;
+use messaging::{Message, Receive};
 
 pub(crate) use self::orders::hex;
 pub(crate) use self::queues::{Wake, uuid};
-pub(crate) use self::touch::{ends_batch, touch};
+pub(crate) use self::touch::{ends_batch, note_receives, touch};
 use crate::auction::BidRecord;
 use crate::command::{Command, KeyHash, Refusal, Reply};
 use crate::engine::Limits;
@@ -181,6 +181,7 @@ impl Batch {
             } => self.create_queue(&name, owner, *settings, tags),
             Command::SetQueue { queue, settings } => self.set_queue(&queue, *settings),
             Command::TagQueue { queue, tags, untag } => self.tag_queue(&queue, tags, &untag),
+            Command::EditQueuePolicy { queue, edit } => self.edit_queue_policy(&queue, &edit),
             Command::DeleteQueue { queue } => self.delete_queue(&queue),
             Command::PurgeQueue { queue } => self.purge_queue(&queue),
             Command::SendMessage { queue, send } => self.send_message(&queue, *send),
@@ -191,7 +192,14 @@ impl Batch {
                 visibility_timeout_s,
                 attempt,
                 waits,
-            } => self.receive_messages(&queue, max, visibility_timeout_s, attempt, waits),
+                room,
+            } => {
+                let request = Receive {
+                    max,
+                    visibility_timeout_s,
+                };
+                self.receive_messages(&queue, &request, attempt, waits, room)
+            }
             Command::DeleteMessage { queue, handle } => self.delete_message(&queue, handle),
             Command::DeleteMessages { queue, handles } => self.delete_messages(&queue, handles),
             Command::ChangeVisibility {
@@ -228,6 +236,7 @@ impl Batch {
             } => self.create_topic(&name, owner, *settings, tags),
             Command::SetTopic { topic, settings } => self.set_topic(&topic, *settings),
             Command::TagTopic { topic, tags, untag } => self.tag_topic(&topic, tags, &untag),
+            Command::EditTopicPolicy { topic, edit } => self.edit_topic_policy(&topic, &edit),
             Command::DeleteTopic { topic } => Ok(self.delete_topic(&topic)),
             Command::Subscribe {
                 topic,
@@ -235,9 +244,12 @@ impl Batch {
                 subscription,
                 attributes,
             } => self.subscribe(&topic, owner, *subscription, attributes),
-            Command::ConfirmSubscription { topic, id, token } => {
-                self.confirm_subscription(&topic, &id, &token)
-            }
+            Command::ConfirmSubscription {
+                topic,
+                id,
+                token,
+                attributes,
+            } => self.confirm_subscription(&topic, &id, &token, attributes),
             Command::Unsubscribe { id } => self.unsubscribe(&id),
             Command::SetSubscription { id, change } => self.set_subscription(&id, *change),
             Command::Publish { topic, publishes } => self.publish(&topic, publishes),
@@ -247,7 +259,8 @@ impl Batch {
                 from,
                 to,
                 publications,
-            } => self.relay(which, from, to, publications),
+                is_bare_fine,
+            } => self.relay(which, from, to, publications, is_bare_fine),
             Command::PlaceOrder(_)
             | Command::CancelOrder { .. }
             | Command::CreateProduct(_)

@@ -8,7 +8,7 @@ use commerce::{
 };
 
 use super::Batch;
-use crate::command::{KeyHash, OrderReply, PlaceOrder, Refusal, Reply};
+use crate::command::{KeyHash, OrderReply, PlaceOrder, Refusal, Reply, Standing};
 use crate::entry::{Buyer, Data, Kind, OrderRecord, OrderStatus};
 use crate::ports::{Counted, OrderChange};
 
@@ -23,7 +23,7 @@ impl Batch {
             if earlier.body != order.body {
                 return Err(Refusal::KeyReused);
             }
-            return Ok(self.order_reply(earlier, true));
+            return Ok(self.order_reply(earlier, None, true));
         }
         let customer = order.customer.customer();
         let limit = self.line(&order.sku)?.product.purchase_limit;
@@ -72,8 +72,9 @@ impl Batch {
         if let (Some(key), true) = (bought_key, record.status != OrderStatus::SoldOut) {
             *self.loaded.bought.entry(key).or_default() += order.quantity.units();
         }
+        let standing = (record.status == OrderStatus::Pending).then(|| self.standing_last(&record));
         self.reorder_if_due(&order.sku);
-        Ok(self.order_reply(record, false))
+        Ok(self.order_reply(record, standing, false))
     }
 
     /// Writes down what became of an admitted order.
@@ -167,10 +168,23 @@ impl Batch {
         }
     }
 
-    fn order_reply(&self, order: OrderRecord, replay: bool) -> Reply {
-        let line = self.loaded.products.get(&order.sku);
+    /// How an order stands that is the last of its line.
+    fn standing_last(&self, order: &OrderRecord) -> Standing {
+        let product = &self.loaded.products[&order.sku].product;
+        assert_eq!(product.last_place, order.place, "the newest place");
+        Standing {
+            ahead: product.waiting - 1,
+            ahead_units: product.waiting_units - order.quantity.units(),
+            estimate_s: product.estimate_s(product.waiting_units, self.now),
+        }
+    }
+
+    fn order_reply(&self, order: OrderRecord, standing: Option<Standing>, replay: bool) -> Reply {
+        let product = (self.loaded.products.get(&order.sku)).map(|line| &line.product);
         Reply::Order(Box::new(OrderReply {
-            available: line.map_or(0, |line| line.product.stock.available()),
+            available: product.map_or(0, |product| product.stock.available()),
+            when_sold_out: product.map(|product| product.when_sold_out),
+            standing,
             order,
             replay,
         }))
@@ -190,7 +204,7 @@ impl Batch {
         }
         let line = self.line(&order.sku)?;
         match order.status {
-            OrderStatus::Cancelled => return Ok(self.order_reply(order, true)),
+            OrderStatus::Cancelled => return Ok(self.order_reply(order, None, true)),
             OrderStatus::SoldOut | OrderStatus::Rejected | OrderStatus::Expired => {
                 return Err(Refusal::NotCancellable);
             }
@@ -210,7 +224,7 @@ impl Batch {
         self.cancellation_entry(&mut order, was, &email);
         let sku = order.sku.clone();
         self.settle(&sku);
-        Ok(self.order_reply(order, false))
+        Ok(self.order_reply(order, None, false))
     }
 
     /// The customer has fewer units of a limited product than before.

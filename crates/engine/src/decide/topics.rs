@@ -5,22 +5,28 @@
 //! of it from the log.
 
 mod copies;
+mod settings;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use messaging::topic::{self, Protocol, Subscription as TopicSubscription, TopicFifo, TopicName};
-use messaging::{DedupEntry, Deduplication, QueueConfig, Send, TAGS_MAX};
+use messaging::{DedupEntry, Deduplication, QueueConfig, Send};
 
-use self::copies::{body_of, envelope_of, note_filtered, reason_of, send_of};
+use self::copies::{body_of, lacks_envelope, note_filtered, reason_of, send_of};
+use self::settings::{apply, difference, filter_with, invalid, put_attributes, tag};
 use super::Batch;
 use super::queues::uuid;
 use crate::command::{Publish, Refusal, Relay, Reply, SubscriptionChange, TopicSettings};
 use crate::flow::TopicCounts;
+use crate::policy::{self, PolicyEdit};
 use crate::ports::{DELIVERIES_QUEUE, Delivery, DeliveryKind, LoadedTopic, Subscription, Topic};
 
 /// A token confirms a subscription for so long (API reference, `ConfirmSubscription`).
 const TOKEN_VALID_MS: i64 = 2 * 24 * 60 * 60 * 1000;
+
+/// The attribute of a topic that says who may what.
+const POLICY: &str = "Policy";
 
 /// Who publishes: what cannot be delivered is told of once, so what the log itself tells is not
 /// told of again.
@@ -147,6 +153,19 @@ impl Batch {
         })
     }
 
+    pub(super) fn edit_topic_policy(
+        &mut self,
+        name: &str,
+        edit: &PolicyEdit,
+    ) -> Result<Reply, Refusal> {
+        self.change_topic(name, |topic| {
+            let policy = topic.attributes.get(POLICY).map(String::as_str);
+            let edited = policy::edit(policy, edit).map_err(Refusal::Policy)?;
+            topic.attributes.insert(POLICY.to_owned(), edited.policy);
+            Ok(())
+        })
+    }
+
     pub(super) fn delete_topic(&mut self, name: &str) -> Reply {
         if let Some(gone) = self.loaded.topics.remove(name) {
             self.loaded.topic_count = self.loaded.topic_count.saturating_sub(1);
@@ -254,6 +273,7 @@ impl Batch {
         topic: &str,
         id: &str,
         token: &str,
+        attributes: BTreeMap<String, String>,
     ) -> Result<Reply, Refusal> {
         let now = self.now;
         let known = self.loaded.subscriptions.get(id).filter(|known| {
@@ -268,8 +288,9 @@ impl Batch {
             return Err(Refusal::TokenInvalid);
         };
         let repeated = subscription.subscription.confirmed;
-        if !repeated {
+        if !repeated || !attributes.is_empty() {
             subscription.subscription.confirmed = true;
+            put_attributes(&mut subscription.attributes, attributes);
             self.put_subscription(subscription.clone());
         }
         Ok(Reply::Subscription {
@@ -289,7 +310,7 @@ impl Batch {
         })
     }
 
-    fn end_subscription(&mut self, gone: &Subscription) {
+    pub(super) fn end_subscription(&mut self, gone: &Subscription) {
         let id = &gone.subscription.id;
         self.loaded.subscriptions.remove(id);
         self.loaded.subscription_count = self.loaded.subscription_count.saturating_sub(1);
@@ -314,6 +335,10 @@ impl Batch {
             changed.subscription.raw = raw;
         }
         if let Some(filter) = change.filter {
+            changed.subscription.filter = filter;
+        }
+        if let Some(part) = change.filter_part {
+            let filter = filter_with(&changed, part).map_err(Refusal::Topic)?;
             changed.subscription.filter = filter;
         }
         if let Some(redrive) = change.redrive {
@@ -350,15 +375,7 @@ impl Batch {
         let loaded = self.topic(name)?;
         let rules = loaded.topic.topic.clone();
         topic::validate_publication(&rules, &publish.publication).map_err(Refusal::Topic)?;
-        let is_too_much_for_queues =
-            publish.publication.attributes.len() > messaging::limits::ATTRIBUTES_MAX;
-        let lacks_envelope = loaded.subscriptions.iter().any(|subscription| {
-            let rules = &subscription.subscription;
-            // Its dead-letter queue gets one.
-            let is_wrapped = !rules.raw || is_too_much_for_queues && rules.redrive.is_some();
-            rules.confirmed && is_wrapped && envelope_of(&publish, rules).is_none()
-        });
-        if lacks_envelope {
+        if lacks_envelope(loaded, &publish) {
             return Err(Refusal::EnvelopeMissing);
         }
         let mut seq = None;
@@ -423,14 +440,14 @@ impl Batch {
             }
             for delivery in routed {
                 deliveries += 1;
-                let body = body_of(publish, seq, &delivery);
-                let send = send_of(&rules, &delivery, publish, body);
+                // There may be very many: none is made before it is its turn, or made twice.
+                let send = || send_of(&rules, &delivery, publish, body_of(publish, seq, &delivery));
                 let problem = match delivery.undeliverable {
                     Some(undeliverable) => Some(reason_of(undeliverable)),
-                    None => self.deliver(subscription, publish, send.clone()),
+                    None => self.deliver(subscription, publish, send()),
                 };
                 if let Some(reason) = problem {
-                    let reached = self.undeliverable(subscription, send, &reason, origin);
+                    let reached = self.undeliverable(subscription, send(), &reason, origin);
                     let has_letters = subscription.subscription.redrive.is_some();
                     counts.failed += 1;
                     counts.redriven += u64::from(reached);
@@ -515,8 +532,13 @@ impl Batch {
             },
             ..loaded.queue.config.clone()
         };
-        match self.accept_message(queue, &config, send) {
-            Ok(_) => None,
+        let sent = if config.is_fifo() {
+            self.accept_message(queue, &config, send).map(|_| ())
+        } else {
+            self.send_unique(queue, &config, send)
+        };
+        match sent {
+            Ok(()) => None,
             Err(Refusal::Queue(refusal)) => Some(refusal.to_string()),
             Err(refusal) => Some(refusal.code().to_owned()),
         }
@@ -558,10 +580,18 @@ impl Batch {
         from: u64,
         to: u64,
         publications: Vec<(&'static str, Publish)>,
+        is_bare_fine: bool,
     ) -> Result<Reply, Refusal> {
         let cursor = *which.cursor(&mut self.loaded.relayed);
         if cursor != from {
             return Err(Refusal::RelayMoved { cursor });
+        }
+        let lacks_envelope = |(topic, publish): &(&str, Publish)| {
+            let loaded = self.loaded.topics.get(*topic);
+            loaded.is_some_and(|loaded| lacks_envelope(loaded, publish))
+        };
+        if !is_bare_fine && publications.iter().any(lacks_envelope) {
+            return Err(Refusal::EnvelopeMissing);
         }
         let mut sent = 0;
         for (topic, publish) in publications {
@@ -571,79 +601,4 @@ impl Batch {
         self.changes.relayed = Some(self.loaded.relayed);
         Ok(Reply::Count(sent))
     }
-}
-
-fn invalid(field: &'static str, detail: &str) -> Refusal {
-    Refusal::Topic(topic::TopicRefusal::InvalidParameter {
-        field,
-        detail: detail.to_owned(),
-    })
-}
-
-fn put_attributes(attributes: &mut BTreeMap<String, String>, sent: BTreeMap<String, String>) {
-    for (name, value) in sent {
-        if value.is_empty() {
-            attributes.remove(&name);
-        } else {
-            attributes.insert(name, value);
-        }
-    }
-}
-
-fn apply(settings: TopicSettings, topic: &mut Topic) -> Result<(), Refusal> {
-    let has_fifo_settings =
-        settings.content_based_deduplication.is_some() || settings.deduplication_scope.is_some();
-    match &mut topic.topic.fifo {
-        Some(fifo) => {
-            if let Some(content_based) = settings.content_based_deduplication {
-                fifo.content_based_deduplication = content_based;
-            }
-            if let Some(scope) = settings.deduplication_scope {
-                fifo.deduplication_scope = scope;
-            }
-        }
-        None if has_fifo_settings => {
-            return Err(invalid(
-                "Attributes",
-                "Attributes Reason: the topic is not a FIFO topic",
-            ));
-        }
-        None => {}
-    }
-    put_attributes(&mut topic.attributes, settings.attributes);
-    Ok(())
-}
-
-fn difference(settings: &TopicSettings, topic: &Topic) -> Option<&'static str> {
-    let fifo = topic.topic.fifo.as_ref();
-    if settings.fifo.is_some_and(|sent| sent != fifo.is_some()) {
-        return Some("FifoTopic");
-    }
-    let content_based = fifo.is_some_and(|fifo| fifo.content_based_deduplication);
-    if settings
-        .content_based_deduplication
-        .is_some_and(|sent| sent != content_based)
-    {
-        return Some("ContentBasedDeduplication");
-    }
-    let differs = settings
-        .attributes
-        .iter()
-        .any(|(name, value)| topic.attributes.get(name).map_or("", |is| is) != value);
-    differs.then_some("Attributes")
-}
-
-fn tag(topic: &mut Topic, tags: BTreeMap<String, String>) -> Result<(), Refusal> {
-    let new = tags
-        .keys()
-        .filter(|key| !topic.tags.contains_key(*key))
-        .count();
-    if topic.tags.len() + new > TAGS_MAX {
-        return Err(Refusal::TooMany {
-            what: "tags",
-            limit: TAGS_MAX,
-        });
-    }
-    topic.tags.extend(tags);
-    Ok(())
 }

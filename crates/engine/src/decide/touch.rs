@@ -7,7 +7,7 @@ use super::auctions::bidder_hash;
 use crate::auction::BIDS_QUEUE;
 use crate::command::{Aftermath, Command, Publish};
 use crate::engine::Limits;
-use crate::ports::{DELIVERIES_QUEUE, Duplicate, QueueTouch, TopicTouch, Touch};
+use crate::ports::{DELIVERIES_QUEUE, Duplicate, Loaded, QueueTouch, TopicTouch, Touch};
 
 pub(crate) fn touch<'a>(
     commands: impl Iterator<Item = &'a Command>,
@@ -156,6 +156,7 @@ fn touch_messaging(touch: &mut Touch, command: &Command) {
             }
         }
         Command::TagQueue { queue, .. }
+        | Command::EditQueuePolicy { queue, .. }
         | Command::DeleteQueue { queue }
         | Command::PurgeQueue { queue }
         | Command::CancelMove { queue, .. } => {
@@ -169,11 +170,13 @@ fn touch_messaging(touch: &mut Touch, command: &Command) {
             queue,
             max,
             attempt,
+            room,
             ..
         } => {
             let touched = queue_of(touch, queue);
             // One receive is never given more, and is refused when it asks for more.
-            touched.visible += (*max).min(messaging::limits::RECEIVE_MAX);
+            let max = (*max).min(messaging::limits::RECEIVE_MAX);
+            want_visible(touched, max, room.bytes());
             touched.receives += 1;
             touched.attempts.extend(attempt.clone());
         }
@@ -214,7 +217,8 @@ fn touch_messaging(touch: &mut Touch, command: &Command) {
             destination,
             max,
         } => {
-            queue_of(touch, queue).visible += *max;
+            // What is left out for its bytes, the next step moves.
+            want_visible(queue_of(touch, queue), *max, MOVED_BYTES_MAX);
             if let Some(destination) = destination {
                 queue_of(touch, destination);
             }
@@ -222,6 +226,7 @@ fn touch_messaging(touch: &mut Touch, command: &Command) {
         Command::CreateTopic { name: topic, .. }
         | Command::SetTopic { topic, .. }
         | Command::TagTopic { topic, .. }
+        | Command::EditTopicPolicy { topic, .. }
         | Command::DeleteTopic { topic }
         | Command::Subscribe { topic, .. } => {
             topic_of(touch, topic);
@@ -261,6 +266,24 @@ fn touch_messaging(touch: &mut Touch, command: &Command) {
         | Command::Sweep { .. }
         | Command::Probe => {}
     }
+}
+
+/// Of which queues something may be received: what is sent to the others nobody looks at yet.
+pub(crate) fn note_receives(touch: &Touch, mut loaded: Loaded) -> Loaded {
+    for touched in touch.queues.iter().filter(|queue| queue.visible > 0) {
+        if let Some(queue) = loaded.queues.get_mut(&touched.name) {
+            queue.is_received = true;
+        }
+    }
+    loaded
+}
+
+/// Of messages that are moved: what is loaded for one step.
+const MOVED_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+fn want_visible(touched: &mut QueueTouch, messages: usize, bytes: u64) {
+    touched.visible += messages;
+    touched.visible_bytes = Some(touched.visible_bytes.unwrap_or(0).saturating_add(bytes));
 }
 
 /// What each message may be a duplicate of. Whether the queue compares contents, and within
@@ -345,6 +368,7 @@ pub(crate) fn ends_batch(command: &Command) -> bool {
         | Command::AfterClose { .. }
         | Command::TellParcels { .. }
         | Command::TagQueue { .. }
+        | Command::EditQueuePolicy { .. }
         | Command::Bury { .. }
         | Command::SendMessage { .. }
         | Command::SendMessages { .. }
@@ -360,6 +384,7 @@ pub(crate) fn ends_batch(command: &Command) -> bool {
         | Command::MoveStep { .. }
         | Command::SetTopic { .. }
         | Command::TagTopic { .. }
+        | Command::EditTopicPolicy { .. }
         | Command::Unsubscribe { .. }
         | Command::Publish { .. }
         | Command::Relay { .. }

@@ -25,6 +25,9 @@ pub trait Envelopes: Send + Sync {
         at: Millis,
         publication: &topic::Publication,
     ) -> Vec<(topic::Protocol, Envelope)>;
+
+    /// Somebody wants one who got none: what is remembered of who does is old.
+    fn forget(&self) {}
 }
 
 /// Everybody gets the text as it is.

@@ -37,3 +37,6 @@ pub const NOISY_IN_FLIGHT_MIN: u64 = 30;
 pub const NOISY_PROCESSING_MS_MIN: u64 = 30_000;
 /// With more than so many in flight the processing time is not added up.
 pub const PROCESSING_COUNTED_MAX: u64 = 4_096;
+/// Of a queue or a topic (developer guide, "Amazon SQS policy quotas").
+pub const POLICY_BYTES_MAX: usize = 8_192;
+pub const POLICY_STATEMENTS_MAX: usize = 20;

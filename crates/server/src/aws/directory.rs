@@ -10,13 +10,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use commerce::Millis;
 use engine::ports::Queue;
 use engine::{Engine, EngineError};
-use tokio::sync::{Semaphore, SemaphorePermit};
 
 const FRESH_MS: Millis = 1_000;
 
 pub(super) struct Directory {
     known: Mutex<Known>,
-    policies: Semaphore,
 }
 
 #[derive(Default)]
@@ -30,13 +28,7 @@ impl Directory {
     pub(super) fn new() -> Self {
         Self {
             known: Mutex::default(),
-            policies: Semaphore::new(1),
         }
-    }
-
-    /// One policy is edited at a time: it is read, changed and set.
-    pub(super) async fn edit_policies(&self) -> SemaphorePermit<'_> {
-        self.policies.acquire().await.expect("it is never closed")
     }
 
     /// The queue of this name, if there is one.

@@ -19,5 +19,6 @@ mod router;
 pub(crate) mod sns;
 mod sqs;
 mod tokens;
+mod written_policy;
 
 pub(crate) use router::router;

@@ -10,13 +10,10 @@
 //!
 //! Source: IAM user guide, "Policy evaluation logic" and "IAM JSON policy elements reference".
 
+use messaging::limits::{POLICY_BYTES_MAX, POLICY_STATEMENTS_MAX};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use wire::aws::Arn;
-
-/// Developer guide, "Amazon SQS policy quotas".
-pub(super) const POLICY_BYTES_MAX: usize = 8_192;
-pub(super) const STATEMENTS_MAX: usize = 20;
 
 /// Who wants what of which.
 #[derive(Clone, Copy, Debug)]
@@ -75,7 +72,7 @@ impl<T> OneOrMany<T> {
 pub(super) fn is_policy(text: &str) -> bool {
     let parsed = serde_json::from_str::<Policy>(text);
     text.len() <= POLICY_BYTES_MAX
-        && parsed.is_ok_and(|policy| policy.statement.as_slice().len() <= STATEMENTS_MAX)
+        && parsed.is_ok_and(|policy| policy.statement.as_slice().len() <= POLICY_STATEMENTS_MAX)
 }
 
 /// Whether somebody who is not the owner may do it.

@@ -11,12 +11,12 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 
-use axum::Router;
 use axum::body::{Body, Bytes, HttpBody as _, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
+use axum::{Extension, Router};
 use engine::ports::Ids as _;
 use futures_util::future::Either;
 use tokio::time::Instant;
@@ -29,10 +29,11 @@ use super::context::{Context, base_url, uuid};
 use super::directory::Directory;
 use super::{auth, sns, sqs};
 use crate::adapters::OsIds;
+use crate::budget::{Budget, Held, UNCOUNTED_BYTES};
 use crate::foreign::{Doors, Foreign};
 use crate::request_form::wrong_host;
 use crate::shortcut::{Answering, Shortcut};
-use crate::socket::{BODY_WITHIN, BodyError, Watched};
+use crate::socket::{BODY_WITHIN, BodyError, Line, Watched};
 use crate::state::App;
 
 /// Seconds after which an overloaded server may be asked again.
@@ -48,6 +49,10 @@ struct Desk {
     doors: Doors,
     /// The host of URLs for a client that names none.
     listens: String,
+    /// Of what comes in.
+    bodies: Budget,
+    /// Of messages that go out.
+    answers: Budget,
 }
 
 /// Everything that AWS SDKs call, and the way past the routes.
@@ -58,6 +63,8 @@ pub(crate) fn router(app: App, ids: OsIds, listens: SocketAddr) -> (Router, Shor
         ids,
         directory: Directory::new(),
         listens: listens.to_string(),
+        bodies: Budget::new(),
+        answers: Budget::new(),
     };
     let desk = Arc::new(desk);
     let routes = Router::new()
@@ -69,7 +76,12 @@ pub(crate) fn router(app: App, ids: OsIds, listens: SocketAddr) -> (Router, Shor
         if !is_plain || sns::signing::is_certificate(request.uri().path()) {
             return Either::Right(request);
         }
-        let answering = answer(State(Arc::clone(&desk)), request.map(Body::new));
+        let line = Arc::clone(request.body().line());
+        let answering = answer(
+            State(Arc::clone(&desk)),
+            Extension(line),
+            request.map(Body::new),
+        );
         Either::Left(Box::pin(answering) as Answering)
     };
     (routes, Arc::new(shortcut))
@@ -82,6 +94,14 @@ enum Protocol {
 }
 
 impl Protocol {
+    /// How much longer a text may become that is written in it: `\"` in JSON, `&quot;` in XML.
+    const fn growth(self) -> usize {
+        match self {
+            Self::Json => 2,
+            Self::Query => 6,
+        }
+    }
+
     /// A client that speaks JSON must be answered in JSON, also when it does not say what it
     /// wants.
     fn of(parts: &Parts) -> Self {
@@ -113,7 +133,11 @@ struct Label {
     action: &'static str,
 }
 
-async fn answer(State(desk): State<Arc<Desk>>, request: Request) -> Response {
+async fn answer(
+    State(desk): State<Arc<Desk>>,
+    Extension(line): Extension<Arc<Line>>,
+    request: Request,
+) -> Response {
     let began = Instant::now();
     let (parts, body) = request.into_parts();
     let protocol = Protocol::of(&parts);
@@ -123,21 +147,21 @@ async fn answer(State(desk): State<Arc<Desk>>, request: Request) -> Response {
         service: Service::Sqs,
         action: UNKNOWN,
     };
-    let answered = serve(&desk, protocol, parts, body, &request_id, &mut label).await;
+    let ask = (protocol, parts, body);
+    let answered = serve(&desk, &line, ask, &request_id, &mut label).await;
     count(&label, answered.as_ref().err(), began);
     render(protocol, label.service, &request_id, answered)
 }
 
 async fn serve(
     desk: &Desk,
-    protocol: Protocol,
-    parts: Parts,
-    body: Body,
+    line: &Arc<Line>,
+    (protocol, parts, body): (Protocol, Parts, Body),
     request_id: &str,
     label: &mut Label,
-) -> Result<Vec<u8>, AwsError> {
+) -> Result<Bytes, AwsError> {
     check_host(&parts)?;
-    let body = read(body).await?;
+    let (body, _held) = read(desk, line, body).await?;
     let (context, ask) = decode(desk, protocol, &parts, &body, label)?;
     // Somebody who waits holds neither.
     drop((parts, body));
@@ -148,16 +172,18 @@ async fn serve(
                 directory: &desk.directory,
                 context: &context,
                 action: request.action(),
+                room: sqs::AnswerRoom::new(&desk.answers, line.peer, protocol.growth()),
             };
             let response = sqs::handle(&call, request).await?;
-            Ok(match protocol {
+            let bytes = match protocol {
                 Protocol::Json => response.to_json(),
                 Protocol::Query => response.to_xml(request_id),
-            })
+            };
+            Ok(call.room.sent(bytes, line))
         }
         Ask::Sns(form) => {
             let response = sns::handle(&desk.app, &context, &form).await?;
-            Ok(response.to_xml(request_id))
+            Ok(response.to_xml(request_id).into())
         }
     }
 }
@@ -173,7 +199,8 @@ fn check_host(parts: &Parts) -> Result<(), AwsError> {
     }
 }
 
-async fn read(body: Body) -> Result<Bytes, AwsError> {
+/// The whole body, and what it counts until it was answered.
+async fn read(desk: &Desk, line: &Line, body: Body) -> Result<(Bytes, Option<Held>), AwsError> {
     let refused = || {
         let most = limits::REQUEST_BYTES_MAX;
         let detail = format!("The body is cut short, or has more than {most} bytes.");
@@ -183,8 +210,27 @@ async fn read(body: Body) -> Result<Bytes, AwsError> {
     if body.size_hint().lower() > limits::REQUEST_BYTES_MAX as u64 {
         return refused();
     }
+    // What does not say how much it is counts as the most.
+    let most = body.size_hint().upper();
+    let most = most.map_or(limits::REQUEST_BYTES_MAX, |most| {
+        usize::try_from(most).unwrap_or(usize::MAX)
+    });
+    let mut held = None;
+    if most > UNCOUNTED_BYTES {
+        let until = Instant::now() + BODY_WITHIN;
+        let taken = desk.bodies.take(line.peer, most, until).await;
+        held = Some(taken.ok_or_else(|| {
+            let detail = "Larger requests wait than this server takes; nothing was stored.";
+            AwsError::new(ErrorCode::ServiceUnavailable, detail)
+        })?);
+    }
     match to_bytes(body, limits::REQUEST_BYTES_MAX).await {
-        Ok(bytes) => Ok(bytes),
+        Ok(bytes) => {
+            if let Some(held) = &mut held {
+                held.shrink_to(bytes.len());
+            }
+            Ok((bytes, held))
+        }
         Err(error) if BodyError::is_late(&error) => Err(AwsError::new(
             ErrorCode::RequestExpired,
             format!(
@@ -307,24 +353,30 @@ fn render(
     protocol: Protocol,
     service: Service,
     request_id: &str,
-    answered: Result<Vec<u8>, AwsError>,
+    answered: Result<Bytes, AwsError>,
 ) -> Response {
-    let answer = match answered {
-        Ok(body) => ErrorAnswer {
-            status: 200,
-            content_type: match protocol {
-                Protocol::Json => wire::aws::JSON_CONTENT_TYPE,
-                Protocol::Query => wire::aws::XML_CONTENT_TYPE,
-            },
-            query_error: None,
+    let (body, answer) = match answered {
+        Ok(body) => (
             body,
-        },
-        Err(error) => match protocol {
-            Protocol::Json => error.to_json(),
-            Protocol::Query => error.to_xml(service, request_id),
-        },
+            ErrorAnswer {
+                status: 200,
+                content_type: match protocol {
+                    Protocol::Json => wire::aws::JSON_CONTENT_TYPE,
+                    Protocol::Query => wire::aws::XML_CONTENT_TYPE,
+                },
+                query_error: None,
+                body: Vec::new(),
+            },
+        ),
+        Err(error) => {
+            let mut answer = match protocol {
+                Protocol::Json => error.to_json(),
+                Protocol::Query => error.to_xml(service, request_id),
+            };
+            (std::mem::take(&mut answer.body).into(), answer)
+        }
     };
-    let mut response = Response::new(Body::from(answer.body));
+    let mut response = Response::new(Body::from(body));
     *response.status_mut() = StatusCode::from_u16(answer.status).expect("codes have statuses");
     let headers = response.headers_mut();
     headers.insert(

@@ -257,6 +257,7 @@ impl DeclaredSubscription {
             filter,
             redrive: redrive.map(Some),
             attributes,
+            ..SubscriptionChange::default()
         })
     }
 }

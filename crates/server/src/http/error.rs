@@ -214,12 +214,13 @@ fn problem_of(refusal: Refusal) -> Problem {
         Refusal::MoveNotFound => {
             Problem::new(Code::MoveNotFound, "no move with this id is running")
         }
-        Refusal::SubscriptionExists | Refusal::EnvelopeMissing | Refusal::TokenInvalid => {
-            Problem::new(
-                Code::InvalidParameter,
-                format!("not now: {}", refusal.code().replace('_', " ")),
-            )
-        }
+        Refusal::SubscriptionExists
+        | Refusal::EnvelopeMissing
+        | Refusal::TokenInvalid
+        | Refusal::Policy(_) => Problem::new(
+            Code::InvalidParameter,
+            format!("not now: {}", refusal.code().replace('_', " ")),
+        ),
         Refusal::RelayMoved { .. } => Problem::new(Code::Overloaded, "another relay has moved on"),
         Refusal::TooMany { what, limit } => Problem::new(
             Code::TooMany,

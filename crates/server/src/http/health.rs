@@ -9,6 +9,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use engine::Command;
 use serde::Serialize;
+use tokio::sync::Semaphore;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -60,9 +61,7 @@ async fn readyz(State(app): State<App>) -> HttpResult<Json<HealthView>> {
     if app.cancel.is_cancelled() {
         return Err(not_ready("the server is stopping".to_owned()));
     }
-    let files = Arc::clone(&app.store_files);
-    let gone = tokio::task::spawn_blocking(move || files.gone()).await;
-    if let Ok(Some(file)) = gone {
+    if let Some(file) = gone(&app).await {
         return Err(not_ready(format!(
             "{file} was removed or replaced while this server writes it: what is stored now is lost when it ends"
         )));
@@ -77,6 +76,17 @@ async fn readyz(State(app): State<App>) -> HttpResult<Json<HealthView>> {
         }
         Err(_) => Err(not_ready("the store takes too long for a write".to_owned())),
     }
+}
+
+/// The file of the store that is not there any more, if one is not.
+async fn gone(app: &App) -> Option<String> {
+    // However many ask: one thread looks.
+    static LOOKS: Semaphore = Semaphore::const_new(1);
+    let _turn = LOOKS.acquire().await.expect("it is never closed");
+    let files = Arc::clone(&app.store_files);
+    tokio::task::spawn_blocking(move || files.gone())
+        .await
+        .ok()?
 }
 
 /// Gauges that are read when somebody looks; the text of those that belong to queues.
@@ -116,6 +126,10 @@ async fn refresh(app: &App) -> HttpResult<String> {
         metrics::gauge!("firstcome_product_available", "sku" => sku)
             .set(gauge(product.stock.available()));
     }
+    let names = queues.iter().map(|(depth, _)| depth.queue.name.as_str());
+    let topic_names = topics.iter().map(String::as_str);
+    app.engine
+        .tidy_flows(&names.collect(), &topic_names.collect());
     Ok(queue_metrics::text(&queues, &app.engine.flows(), now)
         + &topic_metrics::text(&topics, &app.engine.topic_flows()))
 }

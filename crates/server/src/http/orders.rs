@@ -6,10 +6,11 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use commerce::{Email, OrderId, Quantity, Sku, digest};
-use engine::ports::Reader;
+use commerce::{Email, OrderId, Product, Quantity, Sku, digest};
+use engine::ports::{Ahead, Reader, StoreError};
 use engine::{
     BodyHash, Command, EngineError, OrderRecord, OrderReply, OrderStatus, PlaceOrder, Reply,
+    Standing,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -22,7 +23,7 @@ use crate::http::error::{HttpError, HttpResult};
 use crate::http::parcels::brief_of;
 use crate::http::products::check_email;
 use crate::http::verdict::wait_for_verdict;
-use crate::http::views::{OrderView, ProblemView, Standing, mark_replay};
+use crate::http::views::{OrderView, ProblemView, mark_replay, written};
 use crate::realtime::Subject;
 use crate::shortcut::{Straight, straight as straight_to};
 use crate::state::App;
@@ -77,30 +78,42 @@ fn body_hash(sku: &Sku, quantity: Quantity, customer: &Email) -> BodyHash {
     BodyHash(u64::from_le_bytes(hash))
 }
 
-/// How an order that waits stands in its line.
-async fn standing(app: &App, order: &OrderRecord) -> Result<Standing, EngineError> {
-    Ok(standing_at(app, order).await?.0)
+/// What stands before an order, and the product it waits for.
+type InLine = (Ahead, Option<Product>);
+
+fn look_ahead(reader: &dyn Reader, order: &OrderRecord) -> Result<InLine, StoreError> {
+    let ahead = reader.ahead(order.product, order.place)?;
+    Ok((ahead, reader.product(&order.sku)?))
 }
 
-/// The same, and the newest entry that was counted.
-pub async fn standing_at(app: &App, order: &OrderRecord) -> Result<(Standing, u64), EngineError> {
-    let (of, place, sku) = (order.product, order.place, order.sku.clone());
-    let look = move |reader: &dyn Reader| Ok((reader.ahead(of, place)?, reader.product(&sku)?));
-    let (ahead, product) = app.engine.read(look).await?;
+/// How an order that waits stands in its line.
+fn standing(app: &App, order: &OrderRecord, (ahead, product): InLine) -> Standing {
     let units = ahead.units + order.quantity.units();
     // How long it takes until so many units are granted, by the rate of late.
     let estimate_s = product.and_then(|product| product.estimate_s(units, app.engine.now()));
-    let standing = Standing {
+    Standing {
         ahead: ahead.orders,
         ahead_units: ahead.units,
         estimate_s,
-    };
-    Ok((standing, ahead.last_seq))
+    }
+}
+
+/// The same, read anew, and the newest entry that was counted.
+pub async fn standing_at(app: &App, order: &OrderRecord) -> Result<(Standing, u64), EngineError> {
+    let of = order.clone();
+    let found = app.engine.read(move |reader| look_ahead(reader, &of));
+    let found = found.await?;
+    let newest = found.0.last_seq;
+    Ok((standing(app, order, found), newest))
 }
 
 /// An order by its id; none when the sequence or the unguessable part is wrong.
 pub async fn find(app: &App, id: OrderId) -> Result<Option<OrderRecord>, EngineError> {
-    let order = app.engine.read(move |reader| reader.order(id.seq)).await?;
+    app.engine.read(move |reader| by_id(reader, id)).await
+}
+
+fn by_id(reader: &dyn Reader, id: OrderId) -> Result<Option<OrderRecord>, StoreError> {
+    let order = reader.order(id.seq)?;
     Ok(order.filter(|order| {
         bool::from(subtle::ConstantTimeEq::ct_eq(
             &order.id.secret.0[..],
@@ -111,7 +124,7 @@ pub async fn find(app: &App, id: OrderId) -> Result<Option<OrderRecord>, EngineE
 
 async fn view(app: &App, order: &OrderRecord) -> Result<OrderView, EngineError> {
     let standing = match order.status {
-        OrderStatus::Pending => Some(standing(app, order).await?),
+        OrderStatus::Pending => Some(standing_at(app, order).await?.0),
         OrderStatus::Accepted
         | OrderStatus::SoldOut
         | OrderStatus::Rejected
@@ -119,6 +132,14 @@ async fn view(app: &App, order: &OrderRecord) -> Result<OrderView, EngineError> 
         | OrderStatus::Cancelled => None,
     };
     Ok(OrderView::new(order, standing))
+}
+
+/// The same in the answer to it: what the decision knew is not read again.
+async fn first_view(app: &App, reply: &OrderReply) -> Result<OrderView, EngineError> {
+    match reply.standing {
+        Some(standing) => Ok(OrderView::new(&reply.order, Some(standing))),
+        None => view(app, &reply.order).await,
+    }
 }
 
 /// Waits until the order has a verdict, at most so long. Returns it as it then stands.
@@ -181,22 +202,20 @@ async fn place_order(
         let wait = match (prefer.wait_s, prefer.respond_async) {
             (Some(seconds), _) => Some(Duration::from_secs(seconds)),
             (None, true) => None,
-            (None, false) => behind_deferred(&app, &reply.order)
-                .await?
-                .then_some(VERDICT_WAIT),
+            (None, false) => behind_deferred(&reply).then_some(VERDICT_WAIT),
         };
         if let Some(wait) = wait {
             reply.order = wait_for_order(&app, reply.order, wait).await?;
+            // Others may have left the line meanwhile.
+            reply.standing = None;
         }
     }
     answer(&app, &reply).await
 }
 
 /// Whether it waits only for the sequencer, not for goods.
-async fn behind_deferred(app: &App, order: &OrderRecord) -> Result<bool, EngineError> {
-    let sku = order.sku.clone();
-    let product = app.engine.read(move |reader| reader.product(&sku)).await?;
-    Ok(product.is_some_and(|product| product.when_sold_out == commerce::WhenSoldOut::Reject))
+fn behind_deferred(reply: &OrderReply) -> bool {
+    reply.when_sold_out == Some(commerce::WhenSoldOut::Reject)
 }
 
 async fn decide(app: &App, order: PlaceOrder) -> HttpResult<OrderReply> {
@@ -208,36 +227,22 @@ async fn decide(app: &App, order: PlaceOrder) -> HttpResult<OrderReply> {
 
 async fn answer(app: &App, reply: &OrderReply) -> HttpResult<Response> {
     let order = &reply.order;
-    let view = view(app, order).await?;
+    let view = first_view(app, reply).await?;
     let mut response = match order.status {
-        OrderStatus::Accepted => accepted(&view),
+        OrderStatus::Accepted => written(StatusCode::CREATED, view.to_json()),
         OrderStatus::Pending => {
-            let location = format!("/orders/{}", order.id);
-            (
-                StatusCode::ACCEPTED,
-                [(header::LOCATION, location)],
-                Json(view),
-            )
-                .into_response()
+            let mut response = written(StatusCode::ACCEPTED, view.to_json());
+            let location = HeaderValue::try_from(format!("/orders/{}", order.id));
+            (response.headers_mut()).insert(header::LOCATION, location.expect("an id is ASCII"));
+            response
         }
-        OrderStatus::Cancelled => (StatusCode::OK, Json(view)).into_response(),
+        OrderStatus::Cancelled => written(StatusCode::OK, view.to_json()),
         OrderStatus::SoldOut | OrderStatus::Rejected | OrderStatus::Expired => {
             sold_out(reply, &view).into_response()
         }
     };
     mark_replay(&mut response, reply.replay);
     Ok(response)
-}
-
-/// The answer there are most of.
-fn accepted(view: &OrderView) -> Response {
-    let mut response = Response::new(axum::body::Body::from(view.to_json()));
-    *response.status_mut() = StatusCode::CREATED;
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
-    response
 }
 
 fn sold_out(reply: &OrderReply, view: &OrderView) -> HttpError {
@@ -252,13 +257,15 @@ fn sold_out(reply: &OrderReply, view: &OrderView) -> HttpError {
 }
 
 fn order_id(text: &str) -> HttpResult<OrderId> {
-    OrderId::parse(text).map_err(|_| HttpError::new(Code::OrderNotFound, "no order has this id"))
+    OrderId::parse(text).map_err(|_| no_order())
+}
+
+fn no_order() -> HttpError {
+    HttpError::new(Code::OrderNotFound, "no order has this id")
 }
 
 pub async fn find_or_refuse(app: &App, id: &str) -> HttpResult<OrderRecord> {
-    find(app, order_id(id)?)
-        .await?
-        .ok_or_else(|| HttpError::new(Code::OrderNotFound, "no order has this id"))
+    find(app, order_id(id)?).await?.ok_or_else(no_order)
 }
 
 /// One order: its place, its verdict, while it waits who is ahead, and where its parcel is.
@@ -269,13 +276,21 @@ pub async fn find_or_refuse(app: &App, id: &str) -> HttpResult<OrderRecord> {
         (status = 404, description = "No such order", body = ProblemView, content_type = "application/problem+json"),
     )
 )]
-async fn get_order(
-    State(app): State<App>,
-    PathArgs(id): PathArgs<String>,
-) -> HttpResult<Json<OrderView>> {
-    let order = find_or_refuse(&app, &id).await?;
+async fn get_order(State(app): State<App>, PathArgs(id): PathArgs<String>) -> HttpResult<Response> {
+    let id = order_id(&id)?;
+    let look = move |reader: &dyn Reader| {
+        let Some(order) = by_id(reader, id)? else {
+            return Ok(None);
+        };
+        let pending = order.status == OrderStatus::Pending;
+        let line = pending.then(|| look_ahead(reader, &order)).transpose()?;
+        Ok(Some((order, line)))
+    };
+    let (order, line) = app.engine.read(look).await?.ok_or_else(no_order)?;
     let parcel = brief_of(&app, &order).await;
-    Ok(Json(view(&app, &order).await?.with_parcel(parcel)))
+    let standing = line.map(|line| standing(&app, &order, line));
+    let view = OrderView::new(&order, standing).with_parcel(parcel);
+    Ok(written(StatusCode::OK, view.to_json()))
 }
 
 /// Give the units back; they go to the next in line.
@@ -290,10 +305,13 @@ async fn get_order(
 async fn cancel_order(
     State(app): State<App>,
     PathArgs(id): PathArgs<String>,
-) -> HttpResult<Json<OrderView>> {
+) -> HttpResult<Response> {
     let id = order_id(&id)?;
     match app.engine.decide(Command::CancelOrder { id }).await?? {
-        Reply::Order(reply) => Ok(Json(OrderView::new(&reply.order, None))),
+        Reply::Order(reply) => {
+            let view = OrderView::new(&reply.order, None);
+            Ok(written(StatusCode::OK, view.to_json()))
+        }
         _ => unreachable!("cancelling answers with the order"),
     }
 }
@@ -377,7 +395,7 @@ async fn buy(
         format!("You are in the line at place {place}. The verdict follows.")
     };
     let location = format!("/orders/{}", reply.order.id);
-    let order = view(&app, &reply.order).await?;
+    let order = first_view(&app, &reply).await?;
     let mut response = (
         StatusCode::ACCEPTED,
         [(header::LOCATION, location)],

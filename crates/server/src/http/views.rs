@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::http::HeaderValue;
+use axum::body::Body;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use commerce::{Currency, Millis, Product, Replenishment, Sku};
-use engine::OrderRecord;
 use engine::json::Object;
+use engine::{OrderRecord, Standing};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -14,6 +15,17 @@ use crate::adapters::{Time, rfc3339};
 
 /// What an order's JSON usually takes.
 const ORDER_JSON_BYTES: usize = 384;
+
+/// An answer whose JSON was put together by hand.
+pub fn written(status: StatusCode, json: String) -> Response {
+    let mut response = Response::new(Body::from(json));
+    *response.status_mut() = status;
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    response
+}
 
 /// Says of an answer that it is the one to an earlier request.
 pub fn mark_replay(response: &mut Response, replay: bool) {
@@ -164,14 +176,6 @@ pub struct ParcelBrief {
     pub changed_at: Time,
 }
 
-/// How an order that waits stands in its line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Standing {
-    pub ahead: u64,
-    pub ahead_units: u64,
-    pub estimate_s: Option<u64>,
-}
-
 impl OrderView {
     pub fn new(order: &OrderRecord, standing: Option<Standing>) -> Self {
         Self {
@@ -232,15 +236,9 @@ impl OrderView {
         if let Some(at) = cancelled_at {
             at.with_text(|text| json.plain("cancelledAt", text));
         }
-        if let Some(ahead) = *ahead {
-            json.number("ahead", ahead);
-        }
-        if let Some(units) = *ahead_units {
-            json.number("aheadUnits", units);
-        }
-        if let Some(seconds) = *estimate_seconds {
-            json.number("estimateSeconds", seconds);
-        }
+        json.number_if("ahead", *ahead);
+        json.number_if("aheadUnits", *ahead_units);
+        json.number_if("estimateSeconds", *estimate_seconds);
         json.finish()
     }
 

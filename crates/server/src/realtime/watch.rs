@@ -7,13 +7,13 @@ use std::time::Duration;
 use commerce::{AuctionId, LineId, Product, ProductId, Sku};
 use engine::auction::BidRecord;
 use engine::ports::{Reader, StoreError, line_entries};
-use engine::{EngineError, Entry, Family, OrderRecord, OrderStatus};
+use engine::{EngineError, Entry, Family, OrderRecord, OrderStatus, Standing};
 use tokio::time::Instant;
 
 use crate::http::auctions::{BidView, find_bid};
 use crate::http::orders::standing_at;
 use crate::http::parcels::brief_of;
-use crate::http::views::{OrderView, ParcelBrief, Standing};
+use crate::http::views::{OrderView, ParcelBrief};
 use crate::realtime::hub::{Group, Listener, MaskedName, Subject, is_end, outbid_by};
 use crate::realtime::latest::pace;
 use crate::realtime::leaving::Leaving;

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use engine::{Command, EngineError, Refusal, Reply};
+use engine::{Command, EngineError, Refusal, Reply, Room};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use messaging::{Message, ReceiptHandle};
 
@@ -123,6 +123,7 @@ async fn receive(app: &App, queue: &str, max: usize) -> Result<(u32, Vec<Message
         visibility_timeout_s: None,
         attempt: None,
         waits: true,
+        room: Room::All,
     };
     match app.engine.decide(command).await? {
         Ok(Reply::Messages { queue_id, messages }) => Ok((queue_id, messages)),

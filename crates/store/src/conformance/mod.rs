@@ -80,7 +80,8 @@ pub(crate) use lookups::{
 pub(crate) use queues::{
     dead_letters_bring_the_queue_they_came_from, depths_tell_visible_from_in_flight_and_delayed,
     messages_are_changed_and_removed, messages_in_flight_are_counted_near_the_bound,
-    queues_are_loaded_with_those_beside_them, the_oldest_visible_message_comes_first,
+    messages_past_their_bytes_are_left_out, queues_are_loaded_with_those_beside_them,
+    the_oldest_visible_message_comes_first,
     what_was_visible_when_the_newest_entry_was_made_still_is,
 };
 pub(crate) use remembered::{
@@ -142,6 +143,7 @@ macro_rules! suite {
             what_was_visible_when_the_newest_entry_was_made_still_is,
             messages_are_changed_and_removed,
             messages_in_flight_are_counted_near_the_bound,
+            messages_past_their_bytes_are_left_out,
             depths_tell_visible_from_in_flight_and_delayed,
             queues_are_loaded_with_those_beside_them,
             dead_letters_bring_the_queue_they_came_from,

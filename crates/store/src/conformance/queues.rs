@@ -6,7 +6,7 @@ use engine::ports::{Queue, QueueDepth, QueueTouch, Touch};
 use hashbrown::HashMap;
 use messaging::{Attribute, DeadLetter, Message, SentFirst, limits};
 
-use super::mail::{held, load_queue, seqs};
+use super::mail::{fifo_queue, grouped, heads, held, load_queue, seqs};
 use super::script::{START, Script, message, queue, touch_queue};
 use super::{Harness, always, load};
 
@@ -168,6 +168,59 @@ pub(crate) fn messages_are_changed_and_removed(harness: &dyn Harness) {
         let depths = opened.reader.queues(START).unwrap();
         let counts = depths.iter().map(|d| (d.visible, d.in_flight, d.delayed));
         assert_eq!(counts.collect::<Vec<_>>(), [(2, 1, 0), (1, 0, 0)]);
+    });
+}
+
+pub(crate) fn messages_past_their_bytes_are_left_out(harness: &dyn Harness) {
+    let mut opened = harness.open();
+    let mut script = Script::new();
+    let mut plain = queue(1, "a", None);
+    let mut fifo = fifo_queue(2, "f.fifo");
+    script.send(&mut plain, (1..=6).map(|seq| message(seq, START)));
+    let groups = ["x", "x", "x", "y", "y"];
+    let sent = (1..).zip(groups);
+    script.send(
+        &mut fifo,
+        sent.map(|(seq, group)| grouped(seq, group, START)),
+    );
+    script.commit(&mut opened);
+    let each = message(1, START).bytes();
+    always(harness, opened, |opened| {
+        let touch = |name, visible, visible_bytes| QueueTouch {
+            visible,
+            visible_bytes,
+            receives: 1,
+            ..touch_queue(name)
+        };
+        for (visible, bytes, expected, is_cut, has_more) in [
+            (10, None, 6, false, false),
+            (10, Some(6 * each), 6, false, false),
+            (10, Some(2 * each), 2, true, true),
+            (10, Some(2 * each + 1), 3, true, true),
+            (10, Some(1), 1, true, true),
+            (2, Some(2 * each), 2, false, true),
+            (2, Some(9 * each), 2, false, true),
+        ] {
+            let loaded = load_queue(opened, touch("a", visible, bytes), START);
+            let found = (loaded.visible.len(), loaded.is_cut, loaded.has_more);
+            assert_eq!(found, (expected, is_cut, has_more), "{visible}, {bytes:?}");
+        }
+        for (bytes, expected, is_cut) in [
+            (None, vec![("x", vec![1, 2, 3]), ("y", vec![4, 5])], false),
+            (
+                Some(5),
+                vec![("x", vec![1, 2, 3]), ("y", vec![4, 5])],
+                false,
+            ),
+            (Some(4), vec![("x", vec![1, 2, 3]), ("y", vec![4])], true),
+            (Some(3), vec![("x", vec![1, 2, 3])], true),
+            (Some(2), vec![("x", vec![1, 2])], true),
+        ] {
+            let bytes = bytes.map(|count: u64| count * each);
+            let loaded = load_queue(opened, touch("f.fifo", 10, bytes), START);
+            assert_eq!(heads(&loaded.groups), expected, "{bytes:?}");
+            assert_eq!((loaded.is_cut, loaded.has_more), (is_cut, is_cut));
+        }
     });
 }
 

@@ -100,6 +100,7 @@ impl Mailbox {
         let mut found = self.bare(queue);
         if touch.visible > 0 {
             self.load_visible(&mut found, touch.visible, now);
+            cut(&mut found, touch.visible_bytes.unwrap_or(u64::MAX));
         }
         let is_near_bound = found.total >= limits::IN_FLIGHT_MAX;
         if is_near_bound && (touch.visible > 0 || !touch.messages.is_empty()) {
@@ -400,6 +401,26 @@ impl Mailbox {
         self.attempts
             .retain(|_, attempt| attempt.expires_at_ms() > sweep.now);
     }
+}
+
+/// Leaves out what is past so many bytes.
+fn cut(found: &mut LoadedQueue, most: u64) {
+    let mut so_far = 0;
+    let mut fits = |message: &Message| {
+        let fits = so_far < most;
+        so_far += message.bytes();
+        fits
+    };
+    let heads = found.groups.iter_mut().map(|head| &mut head.messages);
+    let wanted = found.visible.len() + heads.map(|head| head.len()).sum::<usize>();
+    found.visible.retain(&mut fits);
+    for head in &mut found.groups {
+        head.messages.retain(&mut fits);
+    }
+    found.groups.retain(|head| !head.messages.is_empty());
+    let heads = found.groups.iter().map(|head| head.messages.len());
+    found.is_cut = found.visible.len() + heads.sum::<usize>() < wanted;
+    found.has_more |= found.is_cut;
 }
 
 /// From when on something of a group may be received.

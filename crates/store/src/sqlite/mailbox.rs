@@ -16,7 +16,7 @@ use messaging::{Attempt, Attribute, DeadLetter, GroupHead, Message, SentFirst};
 use rusqlite::{Connection, Row, params};
 use serde::{Deserialize, Serialize};
 
-use super::read::{json_at, many, one, rows, sought, u64_at};
+use super::read::{json_at, many, one, reading, rows, sought, u64_at};
 
 /// Messages that are hidden are counted up to here; a depth says no more.
 pub(super) const DEPTH_COUNT_MAX: u32 = 200_000;
@@ -263,26 +263,70 @@ pub(super) fn messages(
     )
 }
 
-/// The head of a standard queue.
+/// How many bytes of messages may be loaded, and are.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Weight {
+    pub(super) most: u64,
+    pub(super) so_far: u64,
+}
+
+impl Weight {
+    pub(super) fn of(most: Option<u64>) -> Self {
+        Self {
+            most: most.unwrap_or(u64::MAX),
+            so_far: 0,
+        }
+    }
+
+    pub(super) fn is_full(self) -> bool {
+        self.so_far >= self.most
+    }
+}
+
+/// The rows of a statement, until they are as heavy as they may be, and whether any were left out.
+fn weighed(
+    connection: &Connection,
+    sql: &str,
+    parameters: impl rusqlite::Params,
+    weight: &mut Weight,
+) -> Result<(Vec<Message>, bool), StoreError> {
+    let read = || {
+        let mut statement = connection.prepare_cached(sql)?;
+        let mut rows = statement.query(parameters)?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            if weight.is_full() {
+                return Ok((found, true));
+            }
+            let message = message_of(row)?;
+            weight.so_far += message.bytes();
+            found.push(message);
+        }
+        Ok((found, false))
+    };
+    reading("messages", read())
+}
+
+/// The head of a standard queue, and whether some of it were too many bytes.
 pub(super) fn visible_messages(
     connection: &Connection,
     partition: u32,
     now: Millis,
     limit: usize,
-) -> Result<Vec<Message>, StoreError> {
+    weight: &mut Weight,
+) -> Result<(Vec<Message>, bool), StoreError> {
     if limit == 0 {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), false));
     }
-    many(
+    weighed(
         connection,
-        "messages",
         &format!(
             "{MESSAGE} INDEXED BY messages_visible
              WHERE partition = ?1 AND messages.visible_at <= ?2
              ORDER BY messages.visible_at, messages.key LIMIT ?3"
         ),
         params![partition, now, rows(limit)],
-        message_of,
+        weight,
     )
 }
 
@@ -414,6 +458,13 @@ pub(super) fn groups(
     Ok(found)
 }
 
+/// When a message became visible, and its sequence: its place in a standard queue.
+pub(super) type Place = (Millis, u64);
+
+fn place_of(row: &Row<'_>) -> Result<Place, rusqlite::Error> {
+    Ok((row.get(0)?, u64_at(row, 1)? & SEQ_MAX))
+}
+
 /// The first messages of a group that are visible; looks at a bounded number.
 pub(super) fn visible_of_group(
     connection: &Connection,
@@ -421,14 +472,17 @@ pub(super) fn visible_of_group(
     group: &str,
     now: Millis,
     limit: usize,
-) -> Result<Vec<Message>, StoreError> {
-    let mut found = group_messages(
+) -> Result<Vec<Place>, StoreError> {
+    let among = limit.saturating_mul(4).max(64);
+    let mut found = many(
         connection,
-        partition,
-        group,
-        limit.saturating_mul(4).max(64),
+        "messages of a group",
+        "SELECT visible_at, key FROM messages INDEXED BY messages_group
+         WHERE partition = ?1 AND grp = ?2 ORDER BY key LIMIT ?3",
+        params![partition, group, rows(among)],
+        place_of,
     )?;
-    found.retain(|message| message.is_visible(now));
+    found.retain(|(visible_at, _)| *visible_at <= now);
     found.truncate(limit);
     Ok(found)
 }
@@ -440,38 +494,36 @@ pub(super) fn visible_without_group(
     now: Millis,
     among: usize,
     limit: usize,
-) -> Result<Vec<Message>, StoreError> {
+) -> Result<Vec<Place>, StoreError> {
     many(
         connection,
         "messages without a group",
-        &format!(
-            "{MESSAGE} WHERE key IN
-                 (SELECT key FROM (SELECT key, grp FROM messages INDEXED BY messages_visible
-                                   WHERE partition = ?1 AND visible_at <= ?2
-                                   ORDER BY visible_at, key LIMIT ?3)
-                  WHERE grp IS NULL LIMIT ?4)"
-        ),
+        "SELECT visible_at, key FROM
+             (SELECT visible_at, key, grp FROM messages INDEXED BY messages_visible
+              WHERE partition = ?1 AND visible_at <= ?2
+              ORDER BY visible_at, key LIMIT ?3)
+         WHERE grp IS NULL LIMIT ?4",
         params![partition, now, rows(among), rows(limit)],
-        message_of,
+        place_of,
     )
 }
 
-/// The first messages of a group.
+/// The first messages of a group, and whether some of them were too many bytes.
 pub(super) fn group_messages(
     connection: &Connection,
     partition: u32,
     group: &str,
     limit: usize,
-) -> Result<Vec<Message>, StoreError> {
-    many(
+    weight: &mut Weight,
+) -> Result<(Vec<Message>, bool), StoreError> {
+    weighed(
         connection,
-        "messages of a group",
         &format!(
             "{MESSAGE} INDEXED BY messages_group
              WHERE partition = ?1 AND messages.grp = ?2 ORDER BY messages.key LIMIT ?3"
         ),
         params![partition, group, rows(limit)],
-        message_of,
+        weight,
     )
 }
 
@@ -485,7 +537,8 @@ pub(super) fn group_heads(
     now: Millis,
     receives: usize,
     messages: usize,
-) -> Result<Vec<GroupHead>, StoreError> {
+    mut weight: Weight,
+) -> Result<(Vec<GroupHead>, bool), StoreError> {
     let enough = messages.saturating_add(receives.saturating_mul(GROUP_HEAD));
     let names: Vec<String> = many(
         connection,
@@ -498,14 +551,21 @@ pub(super) fn group_heads(
     let mut heads = Vec::new();
     let mut count = 0;
     for group in names {
-        let messages = group_messages(connection, partition, &group, GROUP_HEAD)?;
+        if weight.is_full() {
+            return Ok((heads, true));
+        }
+        let (messages, is_cut) =
+            group_messages(connection, partition, &group, GROUP_HEAD, &mut weight)?;
         count += messages.len();
         heads.push(GroupHead { group, messages });
+        if is_cut {
+            return Ok((heads, true));
+        }
         if count >= enough {
             break;
         }
     }
-    Ok(heads)
+    Ok((heads, false))
 }
 
 pub(super) fn attempt(

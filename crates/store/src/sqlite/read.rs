@@ -58,7 +58,10 @@ pub(super) fn json_at<T: serde::de::DeserializeOwned>(
 }
 
 /// Turns `SQLite`'s error into the port's, with what was being read.
-fn reading<T>(what: &'static str, result: Result<T, rusqlite::Error>) -> Result<T, StoreError> {
+pub(super) fn reading<T>(
+    what: &'static str,
+    result: Result<T, rusqlite::Error>,
+) -> Result<T, StoreError> {
     result.map_err(|source| StoreError::new(format!("cannot read {what} from SQLite"), source))
 }
 

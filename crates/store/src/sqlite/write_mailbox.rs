@@ -188,6 +188,7 @@ impl Mailbox {
             });
             if message.seq >= next {
                 insert_message(connection, partition, message)?;
+                self.note_there(partition, message);
                 *deltas.entry(partition).or_default() += 1;
             } else {
                 self.note_changed(connection, partition, message)?;

@@ -339,6 +339,7 @@ fn command(step: &Step, model: &Model, handles: &Handles) -> Command {
                     (TOPIC, publish(&body))
                 })
                 .collect(),
+            is_bare_fine: false,
         },
     }
 }

@@ -461,3 +461,35 @@ fn an_answer_says_what_is_left_at_its_moment() {
         assert_eq!(statuses(&answers), [Accepted, SoldOut, Accepted]);
     });
 }
+
+#[test]
+fn an_answer_says_who_stands_before_it_at_its_moment() {
+    on_both(async |rig| {
+        rig.done(create("A", 3, WhenSoldOut::Wait)).await;
+        let answers = rig
+            .batch(vec![
+                place(units(order_of("A"), 2)),
+                place(units(order_of("A"), 5)),
+                place(units(order_of("A"), 1)),
+                place(units(order_of("A"), 4)),
+            ])
+            .await;
+        let replies: Vec<&OrderReply> = answers.iter().map(reply_order).collect();
+        let standings: Vec<_> = (replies.iter())
+            .map(|reply| {
+                let standing = reply.standing?;
+                assert_eq!(standing.estimate_s, None, "nothing was granted yet");
+                // What whoever reads it afterwards is told.
+                let order = &reply.order;
+                let ahead = rig.reader().ahead(order.product, order.place).unwrap();
+                assert_eq!(
+                    (standing.ahead, standing.ahead_units),
+                    (ahead.orders, ahead.units)
+                );
+                Some((standing.ahead, standing.ahead_units))
+            })
+            .collect();
+        assert_eq!(standings, [None, Some((0, 0)), Some((1, 5)), Some((2, 6))]);
+        assert!((replies.iter()).all(|reply| reply.when_sold_out == Some(WhenSoldOut::Wait)));
+    });
+}

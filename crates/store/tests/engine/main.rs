@@ -12,6 +12,10 @@ mod crowd;
 #[cfg(test)]
 mod damage;
 #[cfg(test)]
+mod edits;
+#[cfg(test)]
+mod envelopes;
+#[cfg(test)]
 mod failure;
 #[cfg(test)]
 mod feed;

@@ -1,6 +1,7 @@
 //! Queues, what is asked of them and what they answer: one promise after the other.
 
 mod manage;
+mod room;
 mod traffic;
 
 use std::collections::BTreeMap;

@@ -4,13 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex};
 
-use engine::{Engine, EngineError};
+use engine::{Engine, EngineError, reads_at_once};
 use tokio::task::JoinHandle;
 
 use crate::rig::{PATIENCE, Place, Rig, runtime, within};
 
 /// What `docs/ARCHITECTURE.md` says.
-const AT_ONCE: usize = 16;
 const MAY_WAIT: usize = 8_192;
 
 /// Reads that take as long as the test wants.
@@ -60,11 +59,13 @@ fn timers_do_not_stand_in_line_with_those_who_ask() {
     runtime().block_on(async {
         let rig = Rig::new(Place::disk());
         let slow = Arc::new(Slow::default());
-        let reads: Vec<_> = (0..2 * AT_ONCE).map(|_| slow.read(rig.engine())).collect();
-        slow.begun(AT_ONCE).await;
+        let reads: Vec<_> = (0..2 * reads_at_once())
+            .map(|_| slow.read(rig.engine()))
+            .collect();
+        slow.begun(reads_at_once()).await;
         let own = within(rig.engine().read_own(|reader| reader.last_seq())).await;
         assert!(own.is_ok());
-        assert_eq!(slow.begun.load(Ordering::SeqCst), AT_ONCE);
+        assert_eq!(slow.begun.load(Ordering::SeqCst), reads_at_once());
         slow.end();
         for read in reads {
             assert!(within(read).await.unwrap().is_ok());
@@ -77,8 +78,10 @@ fn a_read_whose_reader_has_gone_counts_until_it_ends() {
     runtime().block_on(async {
         let rig = Rig::new(Place::disk());
         let slow = Arc::new(Slow::default());
-        let gone: Vec<_> = (0..AT_ONCE).map(|_| slow.read(rig.engine())).collect();
-        slow.begun(AT_ONCE).await;
+        let gone: Vec<_> = (0..reads_at_once())
+            .map(|_| slow.read(rig.engine()))
+            .collect();
+        slow.begun(reads_at_once()).await;
         for read in gone {
             read.abort();
             assert!(read.await.unwrap_err().is_cancelled());
@@ -87,7 +90,7 @@ fn a_read_whose_reader_has_gone_counts_until_it_ends() {
         for _ in 0..100 {
             tokio::task::yield_now().await;
         }
-        assert_eq!(slow.begun.load(Ordering::SeqCst), AT_ONCE);
+        assert_eq!(slow.begun.load(Ordering::SeqCst), reads_at_once());
         slow.end();
         assert!(within(after).await.unwrap().is_ok());
     });
@@ -101,11 +104,13 @@ fn one_who_would_wait_behind_thousands_is_told_so_at_once() {
     runtime.block_on(async {
         let rig = Rig::new(Place::disk());
         let slow = Arc::new(Slow::default());
-        let reads: Vec<_> = (0..AT_ONCE).map(|_| slow.read(rig.engine())).collect();
-        slow.begun(AT_ONCE).await;
+        let reads: Vec<_> = (0..reads_at_once())
+            .map(|_| slow.read(rig.engine()))
+            .collect();
+        slow.begun(reads_at_once()).await;
         let waiting: Vec<_> = (0..MAY_WAIT).map(|_| slow.read(rig.engine())).collect();
         within(async {
-            while slow.asked.load(Ordering::SeqCst) < AT_ONCE + MAY_WAIT {
+            while slow.asked.load(Ordering::SeqCst) < reads_at_once() + MAY_WAIT {
                 tokio::task::yield_now().await;
             }
         })
@@ -121,5 +126,71 @@ fn one_who_would_wait_behind_thousands_is_told_so_at_once() {
         }
         let after = within(rig.engine().read(|reader| reader.last_seq())).await;
         assert!(after.is_ok());
+    });
+}
+
+#[test]
+fn who_has_gone_before_its_turn_is_passed_over() {
+    runtime().block_on(async {
+        let rig = Rig::new(Place::disk());
+        let slow = Arc::new(Slow::default());
+        let count = reads_at_once();
+        let reads: Vec<_> = (0..count).map(|_| slow.read(rig.engine())).collect();
+        slow.begun(count).await;
+        let gone = slow.read(rig.engine());
+        within(async {
+            while slow.asked.load(Ordering::SeqCst) <= count {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        gone.abort();
+        assert!(gone.await.unwrap_err().is_cancelled());
+        let after = slow.read(rig.engine());
+        slow.end();
+        for read in reads.into_iter().chain([after]) {
+            assert!(within(read).await.unwrap().is_ok());
+        }
+        assert_eq!(slow.begun.load(Ordering::SeqCst), count + 1);
+    });
+}
+
+#[test]
+fn a_read_that_fails_by_a_mistake_costs_no_thread() {
+    runtime().block_on(async {
+        let rig = Rig::new(Place::disk());
+        for _ in 0..2 * reads_at_once() {
+            let read = rig
+                .engine()
+                .read::<u64, _>(|_| panic!("a mistake, on purpose"));
+            let error = within(read).await.unwrap_err();
+            assert!(matches!(error, EngineError::Store(_)), "{error:?}");
+        }
+        assert!(
+            within(rig.engine().read(|reader| reader.last_seq()))
+                .await
+                .is_ok()
+        );
+    });
+}
+
+#[test]
+fn the_threads_that_read_end_with_the_engine() {
+    runtime().block_on(async {
+        let rig = Rig::new(Place::disk());
+        let (held, ended) = std::sync::mpsc::channel::<()>();
+        // A thread that ends drops what is its own.
+        std::thread_local!(static HELD: std::cell::RefCell<Option<std::sync::mpsc::Sender<()>>> =
+            const { std::cell::RefCell::new(None) });
+        let read = rig.engine().read(move |reader| {
+            HELD.set(Some(held));
+            reader.last_seq()
+        });
+        assert!(within(read).await.is_ok());
+        drop(rig);
+        assert_eq!(
+            ended.recv_timeout(PATIENCE),
+            Err(std::sync::mpsc::RecvTimeoutError::Disconnected)
+        );
     });
 }

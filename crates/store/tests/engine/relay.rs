@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use commerce::WhenSoldOut;
-use engine::ports::{Cursors, NoEnvelopes, Reader};
+use engine::ports::{Cursors, Envelopes, NoEnvelopes, Reader};
 use engine::{
     Command, Engine, EngineError, Entry, Kind, OwnSubscription, Reply, SubscriptionChange,
     TOPIC_CUSTOMERS, TOPIC_OPERATIONS, TOPIC_ORDERS, TOPIC_STOCK, run_relay,
@@ -28,12 +28,12 @@ pub(crate) struct Relay {
 
 impl Relay {
     pub(crate) fn start(engine: &Engine) -> Self {
+        Self::with(engine, Arc::new(NoEnvelopes))
+    }
+
+    pub(crate) fn with(engine: &Engine, envelopes: Arc<dyn Envelopes>) -> Self {
         let cancel = CancellationToken::new();
-        let task = tokio::spawn(run_relay(
-            engine.clone(),
-            Arc::new(NoEnvelopes),
-            cancel.clone(),
-        ));
+        let task = tokio::spawn(run_relay(engine.clone(), envelopes, cancel.clone()));
         Self { cancel, task }
     }
 
@@ -66,7 +66,7 @@ pub(crate) fn told(reader: &dyn Reader, queue: &str) -> Vec<u64> {
         .collect()
 }
 
-fn body(message: &Message) -> serde_json::Value {
+pub(crate) fn body(message: &Message) -> serde_json::Value {
     serde_json::from_str(&message.body).unwrap()
 }
 
@@ -424,6 +424,7 @@ fn a_relay_that_is_refused_has_sent_nothing() {
             from,
             to: from + 1,
             publications: bodies.iter().map(|body| ("t", publish(body))).collect(),
+            is_bare_fine: false,
         };
         // The cursor is elsewhere.
         rig.refused(relay(5, &["fine"])).await;
@@ -454,6 +455,7 @@ fn what_cannot_be_a_message_does_not_stop_the_relay() {
                     from: 0,
                     to: 7,
                     publications: bodies.map(|body| ("t", publish(body))).into(),
+                    is_bare_fine: false,
                 })
                 .await;
             assert!(matches!(reply, Reply::Count(8)), "{reply:?}");

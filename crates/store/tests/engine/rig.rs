@@ -17,7 +17,7 @@ use engine::ports::{
 };
 use engine::{
     BodyHash, Command, Engine, EngineError, Entry, KeyHash, Kind, Limits, OrderRecord, OrderReply,
-    PlaceOrder, Publish, QueueSpec, Refusal, Reply,
+    PlaceOrder, Publish, QueueSpec, Refusal, Reply, Room,
 };
 use messaging::QueueConfig;
 use store::memory::{Memory, Shared};
@@ -674,6 +674,7 @@ pub(crate) fn receive_for(queue: &str, max: usize, visibility_timeout_s: Option<
         visibility_timeout_s,
         attempt: None,
         waits: false,
+        room: Room::All,
     }
 }
 

@@ -19,7 +19,6 @@ use commerce::auction::{
     Auction, AuctionEvent, AuctionRefusal, Award, AwardStatus, Bidder, MaskKey, NewAuction,
 };
 use commerce::{AuctionId, CustomerHash, Millis, ProductId, chain, genesis};
-use serde::Serialize;
 
 use super::Batch;
 use super::orders::hex;
@@ -338,7 +337,7 @@ impl Batch {
             nonce: Cow::Borrowed(std::str::from_utf8(&nonce).expect("hexadecimal")),
             ..sealed
         };
-        written(&sealed)
+        sealed.to_json().into()
     }
 
     /// An entry about the auction itself.
@@ -373,7 +372,7 @@ impl Batch {
                 .to_string()
                 .into()
         });
-        let data = written(&data);
+        let data: Arc<str> = data.to_json().into();
         let hash = chain(&stored.last_hash, now, kind.as_str(), data.as_bytes());
         self.changes.entries.push(Entry {
             seq,
@@ -391,13 +390,4 @@ impl Batch {
         stored.last_hash = hash;
         self.dirty_auctions.insert(auction);
     }
-}
-
-/// What a bid's entry takes as JSON and more, in bytes.
-const DATA_BYTES: usize = 1_024;
-
-fn written(value: &impl Serialize) -> Arc<str> {
-    let mut json = Vec::with_capacity(DATA_BYTES);
-    serde_json::to_writer(&mut json, value).expect("numbers and texts have a JSON form");
-    std::str::from_utf8(&json).expect("JSON is UTF-8").into()
 }

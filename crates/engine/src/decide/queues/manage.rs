@@ -12,6 +12,7 @@ use messaging::{QueueConfig, QueueMore, QueueName, QueueSettings};
 use super::super::Batch;
 use super::uuid;
 use crate::command::{OwnSubscription, QueueSpec, Refusal, Reply};
+use crate::policy::{self, PolicyEdit};
 use crate::ports::{LoadedQueue, NUMBERS_MAX, QUEUE_GONE_MS, Queue, Redelay, Subscription, Sweep};
 
 /// Between two purges of one queue (API reference, `PurgeQueue`).
@@ -96,10 +97,14 @@ impl Batch {
         let known = loaded.subscriptions.iter().find(|known| {
             known.subscription.protocol == Protocol::Queue && known.subscription.endpoint == queue
         });
-        if let Some(known) = known {
-            if known.subscription.filter != filter {
-                let mut changed = known.clone();
-                changed.subscription.filter = filter;
+        if let Some(known) = known.cloned() {
+            let mut changed = known.clone();
+            changed.subscription.filter = filter;
+            if own.is_renewed {
+                self.end_subscription(&known);
+                changed.subscription.id = uuid(self.draw());
+            }
+            if changed != known {
                 self.put_subscription(changed);
             }
             return Ok(());
@@ -294,16 +299,44 @@ impl Batch {
         tags: BTreeMap<String, String>,
         untag: &[String],
     ) -> Result<Reply, Refusal> {
+        self.change_more(name, |more| {
+            more.tag(tags).map_err(Refusal::Queue)?;
+            for key in untag {
+                more.tags.remove(key);
+            }
+            Ok(())
+        })
+    }
+
+    fn change_more(
+        &mut self,
+        name: &str,
+        change: impl FnOnce(&mut QueueMore) -> Result<(), Refusal>,
+    ) -> Result<Reply, Refusal> {
         let mut more = QueueMore::clone(&self.queue(name)?.queue.more);
-        more.tag(tags).map_err(Refusal::Queue)?;
-        for key in untag {
-            more.tags.remove(key);
-        }
+        change(&mut more)?;
         let loaded = self.loaded_queue(name);
         loaded.queue.more = Arc::new(more);
         let queue = loaded.queue.clone();
         self.dirty_queues.insert(name.to_owned());
         Ok(Reply::Queue(Box::new(queue)))
+    }
+
+    /// Without statements a queue has no policy.
+    pub(in crate::decide) fn edit_queue_policy(
+        &mut self,
+        name: &str,
+        edit: &PolicyEdit,
+    ) -> Result<Reply, Refusal> {
+        let now = self.now;
+        self.change_more(name, |more| {
+            let edited = policy::edit(more.policy.as_deref(), edit).map_err(Refusal::Policy)?;
+            more.policy = (edited.statements > 0).then_some(edited.policy);
+            Ok(())
+        })?;
+        let loaded = self.loaded_queue(name);
+        loaded.queue.modified_at = now;
+        Ok(Reply::Queue(Box::new(loaded.queue.clone())))
     }
 
     pub(in crate::decide) fn delete_queue(&mut self, name: &str) -> Result<Reply, Refusal> {
@@ -338,6 +371,7 @@ impl Batch {
         let emptied = LoadedQueue {
             // What was sent before a purge is still a duplicate after it.
             duplicates: std::mem::take(&mut loaded.duplicates),
+            is_received: loaded.is_received,
             ..LoadedQueue::bare(loaded.queue.clone())
         };
         *loaded = emptied;

@@ -67,7 +67,7 @@ impl Batch {
         let is_fifo = loaded.queue.config.is_fifo();
         // What of a group is in flight or waits before it is not known here: a message of a
         // FIFO queue can be received from the next batch on.
-        if !is_fifo && message.is_visible(now) {
+        if !is_fifo && message.is_visible(now) && loaded.is_received {
             loaded.visible.push_back(message.clone());
         }
         if !is_fifo || !message.is_visible(now) || self.is_first_of_group(partition, &message) {

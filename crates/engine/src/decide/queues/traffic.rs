@@ -11,6 +11,22 @@ use messaging::{
 use super::super::Batch;
 use super::uuid;
 use crate::command::{Refusal, Reply};
+use crate::room::Room;
+
+/// How many of these, from the first on, go to a receive that has so many bytes already.
+fn count_fitting<'a>(
+    messages: impl IntoIterator<Item = &'a Message>,
+    most: usize,
+    mut taken: u64,
+    room: Room,
+) -> usize {
+    let fitting = messages.into_iter().take(most).take_while(|message| {
+        let fits = room.takes(taken, message.bytes());
+        taken += message.bytes();
+        fits
+    });
+    fitting.count()
+}
 
 impl Batch {
     pub(in crate::decide) fn send_message(
@@ -71,8 +87,8 @@ impl Batch {
         })
     }
 
-    /// Sends a message whose deduplication id was never used before and never will be again, so
-    /// that nothing has to be remembered of it.
+    /// Sends a message that is no duplicate of any: its deduplication id was never used before and
+    /// never will be again, or the queue compares none. Nothing has to be remembered of it.
     pub(in crate::decide) fn send_unique(
         &mut self,
         name: &str,
@@ -123,30 +139,29 @@ impl Batch {
     pub(in crate::decide) fn receive_messages(
         &mut self,
         name: &str,
-        max: usize,
-        visibility_timeout_s: Option<u32>,
+        request: &Receive,
         attempt: Option<String>,
         waits: bool,
+        room: Room,
     ) -> Result<Reply, Refusal> {
-        let request = Receive {
-            max,
-            visibility_timeout_s,
-        };
         request.validate().map_err(Refusal::Queue)?;
         let loaded = self.queue(name)?;
         let (queue_id, config) = (loaded.queue.id, loaded.queue.config.clone());
         if let Some(id) = &attempt {
             messaging::validate_attempt_id(&config, id).map_err(Refusal::Queue)?;
-            if let Some(messages) = self.replay(name, &config, id, &request) {
+            if let Some(messages) = self.replay(name, &config, id, request) {
                 self.count_received(name, messages.len());
                 return Ok(Reply::Messages { queue_id, messages });
             }
         }
         let in_flight = self.queue(name)?.in_flight;
-        let room =
-            messaging::in_flight_room(&config, in_flight, max, waits).map_err(Refusal::Queue)?;
+        let free = messaging::in_flight_room(&config, in_flight, request.max, waits)
+            .map_err(Refusal::Queue)?;
+        if !self.has_room(name, free.min(request.max), room) {
+            return Ok(Reply::NoRoom);
+        }
         let config = self.with_reachable_dead_letters(name, config);
-        let received = self.take_candidates(name, &config, &request, room);
+        let received = self.take_candidates(name, &config, request, free, room);
         if !(received.expired.is_empty() && received.dead.is_empty()) {
             // They stood where others could have been loaded: whoever waits should look again.
             self.woken.entry(name.to_owned()).or_default().now += 1;
@@ -191,18 +206,40 @@ impl Batch {
         counts.empty_receives += u64::from(messages == 0);
     }
 
+    /// Whether what this receive would be given may be given. What others of this batch have taken
+    /// may have stood where it would have been loaded: then it has to look again.
+    fn has_room(&mut self, name: &str, wanted: usize, room: Room) -> bool {
+        let loaded = self.loaded_queue(name);
+        if let Some(load) = loaded.load.take() {
+            let candidates = std::mem::take(&mut loaded.visible);
+            loaded.visible = fair::order(candidates.into(), &load).into();
+        }
+        let heads = loaded.groups.iter().flat_map(|head| &head.messages);
+        let candidates = loaded.visible.iter().chain(heads).take(wanted);
+        let (count, bytes) = candidates.fold((0, 0), |(count, bytes), message| {
+            (count + 1, bytes + message.bytes())
+        });
+        match room {
+            Room::Whole(most) => bytes <= most && (count == wanted || !loaded.is_cut),
+            Room::Part(_) => count > 0 || wanted == 0 || !loaded.is_cut,
+            Room::All => true,
+        }
+    }
+
     /// Takes what was loaded, head first, until enough has been handed out.
     fn take_candidates(
         &mut self,
         name: &str,
         config: &QueueConfig,
         request: &Receive,
-        room: usize,
+        free: usize,
+        room: Room,
     ) -> Received {
         let now = self.now;
         let mut all = Received::default();
         loop {
-            let left = room.min(request.max).saturating_sub(all.delivered.len());
+            let taken = all.delivered.iter().map(Message::bytes).sum();
+            let left = free.min(request.max).saturating_sub(all.delivered.len());
             if left == 0 {
                 return all;
             }
@@ -212,20 +249,25 @@ impl Batch {
             };
             let loaded = self.loaded_queue(name);
             let received = if config.is_fifo() {
-                let Some(head) = loaded.groups.pop_front() else {
+                let Some(head) = loaded.groups.front() else {
                     return all;
                 };
+                let left = count_fitting(&head.messages, left, taken, room);
+                if left == 0 {
+                    return all;
+                }
+                let request = Receive {
+                    max: left,
+                    ..request
+                };
+                let head = loaded.groups.pop_front().expect("there is one");
                 let mut receipts = || self.draw_u64();
                 messaging::receive_fifo(config, vec![head], &request, &mut receipts, now)
             } else {
-                if let Some(load) = loaded.load.take() {
-                    let candidates = std::mem::take(&mut loaded.visible);
-                    loaded.visible = fair::order(candidates.into(), &load).into();
-                }
-                if loaded.visible.is_empty() {
+                let count = count_fitting(&loaded.visible, left, taken, room);
+                if count == 0 {
                     return all;
                 }
-                let count = left.min(loaded.visible.len());
                 let candidates = loaded.visible.drain(..count).collect();
                 let mut receipts = || self.draw_u64();
                 messaging::receive(config, candidates, &request, &mut receipts, now)

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use messaging::Send;
 use messaging::topic::{
     self, FilterScope, Protocol, Subscription as TopicSubscription, Undeliverable,
 };
+use messaging::{Send, limits};
 
 use crate::command::{Envelope, Publish};
 use crate::flow::TopicCounts;
+use crate::ports::LoadedTopic;
 
 /// Which look of its filter left a confirmed subscription out.
 pub(super) fn note_filtered(
@@ -39,10 +40,18 @@ pub(super) fn note_filtered(
     *counter += 1;
 }
 
-pub(super) fn envelope_of<'a>(
-    publish: &'a Publish,
-    subscription: &TopicSubscription,
-) -> Option<&'a Envelope> {
+/// Whether somebody wants an envelope that was not written.
+pub(super) fn lacks_envelope(topic: &LoadedTopic, publish: &Publish) -> bool {
+    let is_too_much_for_queues = publish.publication.attributes.len() > limits::ATTRIBUTES_MAX;
+    topic.subscriptions.iter().any(|subscription| {
+        let rules = &subscription.subscription;
+        // Its dead-letter queue gets one.
+        let is_wrapped = !rules.raw || is_too_much_for_queues && rules.redrive.is_some();
+        rules.confirmed && is_wrapped && envelope_of(publish, rules).is_none()
+    })
+}
+
+fn envelope_of<'a>(publish: &'a Publish, subscription: &TopicSubscription) -> Option<&'a Envelope> {
     let mut envelopes = publish.envelopes.iter();
     let found = envelopes.find(|(protocol, _)| *protocol == subscription.protocol);
     found.map(|(_, envelope)| envelope)

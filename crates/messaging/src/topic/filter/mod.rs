@@ -30,6 +30,21 @@ pub enum FilterScope {
     MessageBody,
 }
 
+impl FilterScope {
+    /// Its name in the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::MessageAttributes => "MessageAttributes",
+            Self::MessageBody => "MessageBody",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        let mut all = [Self::MessageAttributes, Self::MessageBody].into_iter();
+        all.find(|scope| scope.name() == name)
+    }
+}
+
 /// A valid policy. Stored as its scope and its text, so that it can be shown as it was given.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Stored", into = "Stored")]

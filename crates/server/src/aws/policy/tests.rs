@@ -178,7 +178,7 @@ fn what_is_no_policy_allows_nothing() {
         allows(&lone, &question("SQS:SendMessage")),
         "a lone statement"
     );
-    let many = vec![statement("Allow", EVERYTHING); STATEMENTS_MAX + 1];
+    let many = vec![statement("Allow", EVERYTHING); POLICY_STATEMENTS_MAX + 1];
     let long = statement(
         "Allow",
         &format!(r#""Sid":"{}",{EVERYTHING}"#, "x".repeat(8_192)),

@@ -1,10 +1,10 @@
 //! The envelopes of what the shop itself tells: the topics that are fed from the log.
 //!
 //! Wrapped, and signed, is only what somebody wants wrapped. Whether anybody does is remembered
-//! from one entry to the next, until a subscription changes.
+//! from one entry to the next, until a subscription changes; the engine says when that was old.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use commerce::Millis;
 use engine::Envelope;
@@ -38,6 +38,10 @@ impl LogEnvelopes {
         }
     }
 
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Known>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn look(&self, topic: &str) -> Result<Option<Origin>, StoreError> {
         let reader = self.app.engine.reader();
         let Some(found) = reader.topic(topic)? else {
@@ -56,6 +60,10 @@ impl LogEnvelopes {
 }
 
 impl Envelopes for LogEnvelopes {
+    fn forget(&self) {
+        self.lock().clear();
+    }
+
     fn wrap(
         &self,
         topic: &str,
@@ -64,7 +72,7 @@ impl Envelopes for LogEnvelopes {
         publication: &Publication,
     ) -> Vec<(Protocol, Envelope)> {
         let (version, now) = (self.app.sns.subscriptions_version(), self.app.engine.now());
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.lock();
         let is_fresh = |known: &Known| known.version == version && now - known.at < FRESH_MS;
         if !known.get(topic).is_some_and(is_fresh) {
             let origin = match self.look(topic) {

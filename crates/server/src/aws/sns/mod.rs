@@ -29,7 +29,6 @@ mod topics;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use outgoing::{AllowedHosts, BuildError, Client, Timeouts};
-use tokio::sync::Mutex;
 use wire::aws::sns::{Request, Response};
 use wire::aws::{Arn, AwsError, Form, Service};
 
@@ -55,9 +54,7 @@ pub struct Sns {
     pub mailer: Mailer,
     /// Where this server is, for messages that no client's request says it for.
     base_url: String,
-    /// Held while a topic's policy is read, changed and written.
-    policies: Mutex<()>,
-    /// Counts the changes of subscriptions.
+    /// Counts the changes of subscriptions, and of the attributes of topics.
     subscriptions: AtomicU64,
 }
 
@@ -75,12 +72,11 @@ impl Sns {
             client: Client::new(allowed, ENDPOINT_TIMEOUTS)?,
             mailer,
             base_url,
-            policies: Mutex::new(()),
             subscriptions: AtomicU64::new(0),
         })
     }
 
-    /// Moves whenever a subscription was changed here, before that is answered.
+    /// Moves whenever a subscription or a topic was changed here, before that is answered.
     fn subscriptions_version(&self) -> u64 {
         self.subscriptions.load(Ordering::Acquire)
     }

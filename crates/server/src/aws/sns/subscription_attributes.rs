@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use engine::SubscriptionChange;
 use engine::ports::{Subscription, Topic};
+use engine::{FilterPart, SubscriptionChange};
 use messaging::topic::{FilterPolicy, FilterScope, Protocol, TopicRefusal};
 use serde::Deserialize;
 use wire::aws::AwsError;
@@ -27,9 +27,25 @@ const AT_SUBSCRIBE: &str = "Attributes Reason: ";
 /// The attributes of a new subscription.
 pub(super) fn read_all(
     protocol: Protocol,
-    sent: BTreeMap<String, String>,
+    mut sent: BTreeMap<String, String>,
 ) -> Result<SubscriptionChange, AwsError> {
-    read(protocol, None, sent, AT_SUBSCRIBE)
+    // It is read in the scope that comes with it.
+    let policy = sent.remove(FILTER);
+    let mut change = SubscriptionChange::default();
+    for (name, value) in sent {
+        read(&mut change, protocol, name, value, AT_SUBSCRIBE)?;
+    }
+    let scope = match change.filter_part.take() {
+        Some(FilterPart::Scope(scope)) => scope,
+        Some(FilterPart::Policy(_)) | None => FilterScope::default(),
+    };
+    let parse = |text: String| FilterPolicy::parse(&text, scope);
+    let policy = policy.map(|text| (!text.is_empty()).then(|| parse(text)).transpose());
+    change.filter = policy.transpose().map_err(|refusal| match refusal {
+        TopicRefusal::InvalidParameter { detail, .. } => invalid(format!("{AT_SUBSCRIBE}{detail}")),
+        TopicRefusal::ParameterValueInvalid { .. } => from_topic(&refusal),
+    })?;
+    Ok(change)
 }
 
 /// One attribute of a subscription that is there.
@@ -38,54 +54,49 @@ pub(super) fn read_one(
     name: String,
     value: String,
 ) -> Result<SubscriptionChange, AwsError> {
-    let sent = BTreeMap::from([(name, value)]);
-    read(known.subscription.protocol, Some(known), sent, "")
+    let mut change = SubscriptionChange::default();
+    read(&mut change, known.subscription.protocol, name, value, "")?;
+    Ok(change)
 }
 
 fn read(
+    change: &mut SubscriptionChange,
     protocol: Protocol,
-    known: Option<&Subscription>,
-    sent: BTreeMap<String, String>,
+    name: String,
+    value: String,
     prefix: &str,
-) -> Result<SubscriptionChange, AwsError> {
+) -> Result<(), AwsError> {
     let refuse = |reason: String| invalid(format!("{prefix}{reason}"));
-    let mut change = SubscriptionChange::default();
-    let mut policy = None;
-    let mut scope = None;
-    for (name, value) in sent {
-        match name.as_str() {
-            RAW => change.raw = Some(raw(&value).map_err(refuse)?),
-            FILTER => policy = Some(value),
-            SCOPE => {
-                scope = Some(parse_scope(&value).map_err(refuse)?);
-                // Also where there is no policy yet that it would be the scope of.
-                change.attributes.insert(name, value);
-            }
-            REDRIVE => {
-                change.redrive = Some(redrive(&value).map_err(refuse)?);
-                change.attributes.insert(name, value);
-            }
-            DELIVERY if !matches!(protocol, Protocol::Http | Protocol::Https) => {
-                return Err(refuse(
-                    "Delivery policy is only supported for HTTP/S".to_owned(),
-                ));
-            }
-            DELIVERY => {
-                let shown = if value.is_empty() {
-                    value
-                } else {
-                    delivery_policy::normal_subscription(&value)?
-                };
-                change.attributes.insert(name, shown);
-            }
-            _ => return Err(refuse("AttributeName".to_owned())),
+    match name.as_str() {
+        RAW => change.raw = Some(raw(&value).map_err(refuse)?),
+        FILTER if value.is_empty() => change.filter = Some(None),
+        FILTER => change.filter_part = Some(FilterPart::Policy(value)),
+        SCOPE => {
+            let scope = scope(&value).map_err(refuse)?;
+            change.filter_part = Some(FilterPart::Scope(scope));
+            // Also where there is no policy yet that it would be the scope of.
+            change.attributes.insert(name, value);
         }
+        REDRIVE => {
+            change.redrive = Some(redrive(&value).map_err(refuse)?);
+            change.attributes.insert(name, value);
+        }
+        DELIVERY if !matches!(protocol, Protocol::Http | Protocol::Https) => {
+            return Err(refuse(
+                "Delivery policy is only supported for HTTP/S".to_owned(),
+            ));
+        }
+        DELIVERY => {
+            let shown = if value.is_empty() {
+                value
+            } else {
+                delivery_policy::normal_subscription(&value)?
+            };
+            change.attributes.insert(name, shown);
+        }
+        _ => return Err(refuse("AttributeName".to_owned())),
     }
-    change.filter = filter(known, policy, scope).map_err(|refusal| match refusal {
-        TopicRefusal::InvalidParameter { detail, .. } => refuse(detail),
-        TopicRefusal::ParameterValueInvalid { .. } => from_topic(&refusal),
-    })?;
-    Ok(change)
+    Ok(())
 }
 
 /// Whether what was sent is otherwise in the subscription that is there. What was not sent may
@@ -118,22 +129,13 @@ fn raw(value: &str) -> Result<bool, String> {
     }
 }
 
-fn parse_scope(value: &str) -> Result<FilterScope, String> {
-    match value {
-        "MessageAttributes" => Ok(FilterScope::MessageAttributes),
-        "MessageBody" => Ok(FilterScope::MessageBody),
-        _ => Err(format!(
+fn scope(value: &str) -> Result<FilterScope, String> {
+    FilterScope::from_name(value).ok_or_else(|| {
+        format!(
             "{SCOPE}: Invalid value [{}]. Please use either MessageBody or MessageAttributes",
             short(value)
-        )),
-    }
-}
-
-const fn scope_name(scope: FilterScope) -> &'static str {
-    match scope {
-        FilterScope::MessageAttributes => "MessageAttributes",
-        FilterScope::MessageBody => "MessageBody",
-    }
+        )
+    })
 }
 
 /// The name of the dead-letter queue; an empty text takes the policy away.
@@ -153,29 +155,6 @@ fn redrive(text: &str) -> Result<Option<String>, String> {
         Some(named) => Ok(Some(named.name)),
         None => Err(format!("{REDRIVE}: deadLetterTargetArn is an invalid arn")),
     }
-}
-
-/// The policy after the change, if it changes. A scope that comes alone is a new one for the
-/// policy that is there; a policy that comes alone keeps the scope.
-fn filter(
-    known: Option<&Subscription>,
-    policy: Option<String>,
-    scope: Option<FilterScope>,
-) -> Result<Option<Option<FilterPolicy>>, TopicRefusal> {
-    let old = known.and_then(|known| known.subscription.filter.as_ref());
-    let kept = || {
-        let kept = known?.attributes.get(SCOPE)?;
-        parse_scope(kept).ok()
-    };
-    let scope = scope.or_else(|| old.map(FilterPolicy::scope)).or_else(kept);
-    let scope = scope.unwrap_or_default();
-    let text = match (&policy, old) {
-        (Some(policy), _) if policy.is_empty() => return Ok(Some(None)),
-        (Some(policy), _) => policy.as_str(),
-        (None, Some(old)) if old.scope() != scope => old.text(),
-        (None, Some(_) | None) => return Ok(None),
-    };
-    FilterPolicy::parse(text, scope).map(|policy| Some(Some(policy)))
 }
 
 /// A subscription's endpoint as clients know it: a queue by its ARN.
@@ -224,7 +203,7 @@ pub(super) fn write(
     show(RAW, subscription.raw.to_string());
     if let Some(filter) = &subscription.filter {
         show(FILTER, filter.text().to_owned());
-        show(SCOPE, scope_name(filter.scope()).to_owned());
+        show(SCOPE, filter.scope().name().to_owned());
     }
     if matches!(subscription.protocol, Protocol::Http | Protocol::Https) {
         let of_topic = topic.attributes.get(DELIVERY).map(String::as_str);

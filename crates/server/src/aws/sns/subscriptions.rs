@@ -1,6 +1,5 @@
 //! Subscriptions: made, confirmed, changed, ended.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
 use engine::ports::{Subscription, Topic};
@@ -175,27 +174,20 @@ pub(super) async fn confirm(
         .ok_or_else(|| AwsError::new(ErrorCode::InvalidParameter, "Invalid token"))?;
     // A topic that is not there is no more than a token that fits nothing.
     let topic = call.find(&named).await?.ok_or_else(|| invalid("Token"))?;
+    let wants_authentication = request
+        .authenticate_on_unsubscribe
+        .is_some_and(|value| value.eq_ignore_ascii_case("true"));
+    let is_authenticated = wants_authentication && !call.context.is_anonymous;
+    // With the confirmation, so that nobody ends it in between who may not.
+    let attributes = is_authenticated.then(|| (AUTHENTICATED.to_owned(), true.to_string()));
     let command = Command::ConfirmSubscription {
         topic: topic.topic.name.into(),
         id,
         token: request.token,
+        attributes: attributes.into_iter().collect(),
     };
     let subscription = decide(call, command).await?;
     let id = &subscription.subscription.id;
-    let wants_authentication = request
-        .authenticate_on_unsubscribe
-        .is_some_and(|value| value.eq_ignore_ascii_case("true"));
-    if wants_authentication && !call.context.is_anonymous {
-        let authenticated = (AUTHENTICATED.to_owned(), true.to_string());
-        let command = Command::SetSubscription {
-            id: id.clone(),
-            change: Box::new(SubscriptionChange {
-                attributes: BTreeMap::from([authenticated]),
-                ..SubscriptionChange::default()
-            }),
-        };
-        decide(call, command).await?;
-    }
     Ok(Response::ConfirmSubscription {
         subscription_arn: names::subscription_arn(&request.topic_arn, id),
     })

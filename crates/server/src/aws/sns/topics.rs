@@ -1,6 +1,8 @@
 //! Topics as a whole: made, shown, changed, deleted.
 
-use engine::ports::{Reader, StoreError, Topic};
+use std::sync::atomic::Ordering;
+
+use engine::ports::{Reader, StoreError};
 use engine::{Command, Reply};
 use messaging::topic::TopicName;
 use wire::aws::sns::{CreateTopic, DeleteTopic, GetTopicAttributes, Response, SetTopicAttributes};
@@ -114,20 +116,13 @@ pub(super) async fn set_attributes(
     let value = request.attribute_value.unwrap_or_default();
     let settings = topic_attributes::read_one(request.attribute_name, value)?;
     let settings = topic_attributes::for_kind(settings, topic.topic.fifo.is_some())?;
-    // Permissions are edited by reading the policy first.
-    let _turn = call.app.sns.policies.lock().await;
-    set(call, topic, settings).await?;
-    Ok(Response::SetTopicAttributes)
-}
-
-pub(super) async fn set(
-    call: &Call<'_>,
-    topic: Topic,
-    settings: engine::TopicSettings,
-) -> Result<(), AwsError> {
     let command = Command::SetTopic {
         topic: topic.topic.name.into(),
         settings: Box::new(settings),
     };
-    call.decide(command).await.map(|_| ())
+    let decided = call.decide(command).await;
+    // It may be how messages are signed.
+    call.app.sns.subscriptions.fetch_add(1, Ordering::Release);
+    decided?;
+    Ok(Response::SetTopicAttributes)
 }

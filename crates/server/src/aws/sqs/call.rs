@@ -7,6 +7,7 @@ use engine::{Command, Refusal, Reply};
 use wire::aws::sqs::Action;
 use wire::aws::{AwsError, ErrorCode};
 
+use super::AnswerRoom;
 use super::error::{from_engine, from_refusal, short};
 use crate::aws::context::{Context, Named};
 use crate::aws::directory::Directory;
@@ -19,6 +20,7 @@ pub(in crate::aws) struct Call<'a> {
     pub(in crate::aws) directory: &'a Directory,
     pub(in crate::aws) context: &'a Context,
     pub(in crate::aws) action: Action,
+    pub(in crate::aws) room: AnswerRoom<'a>,
 }
 
 impl Call<'_> {

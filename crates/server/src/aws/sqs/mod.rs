@@ -16,9 +16,11 @@ mod paging;
 mod permissions;
 mod queues;
 mod receive;
+mod room;
 mod send;
 
 pub(super) use call::Call;
+pub(super) use room::AnswerRoom;
 
 use wire::aws::AwsError;
 use wire::aws::sqs::{Request, Response};

@@ -3,17 +3,15 @@
 //! What they make of the policy is what Amazon makes of it: its version, its id, one account or
 //! action as a text and several as a list (recorded answers of `GetQueueAttributes`).
 
-use engine::Command;
-use messaging::{QueueSettings, limits};
-use serde_json::{Value, json};
+use engine::{Command, PolicyEdit, PolicyRefusal, Refusal};
+use messaging::limits::{self, POLICY_BYTES_MAX, POLICY_STATEMENTS_MAX};
 use wire::aws::sqs::{Action, AddPermission, RemovePermission, Response};
 use wire::aws::{AwsError, ErrorCode};
 
 use super::call::{Call, permission};
-use super::error::{invalid, invalid_value, short};
-use super::queues::{change, look};
+use super::error::{from_refusal, invalid_value, short};
 use crate::aws::context::is_account;
-use crate::aws::policy::{POLICY_BYTES_MAX, STATEMENTS_MAX};
+use crate::aws::written_policy;
 
 /// API reference, `AddPermission`.
 const ACTIONS_MAX: usize = 7;
@@ -21,10 +19,8 @@ const ACTIONS_MAX: usize = 7;
 pub(super) async fn add(call: &Call<'_>, request: AddPermission) -> Result<Response, AwsError> {
     let queue = call.queue(&request.queue_url).await?;
     check(&request)?;
-    let _turn = call.directory.edit_policies().await;
-    let policy = look(call, &queue).await?.queue.more.policy.clone();
-    let policy = with_statement(policy.as_deref(), &call.arn(&queue), &request)?;
-    set(call, &queue, Some(policy)).await?;
+    let statement = Some(statement(&request, &call.arn(&queue)));
+    edit(call, &queue, request.label, statement).await?;
     Ok(Response::AddPermission)
 }
 
@@ -33,27 +29,50 @@ pub(super) async fn remove(
     request: RemovePermission,
 ) -> Result<Response, AwsError> {
     let queue = call.queue(&request.queue_url).await?;
-    let _turn = call.directory.edit_policies().await;
-    let policy = look(call, &queue).await?.queue.more.policy.clone();
-    let policy = without_statement(policy.as_deref(), &request.label)?;
-    set(call, &queue, policy).await?;
+    edit(call, &queue, request.label, None).await?;
     Ok(Response::RemovePermission)
 }
 
-async fn set(
+/// The engine edits the policy, so that of many who ask at once none takes back what another did.
+async fn edit(
     call: &Call<'_>,
     queue: &engine::ports::Queue,
-    policy: Option<String>,
+    label: String,
+    statement: Option<String>,
 ) -> Result<(), AwsError> {
-    let settings = QueueSettings {
-        policy: Some(policy),
-        ..QueueSettings::default()
+    let edit = PolicyEdit {
+        label: label.clone(),
+        statement,
+        otherwise: written_policy::text(&format!("{}/SQSDefaultPolicy", call.arn(queue)), &[]),
     };
-    let command = Command::SetQueue {
+    let command = Command::EditQueuePolicy {
         queue: queue.name.clone(),
-        settings: Box::new(settings),
+        edit: Box::new(edit),
     };
-    change(call, queue, command).await.map(|_| ())
+    let decided = call.try_decide(command).await;
+    // Also when it was refused: it may be that somebody else has deleted it.
+    call.directory.forget(&queue.name);
+    decided?
+        .map(|_| ())
+        .map_err(|refusal| refused(refusal, &label))
+}
+
+fn refused(refusal: Refusal, label: &str) -> AwsError {
+    match refusal {
+        Refusal::Policy(PolicyRefusal::LabelTaken) => {
+            invalid_value("Label", short(label), "Already exists.")
+        }
+        Refusal::Policy(PolicyRefusal::LabelUnknown) => {
+            invalid_value("Label", short(label), "can't find label.")
+        }
+        Refusal::Policy(PolicyRefusal::TooLarge) => AwsError::new(
+            ErrorCode::OverLimit,
+            format!(
+                "A policy may have {POLICY_STATEMENTS_MAX} statements and {POLICY_BYTES_MAX} bytes."
+            ),
+        ),
+        refusal => from_refusal(refusal),
+    }
 }
 
 fn check(request: &AddPermission) -> Result<(), AwsError> {
@@ -100,87 +119,21 @@ fn check(request: &AddPermission) -> Result<(), AwsError> {
     }
 }
 
-fn with_statement(
-    policy: Option<&str>,
-    arn: &str,
-    request: &AddPermission,
-) -> Result<String, AwsError> {
-    let mut policy = match policy {
-        Some(policy) => parse(policy),
-        None => json!({
-            "Version": "2008-10-17",
-            "Id": format!("{arn}/SQSDefaultPolicy"),
-            "Statement": [],
-        }),
-    };
-    let mut statements = statements(&mut policy);
-    if statements
-        .iter()
-        .any(|one| one["Sid"] == request.label.as_str())
-    {
-        return Err(invalid_value("Label", &request.label, "Already exists."));
-    }
-    let accounts = request.account_ids.iter();
-    let accounts = accounts.map(|account| format!("arn:aws:iam::{account}:root"));
+fn statement(request: &AddPermission, arn: &str) -> String {
+    let accounts = written_policy::accounts(&request.account_ids);
     let actions = request.actions.iter().map(|action| format!("SQS:{action}"));
-    statements.push(json!({
-        "Sid": request.label,
-        "Effect": "Allow",
-        "Principal": {"AWS": one_or_many(accounts.collect())},
-        "Action": one_or_many(actions.collect()),
-        "Resource": arn,
-    }));
-    let count = statements.len();
-    policy["Statement"] = Value::Array(statements);
-    let text = policy.to_string();
-    if count > STATEMENTS_MAX || text.len() > POLICY_BYTES_MAX {
-        return Err(AwsError::new(
-            ErrorCode::OverLimit,
-            format!("A policy may have {STATEMENTS_MAX} statements and {POLICY_BYTES_MAX} bytes."),
-        ));
-    }
-    Ok(text)
+    written_policy::allowing(
+        &request.label,
+        distinct(accounts),
+        distinct(actions.collect()),
+        arn,
+    )
 }
 
-/// None when nothing is left.
-fn without_statement(policy: Option<&str>, label: &str) -> Result<Option<String>, AwsError> {
-    let mut policy = policy.map_or(Value::Null, parse);
-    let mut statements = statements(&mut policy);
-    let before = statements.len();
-    statements.retain(|one| one["Sid"] != label);
-    if statements.len() == before {
-        return Err(invalid(format!(
-            "Value {} for parameter Label is invalid. Reason: can't find label.",
-            short(label)
-        )));
-    }
-    if statements.is_empty() {
-        return Ok(None);
-    }
-    policy["Statement"] = Value::Array(statements);
-    Ok(Some(policy.to_string()))
-}
-
-fn parse(policy: &str) -> Value {
-    serde_json::from_str(policy).expect("a policy is looked at before it is stored")
-}
-
-/// Taken out, to be put back; a lone statement is a list of one.
-fn statements(policy: &mut Value) -> Vec<Value> {
-    match policy.get_mut("Statement").map(Value::take) {
-        Some(Value::Array(statements)) => statements,
-        Some(statement) => vec![statement],
-        None => Vec::new(),
-    }
-}
-
-fn one_or_many(mut texts: Vec<String>) -> Value {
+fn distinct(mut texts: Vec<String>) -> Vec<String> {
     texts.sort();
     texts.dedup();
-    match texts.as_slice() {
-        [one] => json!(one),
-        many => json!(many),
-    }
+    texts
 }
 
 #[cfg(test)]
@@ -202,48 +155,17 @@ mod tests {
     const ONE: &str = "111111111111";
     const TWO: &str = "222222222222";
 
+    /// As recorded from Amazon: one account or action as a text, several as a list.
     #[test]
-    fn statements_come_and_go_by_their_label() {
-        let first = with_statement(None, ARN, &request("a", &[ONE], &["SendMessage"])).unwrap();
+    fn a_statement_is_that_of_amazon() {
         assert_eq!(
-            serde_json::from_str::<Value>(&first).unwrap(),
-            json!({
-                "Version": "2008-10-17",
-                "Id": format!("{ARN}/SQSDefaultPolicy"),
-                "Statement": [{
-                    "Sid": "a", "Effect": "Allow",
-                    "Principal": {"AWS": "arn:aws:iam::111111111111:root"},
-                    "Action": "SQS:SendMessage", "Resource": ARN,
-                }],
-            })
+            statement(&request("a", &[ONE], &["SendMessage"]), ARN),
+            r#"{"Sid":"a","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111111111111:root"},"Action":"SQS:SendMessage","Resource":"arn:aws:sqs:us-east-1:000000000000:q"}"#
         );
-        let again = with_statement(Some(&first), ARN, &request("a", &[TWO], &["*"]));
-        assert!(again.unwrap_err().message.ends_with("Already exists."));
-        let more = request("b", &[TWO, ONE, ONE], &["PurgeQueue", "*"]);
-        let both = with_statement(Some(&first), ARN, &more).unwrap();
-        let statement = &serde_json::from_str::<Value>(&both).unwrap()["Statement"][1];
-        assert_eq!(statement["Principal"]["AWS"].as_array().unwrap().len(), 2);
-        assert_eq!(statement["Action"], json!(["SQS:*", "SQS:PurgeQueue"]));
-
-        let left = without_statement(Some(&both), "a").unwrap().unwrap();
-        assert!(without_statement(Some(&left), "a").is_err());
-        assert_eq!(without_statement(Some(&left), "b"), Ok(None));
-        assert!(without_statement(None, "b").is_err());
-        // A lone statement need not stand in a list.
-        let lone = r#"{"Statement":{"Sid":"x","Effect":"Deny"}}"#;
-        assert_eq!(without_statement(Some(lone), "x"), Ok(None));
-    }
-
-    #[test]
-    fn a_policy_has_room_for_twenty() {
-        let mut policy = None;
-        for n in 0..STATEMENTS_MAX {
-            let next = request(&format!("label-{n}"), &[ONE], &["SendMessage"]);
-            policy = Some(with_statement(policy.as_deref(), ARN, &next).unwrap());
-        }
-        let one_more = request("more", &[ONE], &["SendMessage"]);
-        let error = with_statement(policy.as_deref(), ARN, &one_more).unwrap_err();
-        assert_eq!(error.code, ErrorCode::OverLimit);
+        let more = statement(&request("b", &[TWO, ONE, ONE], &["PurgeQueue", "*"]), ARN);
+        assert!(more.contains(
+            r#"{"AWS":["arn:aws:iam::111111111111:root","arn:aws:iam::222222222222:root"]},"Action":["SQS:*","SQS:PurgeQueue"]"#
+        ));
     }
 
     #[test]

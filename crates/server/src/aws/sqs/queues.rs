@@ -217,8 +217,6 @@ pub(super) async fn set_attributes(
     }
     check_own(&queue, &sent.settings)?;
     check_dead_letters(call, &sent, queue.more.owner.as_deref()).await?;
-    // Permissions are edited by reading the policy first.
-    let _turn = call.directory.edit_policies().await;
     let command = Command::SetQueue {
         queue: queue.name.clone(),
         settings: Box::new(sent.settings),

@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use engine::ports::Queue;
-use engine::{Command, Reply};
+use engine::{Command, Reply, Room};
 use messaging::{
     Attribute, AttributeValue, Message, ReceiptHandle, limits, sequence_number, validate_attempt_id,
 };
@@ -28,6 +28,11 @@ const TIMEOUT_S: RangeInclusive<u32> = 0..=limits::VISIBILITY_TIMEOUT_S_MAX;
 const TIMEOUT_REASON: &str = "Must be between 0 and 43200, if provided.";
 const WAIT_S: RangeInclusive<u32> = 0..=limits::RECEIVE_WAIT_S_MAX;
 const WAIT_REASON: &str = "Must be >= 0 and <= 20, if provided.";
+
+/// What most answers have room in.
+const SMALL_BYTES: usize = 256 * 1024;
+/// How long a receive waits for room, also one that does not wait for messages.
+const ROOM_WITHIN: Duration = Duration::from_secs(5);
 
 /// What to ask the engine, as often as it takes.
 struct Ask {
@@ -57,7 +62,7 @@ pub(super) async fn receive(
         named: request.message_attribute_names,
     };
     let (queue_id, messages) = if ask.wait.is_zero() {
-        once(call, &ask).await?
+        once(call, &ask, Instant::now()).await?
     } else {
         wait(call, &ask).await?
     };
@@ -107,27 +112,65 @@ fn ask(queue: &Queue, request: &ReceiveMessage) -> Result<Ask, AwsError> {
     })
 }
 
-async fn once(call: &Call<'_>, ask: &Ask) -> Result<(u32, Vec<Message>), AwsError> {
+/// None when it is too much for the room.
+async fn look(
+    call: &Call<'_>,
+    ask: &Ask,
+    room: Room,
+) -> Result<Option<(u32, Vec<Message>)>, AwsError> {
     let command = Command::ReceiveMessages {
         queue: ask.queue.clone(),
         max: ask.max,
         visibility_timeout_s: ask.visibility_timeout_s,
         attempt: ask.attempt.clone(),
         waits: !ask.wait.is_zero(),
+        room,
     };
     match call.decide(command).await? {
-        Reply::Messages { queue_id, messages } => Ok((queue_id, messages)),
+        Reply::Messages { queue_id, messages } => Ok(Some((queue_id, messages))),
+        Reply::NoRoom => Ok(None),
         other => unreachable!("a receive is answered with messages, not {other:?}"),
+    }
+}
+
+/// One look. Nothing is received before there is room for its answer; most are small, so that of a
+/// little room many have enough.
+async fn once(
+    call: &Call<'_>,
+    ask: &Ask,
+    deadline: Instant,
+) -> Result<(u32, Vec<Message>), AwsError> {
+    let patient = deadline.max(Instant::now() + ROOM_WITHIN);
+    if ask.attempt.is_none() {
+        let held = call.room.take(SMALL_BYTES, patient).await?;
+        if let Some(found) = look(call, ask, Room::Whole(SMALL_BYTES as u64)).await? {
+            // Who waits on for messages has no use for it.
+            if !found.1.is_empty() {
+                call.room.keep(held);
+            }
+            return Ok(found);
+        }
+    }
+    let bytes = ask.max.max(2) * limits::MESSAGE_BYTES_MAX as usize;
+    loop {
+        let held = call.room.take(bytes, patient).await?;
+        if let Some(found) = look(call, ask, Room::Part(bytes as u64)).await? {
+            if !found.1.is_empty() {
+                call.room.keep(held);
+            }
+            return Ok(found);
+        }
     }
 }
 
 async fn wait(call: &Call<'_>, ask: &Ask) -> Result<(u32, Vec<Message>), AwsError> {
     let engine = &call.app.engine;
-    let deadline = tokio::time::sleep_until(Instant::now() + ask.wait);
+    let until = Instant::now() + ask.wait;
+    let deadline = tokio::time::sleep_until(until);
     tokio::pin!(deadline);
     let mut waiter = engine.waits().enter(&ask.queue);
     loop {
-        let received = match once(call, ask).await {
+        let received = match once(call, ask, until).await {
             Ok(received) => received,
             Err(error) => {
                 waiter.failed();

@@ -4,11 +4,15 @@ use std::sync::Arc;
 
 use commerce::{Millis, Money};
 use engine::auction::{BidRecord, BidStanding, BidStatus, StoredAuction};
+use engine::json::Object;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::views::highest_bid;
 use crate::adapters::Time;
+
+/// What a bid's JSON usually takes.
+const BID_JSON_BYTES: usize = 512;
 
 /// A bid as its bidder reads it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -74,6 +78,56 @@ impl BidView {
         }
     }
 
+    /// What `serde_json` writes: put together here, as an order's answer is.
+    pub fn to_json(&self) -> String {
+        self.object().finish()
+    }
+
+    fn object(&self) -> Object {
+        let Self {
+            id,
+            auction_id,
+            bidder_id,
+            bidder_name,
+            bid_amount,
+            maximum,
+            timestamp,
+            status,
+            reason,
+            no,
+            current_highest_bid,
+            end_time,
+            decided_at,
+            retracted_at,
+        } = self;
+        let mut json = Object::with_capacity(BID_JSON_BYTES);
+        json.plain("id", id);
+        json.plain("auctionId", auction_id);
+        json.text("bidderId", bidder_id);
+        json.text("bidderName", bidder_name);
+        json.number("bidAmount", *bid_amount);
+        json.number_if("maximum", *maximum);
+        timestamp.with_text(|text| json.plain("timestamp", text));
+        json.plain("status", status);
+        json.text_if("reason", reason.as_deref());
+        json.number_if("no", *no);
+        match current_highest_bid {
+            Some(amount) => json.number("currentHighestBid", *amount),
+            None => json.null("currentHighestBid"),
+        }
+        let moments = [
+            ("endTime", end_time),
+            ("decidedAt", decided_at),
+            ("retractedAt", retracted_at),
+        ];
+        for (name, at) in moments {
+            if let Some(at) = at {
+                at.with_text(|text| json.plain(name, text));
+            }
+        }
+        json
+    }
+
     /// As it stands now.
     pub fn now(bid: &BidRecord, stored: &StoredAuction, now: Millis) -> Self {
         Self {
@@ -131,6 +185,15 @@ pub struct PendingBidView {
     pub message: &'static str,
 }
 
+impl PendingBidView {
+    /// What `serde_json` writes.
+    pub fn to_json(&self) -> String {
+        let mut json = self.bid.object();
+        json.text("message", self.message);
+        json.finish()
+    }
+}
+
 /// A bid that was taken, as everybody reads it.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -156,4 +219,55 @@ pub struct BidList {
     pub bids: Vec<ListedBidView>,
     /// What `before` is for the next page; null at the end.
     pub next: Option<u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn bid() -> impl Strategy<Value = BidView> {
+        let moment = || (0..4_000_000_000_000_i64).prop_map(Time);
+        let moments = (
+            moment(),
+            prop::option::of(moment()),
+            prop::option::of(moment()),
+            prop::option::of(moment()),
+        );
+        let texts = (
+            "[0-9a-z]{26}",
+            any::<[String; 2]>(),
+            any::<Option<String>>(),
+        );
+        let numbers = any::<(i64, Option<i64>, Option<u64>, Option<i64>)>();
+        (texts, numbers, moments).prop_map(|(texts, numbers, moments)| {
+            let [bidder_id, bidder_name] = texts.1.map(Arc::from);
+            BidView {
+                id: format!("bid_{}", texts.0),
+                auction_id: format!("auc_{}", texts.0),
+                bidder_id,
+                bidder_name,
+                bid_amount: numbers.0,
+                maximum: numbers.1,
+                timestamp: moments.0,
+                status: "leading",
+                reason: texts.2.map(Arc::from),
+                no: numbers.2,
+                current_highest_bid: numbers.3,
+                end_time: moments.1,
+                decided_at: moments.2,
+                retracted_at: moments.3,
+            }
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_bid_is_written_as_serde_json_writes_it(bid in bid()) {
+            prop_assert_eq!(bid.to_json(), serde_json::to_string(&bid).unwrap());
+            let pending = PendingBidView { bid, message: "입찰이 접수되었습니다." };
+            prop_assert_eq!(pending.to_json(), serde_json::to_string(&pending).unwrap());
+        }
+    }
 }

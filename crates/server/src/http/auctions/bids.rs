@@ -5,7 +5,6 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::{Json, body::Body};
 use commerce::auction::Bidder;
 use commerce::{AuctionId, Currency, Money, digest};
 use engine::auction::{BidRecord, BidStatus};
@@ -23,13 +22,10 @@ use super::refusals;
 use crate::http::args::{AcceptsKorean, OrderRequest, PathArgs};
 use crate::http::error::{HttpError, HttpResult};
 use crate::http::verdict::wait_for_verdict;
-use crate::http::views::{ProblemView, mark_replay};
+use crate::http::views::{ProblemView, mark_replay, written};
 use crate::realtime::Subject;
 use crate::shortcut::{Straight, straight as straight_to};
 use crate::state::App;
-
-/// What a bid's JSON usually takes.
-const BID_JSON_BYTES: usize = 512;
 
 pub(super) fn public() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -159,26 +155,13 @@ fn answer(placed: &Placed, korean: bool) -> Response {
     let bid = &*placed.bid;
     let mut response = match bid.status {
         BidStatus::Accepted if bid.retracted_at.is_some() => {
-            (StatusCode::OK, Json(BidView::decided(bid))).into_response()
+            written(StatusCode::OK, BidView::decided(bid).to_json())
         }
-        BidStatus::Accepted => accepted(bid),
+        BidStatus::Accepted => written(StatusCode::CREATED, BidView::decided(bid).to_json()),
         BidStatus::Pending => pending(bid, korean),
         BidStatus::Refused => refusals::of_bid(bid).into_response(),
     };
     mark_replay(&mut response, placed.replay);
-    response
-}
-
-/// The answer there are most of: one allocation of the right size.
-fn accepted(bid: &BidRecord) -> Response {
-    let mut json = Vec::with_capacity(BID_JSON_BYTES);
-    serde_json::to_writer(&mut json, &BidView::decided(bid)).expect("a bid has a JSON form");
-    let mut response = Response::new(Body::from(json));
-    *response.status_mut() = StatusCode::CREATED;
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
     response
 }
 
@@ -193,12 +176,10 @@ fn pending(bid: &BidRecord, korean: bool) -> Response {
         bid: BidView::decided(bid),
         message,
     };
-    (
-        StatusCode::ACCEPTED,
-        [(header::LOCATION, location)],
-        Json(view),
-    )
-        .into_response()
+    let mut response = written(StatusCode::ACCEPTED, view.to_json());
+    let location = HeaderValue::try_from(location).expect("an id is ASCII");
+    response.headers_mut().insert(header::LOCATION, location);
+    response
 }
 
 /// Bid. Answered when the decision is durable.

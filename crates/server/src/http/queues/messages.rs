@@ -10,7 +10,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use engine::{Command, Refusal, Reply};
+use engine::{Command, Refusal, Reply, Room};
 use messaging::{Attribute, AttributeValue, Message, ReceiptHandle, Send};
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -231,6 +231,7 @@ async fn receive_messages(
         visibility_timeout_s: Some(timeout_s.unwrap_or(VISIBILITY_TIMEOUT_S)),
         attempt: None,
         waits: false,
+        room: Room::All,
     };
     let reply = app.engine.decide(command).await?.map_err(refused)?;
     let Reply::Messages { queue_id, messages } = reply else {

@@ -15,10 +15,29 @@ use messaging::fair::Load;
 
 use crate::http::views::seconds_between;
 
+/// What is in flight of a queue, as numbers: who has it may be a hundred thousand groups.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in crate::http) struct Busy {
+    groups: u64,
+    noisy_groups: u64,
+    in_quiet_groups: u64,
+}
+
+impl From<Load> for Busy {
+    fn from(load: Load) -> Self {
+        let noisy: u64 = load.noisy().map(|(_, group)| group.in_flight).sum();
+        Self {
+            groups: load.groups.len() as u64,
+            noisy_groups: load.noisy().count() as u64,
+            in_quiet_groups: load.in_flight.saturating_sub(noisy),
+        }
+    }
+}
+
 /// One queue at one moment.
 struct Row<'a> {
     depth: &'a QueueDepth,
-    load: &'a Load,
+    busy: Busy,
     flow: Flow,
     age_s: u64,
 }
@@ -75,7 +94,7 @@ const FAMILIES: [Family; 15] = [
         "gauge",
         "message groups of a FIFO queue that have messages in flight",
         |row| match row.is_fifo() {
-            true => vec![("", "", row.load.groups.len() as u64)],
+            true => vec![("", "", row.busy.groups)],
             false => Vec::new(),
         },
     ),
@@ -85,7 +104,7 @@ const FAMILIES: [Family; 15] = [
         "message groups of a standard queue that take more than their share",
         |row| match row.is_fifo() {
             true => Vec::new(),
-            false => vec![("", "", row.load.noisy().count() as u64)],
+            false => vec![("", "", row.busy.noisy_groups)],
         },
     ),
     family(
@@ -94,7 +113,7 @@ const FAMILIES: [Family; 15] = [
         "messages in flight but for those of noisy groups",
         |row| match row.is_fifo() {
             true => Vec::new(),
-            false => vec![("", "", row.in_flight_of_quiet_groups())],
+            false => vec![("", "", row.busy.in_quiet_groups)],
         },
     ),
     family(
@@ -172,11 +191,6 @@ impl Row<'_> {
     fn is_fifo(&self) -> bool {
         self.depth.queue.config.is_fifo()
     }
-
-    fn in_flight_of_quiet_groups(&self) -> u64 {
-        let noisy: u64 = self.load.noisy().map(|(_, group)| group.in_flight).sum();
-        self.load.in_flight.saturating_sub(noisy)
-    }
 }
 
 /// What the store counts. Who has how much in flight it is asked only where something is: that is
@@ -184,24 +198,24 @@ impl Row<'_> {
 pub(in crate::http) fn read(
     reader: &dyn Reader,
     now: Millis,
-) -> Result<Vec<(QueueDepth, Load)>, StoreError> {
+) -> Result<Vec<(QueueDepth, Busy)>, StoreError> {
     let with_load = |depth: QueueDepth| {
-        let load = match depth.in_flight {
-            0 => Load::default(),
-            _ => reader.load(&depth.queue.name, now)?,
+        let busy = match depth.in_flight {
+            0 => Busy::default(),
+            _ => reader.load(&depth.queue.name, now)?.into(),
         };
-        Ok((depth, load))
+        Ok((depth, busy))
     };
     reader.queues(now)?.into_iter().map(with_load).collect()
 }
 
 /// Prometheus text of all queues.
-pub(in crate::http) fn text(queues: &[(QueueDepth, Load)], flows: &Flows, now: Millis) -> String {
+pub(in crate::http) fn text(queues: &[(QueueDepth, Busy)], flows: &Flows, now: Millis) -> String {
     let rows: Vec<Row<'_>> = queues
         .iter()
-        .map(|(depth, load)| Row {
+        .map(|(depth, busy)| Row {
             depth,
-            load,
+            busy: *busy,
             flow: flows.get(&depth.queue.name).copied().unwrap_or_default(),
             age_s: depth
                 .oldest_sent_at

@@ -19,7 +19,7 @@ use crate::http::args::{JsonBody, MaybeJsonBody, PathArgs};
 use crate::http::error::{HttpError, HttpResult};
 use crate::http::views::ProblemView;
 use crate::state::App;
-use crate::workers::webhooks::listen;
+use crate::workers;
 
 /// Random bytes of an id; the rest of the draw is not used.
 const ID_BYTES: usize = 12;
@@ -43,8 +43,9 @@ struct EndpointList {
 
 /// From the answer on, events that come are told to it.
 async fn heard(app: &App) -> HttpResult<()> {
+    let heard = workers::webhooks::heard(&app.engine).await?;
     let endpoints = webhooks(app).endpoints(app.engine.now()).await;
-    listen(&app.engine, &endpoints.map_err(away)?).await?;
+    workers::webhooks::listen(&app.engine, &heard, &endpoints.map_err(away)?, true).await?;
     Ok(())
 }
 

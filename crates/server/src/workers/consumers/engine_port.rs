@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use commerce::Millis;
-use engine::{Command, Engine, EngineError, Refusal, Reply};
+use engine::{Command, Engine, EngineError, Refusal, Reply, Room};
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, join_all};
 use messaging::{Message, ReceiptHandle};
@@ -37,6 +37,7 @@ impl EnginePort {
             visibility_timeout_s: Some(whole_seconds(hold)),
             attempt: None,
             waits: true,
+            room: Room::All,
         };
         match self.decide(command).await? {
             Ok(Reply::Messages { queue_id, messages }) => Ok(messages

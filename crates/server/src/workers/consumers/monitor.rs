@@ -89,6 +89,8 @@ struct Rest {
     go: CancellationToken,
     /// Whether it is paused was read, or said by an operator since then.
     is_known: bool,
+    /// The newest that an operator has said.
+    noted: u64,
     /// Since when it is held because that is not known.
     held: Option<Millis>,
     waiting: Option<(String, Millis)>,
@@ -116,6 +118,7 @@ impl Monitor {
             rest: Mutex::new(Rest {
                 go: CancellationToken::new(),
                 is_known: false,
+                noted: 0,
                 held: None,
                 waiting: None,
                 last_failure: None,
@@ -164,12 +167,14 @@ impl Monitor {
         }
     }
 
-    pub(super) fn pause(&self) {
-        self.set_paused(&mut self.lock(), true);
-    }
-
-    pub(super) fn resume(&self) {
-        self.set_paused(&mut self.lock(), false);
+    /// What an operator has said, and the how manieth it was to be noted: of two at once the later
+    /// counts, whichever comes here first.
+    pub(super) fn say(&self, noted: u64, is_paused: bool) {
+        let mut rest = self.lock();
+        if noted > rest.noted {
+            rest.noted = noted;
+            self.set_paused(&mut rest, is_paused);
+        }
     }
 
     /// What was noted before this process started. What an operator has said since then stays.

@@ -62,6 +62,7 @@ pub(in crate::workers) fn own(
                 topic: hears.topic.to_owned(),
                 queue: name.to_owned(),
                 types: hears.types.iter().map(|kind| (*kind).to_owned()).collect(),
+                is_renewed: false,
             });
         }
     }

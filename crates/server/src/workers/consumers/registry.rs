@@ -1,11 +1,13 @@
 //! All consumers of this process, by name: what they do, and who was paused.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use commerce::Millis;
 use effects::{DatabaseError, Effects, pauses};
 use engine::ports::Clock;
+use rusqlite::Transaction;
 use tokio_util::sync::CancellationToken;
 
 use super::history::{History, Sample};
@@ -22,6 +24,8 @@ pub struct Consumers {
     history: Arc<Mutex<History>>,
     effects: Effects,
     clock: Arc<dyn Clock>,
+    /// How often it was noted that one is paused or goes on.
+    said: Arc<AtomicU64>,
 }
 
 impl Consumers {
@@ -39,6 +43,7 @@ impl Consumers {
             history: Arc::default(),
             effects,
             clock,
+            said: Arc::default(),
         }
     }
 
@@ -117,30 +122,34 @@ impl Consumers {
     /// # Errors
     /// When this cannot be noted: then nothing was changed.
     pub async fn pause(&self, name: &str) -> Result<Option<ConsumerStatus>, DatabaseError> {
-        let Some(monitor) = self.get(name) else {
-            return Ok(None);
-        };
-        let (name, now) = (monitor.name(), self.clock.now());
-        let database = &self.effects.0;
-        database
-            .write(move |transaction| pauses::pause(transaction, name, now))
-            .await?;
-        monitor.pause();
-        Ok(Some(monitor.status(now)))
+        self.say(name, true).await
     }
 
     /// # Errors
     /// As [`pause`](Self::pause).
     pub async fn resume(&self, name: &str) -> Result<Option<ConsumerStatus>, DatabaseError> {
+        self.say(name, false).await
+    }
+
+    async fn say(
+        &self,
+        name: &str,
+        is_paused: bool,
+    ) -> Result<Option<ConsumerStatus>, DatabaseError> {
         let Some(monitor) = self.get(name) else {
             return Ok(None);
         };
-        let name = monitor.name();
-        let database = &self.effects.0;
-        database
-            .write(move |transaction| pauses::resume(transaction, name))
-            .await?;
-        monitor.resume();
+        let (name, now, said) = (monitor.name(), self.clock.now(), Arc::clone(&self.said));
+        let note = move |transaction: &Transaction<'_>| {
+            match is_paused {
+                true => pauses::pause(transaction, name, now)?,
+                false => pauses::resume(transaction, name)?,
+            }
+            // One writes at a time.
+            Ok(said.fetch_add(1, Ordering::Relaxed) + 1)
+        };
+        let noted = self.effects.0.write(note).await?;
+        monitor.say(noted, is_paused);
         Ok(Some(monitor.status(self.clock.now())))
     }
 }

@@ -39,7 +39,9 @@ async fn start(shop: &Shop) -> App {
     };
     hooks.create(endpoint, shop.now()).await.unwrap().unwrap();
     let endpoints = hooks.endpoints(shop.now()).await.unwrap();
-    webhooks::listen(&shop.engine, &endpoints).await.unwrap();
+    webhooks::listen(&shop.engine, &[], &endpoints, true)
+        .await
+        .unwrap();
     let app = app(shop, &all);
     start_relay(&app);
     let replenisher = Replenisher::new(app.clone(), shop.parts.client.clone());

@@ -78,8 +78,10 @@ async fn round(
     lost: &mut Lost,
 ) -> Result<(), String> {
     let now = app.engine.now();
+    let heard = super::heard(&app.engine).await;
+    let heard = heard.map_err(|error| error.to_string())?;
     let endpoints = webhooks.endpoints(now).await.map_err(|e| e.to_string())?;
-    super::listen(&app.engine, &endpoints)
+    super::listen(&app.engine, &heard, &endpoints, false)
         .await
         .map_err(|error| error.to_string())?;
     if endpoints.is_empty() {

@@ -20,6 +20,7 @@ mod teller;
 use std::collections::{BTreeMap, HashMap};
 
 use effects::webhooks::{Endpoint, Queued, Webhooks};
+use engine::ports::Subscription;
 use engine::{
     Command, Engine, EngineError, OwnSubscription, Reply, TOPIC_AUCTIONS, TOPIC_OPERATIONS,
     TOPIC_ORDERS, TOPIC_PARCELS, TOPIC_STOCK,
@@ -137,24 +138,39 @@ async fn send_some(engine: &Engine, queued: &[Queued], told: &Told) -> Result<()
     }
 }
 
+/// What is heard. To be asked before the endpoints are read: what is wanted by then is heard under
+/// another id, and nobody who has not seen it ends that.
+///
+/// # Errors
+/// When the engine cannot read.
+pub async fn heard(engine: &Engine) -> Result<Vec<Subscription>, EngineError> {
+    let read = engine.read(|reader| reader.subscriptions(None, None, SUBSCRIPTIONS_MAX));
+    let all = read.await?.into_iter();
+    Ok(all
+        .filter(|known| known.subscription.endpoint == TELLER_QUEUE)
+        .collect())
+}
+
 /// Hears each topic if an enabled endpoint may want something of it, and no longer otherwise.
+/// `is_changed` says that the endpoints have just been changed.
 ///
 /// # Errors
 /// When the engine cannot do it; whoever looks next does.
-pub async fn listen(engine: &Engine, endpoints: &[Endpoint]) -> Result<(), EngineError> {
-    let subscribed = engine
-        .read(|reader| reader.subscriptions(None, None, SUBSCRIPTIONS_MAX))
-        .await?;
+pub async fn listen(
+    engine: &Engine,
+    heard: &[Subscription],
+    endpoints: &[Endpoint],
+    is_changed: bool,
+) -> Result<(), EngineError> {
     for (topic, families) in TOPICS {
         let is_wanted = endpoints
             .iter()
             .filter(|endpoint| endpoint.disabled.is_none())
             .any(|endpoint| endpoint.types.want_any(families));
-        let heard = subscribed
-            .iter()
-            .find(|known| known.topic == topic && known.subscription.endpoint == TELLER_QUEUE);
-        let command = match (is_wanted, heard) {
-            (true, None) => Command::EnsureQueues {
+        let known = heard.iter().find(|known| known.topic == topic);
+        let command = match (is_wanted, known) {
+            (true, Some(_)) if !is_changed => continue,
+            (true, _) => Command::EnsureQueues {
                 queues: Vec::new(),
                 subscriptions: vec![OwnSubscription {
                     // Of the other topics everything.
@@ -162,13 +178,14 @@ pub async fn listen(engine: &Engine, endpoints: &[Endpoint]) -> Result<(), Engin
                         .then(|| FAILED.to_owned())
                         .into_iter()
                         .collect(),
+                    is_renewed: is_changed,
                     ..OwnSubscription::from((topic, TELLER_QUEUE))
                 }],
             },
-            (false, Some(heard)) => Command::Unsubscribe {
-                id: heard.subscription.id.clone(),
+            (false, Some(known)) => Command::Unsubscribe {
+                id: known.subscription.id.clone(),
             },
-            (true, Some(_)) | (false, None) => continue,
+            (false, None) => continue,
         };
         // Somebody else may have done the same meanwhile.
         if let Err(refusal) = engine.decide(command).await? {
@@ -184,7 +201,75 @@ pub async fn listen(engine: &Engine, endpoints: &[Endpoint]) -> Result<(), Engin
 
 #[cfg(test)]
 mod tests {
+    use effects::webhooks::{EventTypes, NewEndpoint, StoredSecret};
+    use engine::QueueSpec;
+    use messaging::QueueConfig;
+
     use super::*;
+    use crate::workers::testing::app::app;
+    use crate::workers::testing::shop::Shop;
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_has_not_seen_an_endpoint_does_not_end_what_it_hears() {
+        let shop = Shop::open(|_| {});
+        shop.done(Command::EnsureQueues {
+            queues: vec![QueueSpec {
+                name: TELLER_QUEUE.to_owned(),
+                config: QueueConfig::default(),
+            }],
+            subscriptions: Vec::new(),
+        })
+        .await;
+        let engine = app(&shop, &[]).engine.clone();
+        let webhooks = Webhooks::new(&shop.parts.effects);
+        let make = async |id: &str| {
+            let new = NewEndpoint {
+                id: id.to_owned(),
+                url: "https://erp.example/".to_owned(),
+                types: EventTypes::new(["order.*", "parcel.*"]).unwrap(),
+                description: String::new(),
+                secret: StoredSecret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned()),
+                disabled: false,
+            };
+            webhooks.create(new, shop.now()).await.unwrap().unwrap();
+        };
+        let changed = async || {
+            let heard = heard(&engine).await.unwrap();
+            let endpoints = webhooks.endpoints(shop.now()).await.unwrap();
+            listen(&engine, &heard, &endpoints, true).await.unwrap();
+        };
+        let topics = async || {
+            let heard = heard(&engine).await.unwrap().into_iter();
+            let mut topics: Vec<String> = heard.map(|known| known.topic).collect();
+            topics.sort();
+            topics
+        };
+        for was_heard in [false, true] {
+            if was_heard {
+                make("whk_old").await;
+                changed().await;
+                webhooks.delete("whk_old".to_owned()).await.unwrap();
+            }
+            // Somebody looks, and there is no endpoint any more, or none yet.
+            let seen = heard(&engine).await.unwrap();
+            assert_eq!(!seen.is_empty(), was_heard);
+            let none = webhooks.endpoints(shop.now()).await.unwrap();
+            assert!(none.is_empty());
+            // One is made before he comes to act.
+            make("whk_new").await;
+            changed().await;
+            listen(&engine, &seen, &none, false).await.unwrap();
+            assert_eq!(topics().await, [TOPIC_ORDERS, TOPIC_PARCELS]);
+            // Who looks again and again changes nothing.
+            let before = heard(&engine).await.unwrap();
+            let endpoints = webhooks.endpoints(shop.now()).await.unwrap();
+            listen(&engine, &before, &endpoints, false).await.unwrap();
+            assert_eq!(heard(&engine).await.unwrap(), before);
+            webhooks.delete("whk_new".to_owned()).await.unwrap();
+            changed().await;
+            assert_eq!(topics().await, [""; 0]);
+        }
+    }
 
     #[test]
     fn only_types_that_can_be_told_are_taken() {

@@ -1,6 +1,8 @@
 //! In time or too late: an auction that ends while nobody is there, and bids that the worker comes
 //! to after the end.
 
+use std::cell::Cell;
+
 use commerce::auction::certificate::verify;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -99,27 +101,27 @@ async fn an_auction_that_ends_while_the_server_is_down_closes_by_itself_after_th
 /// Receives one message of this auction as a worker that then does nothing; whatever is behind it in
 /// its group waits.
 async fn hold(sender: &Sender, of: &Value) -> Value {
+    let is_held = Cell::new(false);
     let held = async {
         let hold =
             json!({"MaxNumberOfMessages": 1, "VisibilityTimeout": 3_600, "WaitTimeSeconds": 1});
         loop {
             let received = sender.sqs.receive(&sender.url, hold.clone()).await;
             if let Some(first) = received.first() {
+                is_held.set(true);
                 return first.clone();
             }
         }
     };
+    // The last of them is answered, too: one that is cut off may come behind what is sent next.
     let bidding = async {
-        for amount in 101.. {
-            sender
-                .send_bid(&bid_body(of, "ada@example.com", amount))
-                .await;
+        let mut amounts = 101..;
+        while !is_held.get() {
+            let bid = bid_body(of, "ada@example.com", amounts.next().unwrap());
+            sender.send_bid(&bid).await;
         }
     };
-    tokio::select! {
-        held = held => held,
-        () = bidding => unreachable!("it goes on"),
-    }
+    tokio::join!(held, bidding).0
 }
 
 async fn let_go(sender: &Sender, message: &Value) {

@@ -7,6 +7,8 @@ mod batches;
 pub(crate) mod client;
 mod errors;
 mod fifo;
+#[cfg(target_os = "linux")]
+mod memory;
 mod messages;
 mod moves;
 mod policies;

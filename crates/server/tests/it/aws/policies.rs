@@ -1,9 +1,13 @@
 //! What one account lets another do.
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::client::{Client, WIRES, Wire, bodies};
 use crate::harness::{Settings, Shop};
+
+/// A policy has room for no more.
+const STATEMENTS_MAX: usize = 20;
 
 #[tokio::test]
 async fn another_account_may_what_the_policy_says() {
@@ -127,4 +131,62 @@ async fn a_name_is_one_accounts_alone() {
     second.refused("ReceiveMessage", wrong, gone).await;
     let default = url.replace("111111111111", "000000000000");
     assert!(first.receive(&default, json!({})).await.is_empty());
+}
+
+/// Labels of one kind, half as many as a policy has room for.
+fn labels(kind: &str) -> Vec<String> {
+    let numbers = 0..STATEMENTS_MAX / 2;
+    numbers.map(|number| format!("{kind}-{number}")).collect()
+}
+
+/// All at once; how many were done.
+async fn edit(owner: &Client, url: &str, action: &str, labels: &[String]) -> usize {
+    let asked = labels.iter().map(|label| {
+        let parameters = match action {
+            "AddPermission" => json!({
+                "QueueUrl": url, "Label": label, "AWSAccountIds": ["222222222222"],
+                "Actions": ["SendMessage"],
+            }),
+            _ => json!({"QueueUrl": url, "Label": label}),
+        };
+        owner.call(action, parameters)
+    });
+    let answers = join_all(asked).await;
+    answers.iter().filter(|answer| answer.is_ok()).count()
+}
+
+#[tokio::test]
+async fn statements_that_come_and_go_at_once_take_nothing_of_each_other() {
+    let shop = Shop::start(Settings::new()).await;
+    for wire in WIRES {
+        let owner = Client::new(&shop, wire).account("111111111111");
+        let url = owner.queue("at-once", json!({})).await;
+        let (old, new) = (labels("old"), labels("new"));
+        // Twice each: one of the two is told that it is there.
+        let twice = [old.clone(), old.clone()].concat();
+        let added = edit(&owner, &url, "AddPermission", &twice).await;
+        assert_eq!(added, old.len());
+        let (added, removed) = tokio::join!(
+            edit(&owner, &url, "AddPermission", &new),
+            edit(&owner, &url, "RemovePermission", &old),
+        );
+        assert_eq!((added, removed), (new.len(), old.len()));
+        let policy = owner.attribute(&url, "Policy").await;
+        let policy: Value = serde_json::from_str(policy.as_str().unwrap()).unwrap();
+        let statements = policy["Statement"].as_array().unwrap().iter();
+        let mut left: Vec<&str> = statements
+            .map(|statement| statement["Sid"].as_str().unwrap())
+            .collect();
+        left.sort_unstable();
+        assert_eq!(left, new);
+        // So many come in as there is room for.
+        let more = [labels("more"), labels("most")].concat();
+        let added = edit(&owner, &url, "AddPermission", &more).await;
+        assert_eq!(added, STATEMENTS_MAX - new.len());
+        let one_more = json!({
+            "QueueUrl": url, "Label": "one-more", "AWSAccountIds": ["222222222222"],
+            "Actions": ["SendMessage"],
+        });
+        owner.refused("AddPermission", one_more, "OverLimit").await;
+    }
 }

@@ -83,6 +83,17 @@ impl Connection {
         Self::from_stream(socket.connect(address).await?, address)
     }
 
+    /// As another peer, with one of this machine's own addresses.
+    #[cfg(target_os = "linux")]
+    pub(crate) async fn open_from(
+        from: std::net::Ipv4Addr,
+        address: SocketAddr,
+    ) -> std::io::Result<Self> {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind(SocketAddr::from((from, 0)))?;
+        Self::from_stream(socket.connect(address).await?, address)
+    }
+
     fn from_stream(stream: TcpStream, address: SocketAddr) -> std::io::Result<Self> {
         stream.set_nodelay(true)?;
         Ok(Self {

@@ -329,6 +329,29 @@ async fn without_a_token_the_setting_decides() {
     }
 }
 
+/// As the API says: there is nothing to tell the repeat by. With its token it is one; see
+/// `a_callback_that_comes_twice_is_counted_once`.
+#[tokio::test]
+async fn a_repeat_without_a_token_counts_for_the_request_that_is_open_by_then() {
+    let factory = Factory::start(Manner::Answer(202));
+    let settings = settings(&factory.url()).set("FACTORY__UNTOKENED_CALLBACKS", true);
+    let shop = sold_out(settings).await;
+    shop.place(SKU, "patient@example.com", 8).await;
+    for (delivery, on_hand) in [(1, 8), (2, 11)] {
+        factory.request(delivery).await;
+        shop.replenishment(SKU, "in_production").await;
+        let answer = shop.post("/product/donut", &donuts(3)).await.expect(200);
+        assert_eq!(answer["stock"], on_hand);
+        assert_eq!(answer["repeated"], false);
+    }
+    factory.request(3).await;
+    let received: Vec<Value> = (shop.replenishments(SKU).await.iter())
+        .map(|replenishment| replenishment["received"].clone())
+        .collect();
+    assert_eq!(received, [0, 3, 3]);
+    assert_counted(&shop, 11, 2).await;
+}
+
 #[tokio::test]
 async fn a_callback_without_its_token_is_refused_unless_the_setting_is_there() {
     let (shop, _factory, _request) = in_production().await;

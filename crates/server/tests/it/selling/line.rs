@@ -114,6 +114,9 @@ async fn an_estimate_follows_from_the_measured_rate() {
         assert!(estimate >= least, "{estimate} of {least}, {rate} a minute");
     };
     fits(&order["estimateSeconds"]);
+    let next = shop.place("A-1", "next@example.com", 1).await;
+    assert_eq!(next["aheadUnits"], 37);
+    fits(&next["estimateSeconds"]);
     eventually("the estimate grows while nothing comes", async || {
         let now = shop.order_of(last).await;
         let grows = now["estimateSeconds"].as_f64() > order["estimateSeconds"].as_f64();

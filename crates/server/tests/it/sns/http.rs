@@ -315,7 +315,7 @@ async fn what_the_shop_itself_tells_is_wrapped_and_signed() {
     let server = Factory::start(Manner::Answer(200));
     let topic = sns.topic("orders", &[]).await;
     confirmed(&sns, &topic, &server, &[]).await;
-    shop.offer("DONUT", serde_json::json!({"stock": 1})).await;
+    shop.offer("DONUT", serde_json::json!({"stock": 9})).await;
     shop.place("DONUT", "a@example.org", 1).await;
     let told = eventually("the order is told of", async || {
         server.requests().into_iter().nth(1)
@@ -326,4 +326,21 @@ async fn what_the_shop_itself_tells_is_wrapped_and_signed() {
     let message: Value = serde_json::from_str(text(&told, "Message")).unwrap();
     assert!(text(&message, "type").starts_with("order."), "{message}");
     verify(&sns, &told).await;
+    assert_eq!(text(&told, "SignatureVersion"), "1");
+    // The next one is signed as the topic says by then.
+    for (nth, version) in [(2, "2"), (3, "1"), (4, "2")] {
+        let set = Ask::new("SetTopicAttributes")
+            .with("TopicArn", &topic)
+            .with("AttributeName", "SignatureVersion")
+            .with("AttributeValue", version);
+        sns.ok(set).await;
+        shop.place("DONUT", "a@example.org", 1).await;
+        let told = eventually("the next one is told of", async || {
+            server.requests().into_iter().nth(nth)
+        })
+        .await
+        .json();
+        assert_eq!(text(&told, "SignatureVersion"), version);
+        verify(&sns, &told).await;
+    }
 }

@@ -1,8 +1,10 @@
 //! The numbers of topics for Prometheus, by Amazon's names.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::json;
+use tokio::sync::Notify;
 
 use super::client::{Ask, Sns, queue, start};
 use super::retries::subscribed;
@@ -178,4 +180,29 @@ async fn what_is_given_up_is_counted_with_where_it_went() {
         ("notifications_redriven_to_dlq", 1),
     ];
     become_so(&shop, "web", &refused).await;
+}
+
+#[tokio::test]
+async fn what_is_delivered_of_a_topic_that_is_gone_is_not_the_next_ones() {
+    let (shop, sns, _) = start(Settings::new()).await;
+    let topic = sns.topic("news", &[]).await;
+    let server = Factory::start(Manner::Answer(200));
+    subscribed(&sns, &topic, &server, &[]).await;
+    let answer = Arc::new(Notify::new());
+    server.behave(Manner::After(Arc::clone(&answer)));
+    sns.publish(&topic, "slow").await;
+    server.request(2).await;
+    sns.ok(Ask::new("DeleteTopic").with("TopicArn", &topic))
+        .await;
+    answer.notify_one();
+    eventually("it was delivered", async || {
+        let queue = shop.get("/ops/queues/sns-deliveries").await.expect(200);
+        (queue["total"] == 0).then_some(())
+    })
+    .await;
+    for _ in 0..2 {
+        assert_eq!(told(&shop, "news").await, BTreeMap::new());
+    }
+    sns.topic("news", &[]).await;
+    assert_eq!(told(&shop, "news").await, BTreeMap::new());
 }

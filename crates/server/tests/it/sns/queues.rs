@@ -310,3 +310,22 @@ async fn what_has_no_queue_becomes_a_dead_letter() {
     shop.restart().await;
     assert_eq!(depth(&sns, &topic).await, "2", "subscriptions are kept");
 }
+
+#[tokio::test]
+async fn a_policy_and_its_scope_that_are_set_at_once_are_both_there() {
+    let (_shop, sns, sqs) = start(Settings::new()).await;
+    let topic = sns.topic("news", &[]).await;
+    let (_, arn) = queue(&sqs, "orders", json!({})).await;
+    let subscription = sns.subscribe(&topic, "sqs", &arn, &[]).await;
+    for round in 0..20 {
+        let policy = format!(r#"{{"kind":["{round}"]}}"#);
+        let scope = ["MessageBody", "MessageAttributes"][round % 2];
+        tokio::join!(
+            sns.set(&subscription, "FilterPolicy", &policy),
+            sns.set(&subscription, "FilterPolicyScope", scope),
+        );
+        let shown = sns.subscription_attributes(&subscription).await;
+        assert_eq!(shown["FilterPolicy"], policy);
+        assert_eq!(shown["FilterPolicyScope"], scope, "round {round}");
+    }
+}

@@ -1,6 +1,7 @@
 //! What one account lets another do.
 
-use serde_json::json;
+use futures_util::future::join_all;
+use serde_json::{Value, json};
 
 use super::client::{Ask, members, queue, start};
 use crate::harness::Settings;
@@ -106,4 +107,50 @@ async fn a_subscription_belongs_to_whoever_made_it_and_to_the_topics_owner() {
     owner.ok(end()).await;
     let mine = guest.ok(Ask::new("ListSubscriptions")).await;
     assert!(members(&mine, "Subscriptions").is_empty());
+}
+
+#[tokio::test]
+async fn statements_that_come_and_go_at_once_take_nothing_of_each_other() {
+    let (_shop, sns, _) = start(Settings::new()).await;
+    let owner = sns.account(OWNER);
+    let topic = owner.topic("news", &[]).await;
+    let labels = |kind: &str| (0..9).map(|number| format!("{kind}-{number}")).collect();
+    let (old, new): (Vec<String>, Vec<String>) = (labels("old"), labels("new"));
+    let ask = |action, label: &str| {
+        Ask::new(action)
+            .with("TopicArn", &topic)
+            .with("Label", label)
+    };
+    let add = |label: &String| {
+        ask("AddPermission", label)
+            .list("AWSAccountId", &[GUEST])
+            .list("ActionName", &["Publish"])
+    };
+    let all = async |asks: Vec<Ask>| {
+        let answers = join_all(asks.iter().map(|ask| owner.call(ask))).await;
+        answers.iter().filter(|answer| answer.is_ok()).count()
+    };
+    // Twice each: one of the two is told that it is there.
+    let twice = old.iter().chain(&old).map(add).collect();
+    assert_eq!(all(twice).await, old.len());
+    let (added, removed) = tokio::join!(
+        all(new.iter().map(add).collect()),
+        all(old
+            .iter()
+            .map(|label| ask("RemovePermission", label))
+            .collect()),
+    );
+    assert_eq!((added, removed), (new.len(), old.len()));
+    let policy = owner.topic_attributes(&topic).await["Policy"].clone();
+    let policy: Value = serde_json::from_str(&policy).unwrap();
+    let statements = policy["Statement"].as_array().unwrap();
+    let mut left: Vec<&str> = statements
+        .iter()
+        .map(|statement| statement["Sid"].as_str().unwrap())
+        .collect();
+    // What was there before anybody asked.
+    assert_eq!(left.remove(0), "__default_statement_ID");
+    left.sort_unstable();
+    assert_eq!(left, new);
+    owner.ok(ask("RemovePermission", "never")).await;
 }

@@ -9,7 +9,7 @@ use messaging::limits;
 use rusqlite::Connection;
 
 use super::Stored;
-use crate::sqlite::mailbox::{self, GROUP_HEAD};
+use crate::sqlite::mailbox::{self, GROUP_HEAD, Weight};
 
 /// Who has how much in flight is counted anew after so long: it decides only who comes first.
 const LOAD_EVERY_MS: Millis = 200;
@@ -34,16 +34,23 @@ impl Stored {
                 .visible
                 .div_ceil(limits::RECEIVE_MAX)
                 .max(touch.receives);
-            found.groups =
-                mailbox::group_heads(connection, partition, now, receives, touch.visible)?.into();
+            let weight = Weight::of(touch.visible_bytes);
+            let (groups, is_cut) =
+                mailbox::group_heads(connection, partition, now, receives, touch.visible, weight)?;
+            found.groups = groups.into();
+            (found.is_cut, found.has_more) = (is_cut, is_cut);
             return Ok(());
         }
-        let mut visible = mailbox::visible_messages(connection, partition, now, touch.visible + 1)?;
-        found.has_more = visible.len() > touch.visible;
+        let mut weight = Weight::of(touch.visible_bytes);
+        let wanted = touch.visible + 1;
+        let (mut visible, is_cut) =
+            mailbox::visible_messages(connection, partition, now, wanted, &mut weight)?;
+        found.is_cut = is_cut && visible.len() < touch.visible;
+        found.has_more = is_cut || visible.len() > touch.visible;
         visible.truncate(touch.visible);
         found.visible = visible.into();
         if self.is_grouped(connection)? {
-            self.load_fair(connection, found, touch.visible, now)?;
+            self.load_fair(connection, found, touch, now)?;
         }
         Ok(())
     }
@@ -63,10 +70,10 @@ impl Stored {
         &mut self,
         connection: &Connection,
         found: &mut LoadedQueue,
-        wanted: usize,
+        touch: &QueueTouch,
         now: Millis,
     ) -> Result<(), StoreError> {
-        let partition = self.queue.partition;
+        let (partition, wanted) = (self.queue.partition, touch.visible);
         // A clock that was set back must not keep it for as long.
         let is_fresh = |(at, _): &(Millis, Load)| (0..LOAD_EVERY_MS).contains(&(now - *at));
         if !self.load.as_ref().is_some_and(is_fresh) {
@@ -90,19 +97,26 @@ impl Stored {
         // Without a group each message is a tenant of its own.
         let mut quiet =
             mailbox::visible_without_group(connection, partition, now, FAIR_PASSED_MAX, wanted)?;
-        quiet.retain(|message| !known.contains(&message.seq));
+        quiet.retain(|(_, seq)| !known.contains(seq));
         for group in groups.iter().filter(|group| !load.is_noisy(group)) {
-            let messages =
-                mailbox::visible_of_group(connection, partition, group, now, GROUP_HEAD)?;
-            quiet.extend(
-                messages
-                    .into_iter()
-                    .filter(|message| !known.contains(&message.seq)),
-            );
+            let places = mailbox::visible_of_group(connection, partition, group, now, GROUP_HEAD)?;
+            quiet.extend(places.into_iter().filter(|(_, seq)| !known.contains(seq)));
         }
-        quiet.sort_by_key(|message| (message.visible_at_ms, message.seq));
+        quiet.sort_unstable();
         quiet.truncate(wanted);
-        for message in quiet.into_iter().rev() {
+        let mut weight = Weight::of(touch.visible_bytes);
+        let mut front = Vec::new();
+        for (_, seq) in quiet {
+            if weight.is_full() {
+                (found.is_cut, found.has_more) = (true, true);
+                break;
+            }
+            if let Some(message) = mailbox::message(connection, partition, seq)? {
+                weight.so_far += message.bytes();
+                front.push(message);
+            }
+        }
+        for message in front.into_iter().rev() {
             found.visible.push_front(message);
         }
         Ok(())

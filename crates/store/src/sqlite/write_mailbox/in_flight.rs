@@ -84,12 +84,21 @@ impl Mailbox {
                 Ok((row.get(0)?, row.get(1)?))
             })?;
         stored.note_gone(is_held, visible_at);
-        if let Some(known) = &mut stored.in_flight
-            && known.counts(message.receipt.is_some(), message.visible_at_ms)
+        self.note_there(partition, message);
+        Ok(())
+    }
+
+    /// One that is new may have been handed out in the batch that sent it.
+    pub(super) fn note_there(&mut self, partition: u32, message: &Message) {
+        // Of nearly all that are new nobody has to look which queue they are in.
+        let is_held = message.receipt.is_some();
+        if is_held
+            && let Some(stored) = self.of_partition(partition)
+            && let Some(known) = &mut stored.in_flight
+            && known.counts(is_held, message.visible_at_ms)
         {
             known.count += 1;
         }
-        Ok(())
     }
 
     pub(super) fn note_deleted(&mut self, partition: u32, is_held: bool, visible_at: Millis) {

@@ -12,7 +12,7 @@ use messaging::topic::Protocol;
 use rusqlite::Connection;
 
 use super::Mailbox;
-use crate::sqlite::mailbox;
+use crate::sqlite::mailbox::{self, Weight};
 
 impl Mailbox {
     pub(in crate::sqlite) fn load(
@@ -136,7 +136,14 @@ impl Mailbox {
             }
         }
         for group in &touch.group_firsts {
-            let firsts = mailbox::group_messages(connection, partition, group, GROUP_FIRST_MAX)?;
+            let mut weight = Weight::of(None);
+            let (firsts, _) = mailbox::group_messages(
+                connection,
+                partition,
+                group,
+                GROUP_FIRST_MAX,
+                &mut weight,
+            )?;
             if !firsts.is_empty() {
                 found.group_firsts.insert(group.clone(), firsts);
             }

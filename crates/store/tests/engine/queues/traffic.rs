@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use engine::Room;
 use engine::ports::Changes;
 use messaging::{FifoConfig, limits};
 
@@ -337,6 +338,7 @@ fn long_poll(queue: &str) -> Command {
             visibility_timeout_s: None,
             attempt: None,
             waits: true,
+            room: Room::All,
         },
         other => panic!("{other:?}"),
     }
@@ -373,6 +375,15 @@ async fn change_visibility(rig: &Rig, queue: &str, seq: u64, timeout_s: u32) {
 async fn polled(rig: &Rig, queue: &str) -> usize {
     match rig.done(long_poll(queue)).await {
         Reply::Messages { messages, .. } => messages.len(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// How many come of a receive in the batch that sends one.
+async fn sent_and_polled(rig: &Rig, queue: &str) -> usize {
+    let answers = rig.batch(vec![send(queue, "now"), long_poll(queue)]).await;
+    match &answers[1] {
+        Ok(Ok(Reply::Messages { messages, .. })) => messages.len(),
         other => panic!("{other:?}"),
     }
 }
@@ -416,6 +427,37 @@ fn at_the_bound_of_what_is_in_flight_a_receive_is_refused_or_finds_nothing() {
             );
             rig.clock.advance(60_000);
             assert_eq!(received(&rig, "q.fifo", 10).await.0.len(), 10);
+        }
+    });
+}
+
+#[test]
+fn what_is_sent_and_received_in_one_batch_is_in_flight_too() {
+    runtime().block_on(async {
+        for place in Place::both() {
+            let rig = Rig::new(with_in_flight(place, "q", None, limits::IN_FLIGHT_MAX - 12));
+            assert_eq!(received(&rig, "q", 10).await.0.len(), 10);
+            // So many that it is counted what is in flight.
+            let later = |_| match send("q", "later") {
+                Command::SendMessage { queue, send } => Command::SendMessage {
+                    queue,
+                    send: Box::new(Send {
+                        delay_s: Some(900),
+                        ..*send
+                    }),
+                },
+                other => panic!("{other:?}"),
+            };
+            rig.batch((0..12).map(later).collect()).await;
+            assert_eq!(polled(&rig, "q").await, 0);
+            // There is room for two, and after a delete for one.
+            for expected in [1, 1, 0] {
+                assert_eq!(sent_and_polled(&rig, "q").await, expected);
+            }
+            delete_held(&rig, "q", 1).await;
+            for expected in [1, 0] {
+                assert_eq!(sent_and_polled(&rig, "q").await, expected);
+            }
         }
     });
 }

@@ -32,6 +32,7 @@ fn everybody_who_wants_it_gets_a_copy() {
             topic: "t".to_owned(),
             id: web.subscription.id.clone(),
             token: web.token.clone().unwrap(),
+            attributes: [].into(),
         })
         .await;
 

@@ -164,6 +164,7 @@ fn whoever_is_asked_to_confirm_has_two_days() {
             topic: topic.to_owned(),
             id: id.to_owned(),
             token: token.to_owned(),
+            attributes: [].into(),
         };
         for command in [
             confirm("t", &id, &token[1..]),
@@ -218,6 +219,7 @@ fn whoever_did_not_confirm_in_time_may_be_asked_again() {
             topic: "t".to_owned(),
             id: asked.subscription.id.clone(),
             token: asked.token.clone().unwrap(),
+            attributes: [].into(),
         };
         let late = rig.refused(confirm(&first)).await;
         assert_eq!(late, Refusal::TokenInvalid);
@@ -263,6 +265,34 @@ fn there_are_so_many_topics_and_subscriptions_and_no_more() {
             rig.done(Command::DeleteTopic { topic: topic_gone }).await;
             subscribed(&rig, "t", raw("c")).await;
             topic(&rig, "v").await;
+        }
+    });
+}
+
+#[test]
+fn how_it_was_confirmed_is_kept_with_the_confirmation() {
+    on_both(async |rig| {
+        topic(rig, "t").await;
+        let web = subscribed(rig, "t", to(Protocol::Https, "https://example.com/")).await;
+        let confirm = |attributes: &[(&str, &str)], token: &str| Command::ConfirmSubscription {
+            topic: "t".to_owned(),
+            id: web.subscription.id.clone(),
+            token: token.to_owned(),
+            attributes: attributes
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
+        };
+        let token = web.token.as_deref().unwrap();
+        rig.refused(confirm(&[("by", "nobody")], "other")).await;
+        // Whoever confirms once more does not take back how it was done before.
+        for attributes in [&[("by", "its owner")][..], &[]] {
+            rig.done(confirm(attributes, token)).await;
+            rig.restart().await;
+            let id = &web.subscription.id;
+            let stored = rig.reader().subscription(id).unwrap().unwrap();
+            assert!(stored.subscription.confirmed);
+            assert_eq!(stored.attributes["by"], "its owner");
         }
     });
 }

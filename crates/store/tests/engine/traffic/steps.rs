@@ -1,7 +1,7 @@
 //! What may be asked of the queues, at random.
 
-use engine::Command;
 use engine::Reply;
+use engine::{Command, Room};
 use messaging::{ReceiptHandle, Send};
 use proptest::prelude::*;
 
@@ -180,6 +180,7 @@ impl Step {
                 visibility_timeout_s: *visibility_s,
                 attempt: attempt.map(|attempt| format!("attempt-{attempt}")),
                 waits: *max % 2 == 0,
+                room: Room::All,
             },
             Self::Delete {
                 queue,

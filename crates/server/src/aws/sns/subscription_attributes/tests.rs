@@ -83,30 +83,35 @@ fn a_dead_letter_queue_is_called_by_its_name() {
 }
 
 #[test]
-fn a_policy_and_its_scope_may_come_one_after_the_other() {
+fn a_policy_and_its_scope_come_together_or_as_halves() {
     const NESTED: &str = r#"{"a":{"b":["c"]}}"#;
-    let mut known = subscription(Protocol::Queue, "q");
-    assert!(read_one(&known, FILTER.to_owned(), NESTED.to_owned()).is_err());
-    let change = read_one(&known, SCOPE.to_owned(), "MessageBody".to_owned()).unwrap();
-    assert_eq!(change.filter, None);
-    known.attributes = change.attributes;
-    let change = read_one(&known, FILTER.to_owned(), NESTED.to_owned()).unwrap();
-    let filter = change.filter.flatten().unwrap();
-    assert_eq!(
-        (filter.text(), filter.scope()),
-        (NESTED, FilterScope::MessageBody)
-    );
-    known.subscription.filter = Some(filter);
-    // What nests cannot be looked for among attributes.
-    assert!(read_one(&known, SCOPE.to_owned(), "MessageAttributes".to_owned()).is_err());
-    let gone = read_one(&known, FILTER.to_owned(), String::new()).unwrap();
-    assert_eq!(gone.filter, Some(None));
+    let known = subscription(Protocol::Queue, "q");
+    let sent = |name: &str, value: &str| {
+        let change = read_one(&known, name.to_owned(), value.to_owned());
+        change.unwrap()
+    };
+    // What becomes of it, the engine says.
+    let policy = sent(FILTER, NESTED);
+    assert!(matches!(policy.filter_part, Some(FilterPart::Policy(text)) if text == NESTED));
+    assert_eq!(policy.filter, None);
+    let scope = sent(SCOPE, "MessageBody");
+    let part = scope.filter_part;
+    assert!(matches!(
+        part,
+        Some(FilterPart::Scope(FilterScope::MessageBody))
+    ));
+    assert_eq!(scope.attributes, one(SCOPE, "MessageBody"));
+    assert_eq!(sent(FILTER, "").filter, Some(None));
+
     let both = BTreeMap::from([
         (FILTER.to_owned(), NESTED.to_owned()),
         (SCOPE.to_owned(), "MessageBody".to_owned()),
     ]);
     let change = read_all(Protocol::Queue, both).unwrap();
     assert!(change.filter.flatten().is_some());
+    assert!(change.filter_part.is_none());
+    // What nests cannot be looked for among attributes.
+    assert!(read_all(Protocol::Queue, one(FILTER, NESTED)).is_err());
 }
 
 #[test]

@@ -78,7 +78,7 @@ async fn a_paused_consumer_takes_nothing_until_it_goes_on() {
     let running = start(&queue, Pace::default(), done);
     queue.send("before", None);
     running.is_empty(MINUTE).await;
-    running.monitor.pause();
+    running.monitor.say(1, true);
     // What is being received at this moment is given back, and counts as received.
     tokio::time::sleep(Duration::from_secs(1)).await;
     queue.send("meanwhile", None);
@@ -87,7 +87,7 @@ async fn a_paused_consumer_takes_nothing_until_it_goes_on() {
     assert_eq!(status.state, ConsumerState::Paused);
     assert_eq!((status.concurrency, status.in_hand), (0, 0));
     assert_eq!(queue.left()[0].receive_count, 0);
-    running.monitor.resume();
+    running.monitor.say(2, false);
     running.is_empty(Duration::from_secs(1)).await;
     assert_eq!(running.status().state, ConsumerState::Running);
     running.stop().await;
@@ -100,7 +100,7 @@ async fn a_pause_lets_what_is_in_hand_be_finished() {
     let running = start(&queue, Pace::default(), done);
     tokio::time::sleep(Duration::from_millis(20)).await;
     assert_eq!(running.status().in_hand, 1);
-    running.monitor.pause();
+    running.monitor.say(1, true);
     running.is_empty(Duration::from_secs(1)).await;
     running.stop().await;
 }

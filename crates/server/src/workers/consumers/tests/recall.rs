@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use effects::Effects;
+use effects::{Effects, pauses};
 use engine::ports::Clock;
+use futures_util::future::join_all;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -119,4 +120,37 @@ async fn it_is_asked_no_longer_than_the_process_lives() {
     stop.cancel();
     asking.await.unwrap();
     started.running.stop().await;
+}
+
+#[tokio::test]
+async fn of_many_who_pause_and_resume_at_once_the_last_to_be_noted_counts() {
+    let directory = tempfile::tempdir().unwrap();
+    let queue = Queue::new(Duration::from_millis(1));
+    let parts = parts(&queue, Pace::default(), done);
+    let name = parts.consumer.name();
+    let effects = Effects::new(&directory.path().join("effects.db"));
+    let clock: Arc<dyn Clock> = Arc::clone(&queue) as _;
+    let consumers = Consumers::new([&parts.consumer], effects.clone(), clock);
+    let monitor = consumers.of(&*parts.consumer);
+    let is_paused = || monitor.status(0).state == ConsumerState::Paused;
+    for round in 0..10 {
+        let all = (0..8).map(|turn| {
+            let consumers = &consumers;
+            async move {
+                match (turn + round) % 2 {
+                    0 => consumers.pause(name).await,
+                    _ => consumers.resume(name).await,
+                }
+            }
+        });
+        for said in join_all(all).await {
+            said.unwrap().unwrap();
+        }
+        let noted = effects.0.read(pauses::paused).await.unwrap();
+        assert_eq!(is_paused(), !noted.is_empty(), "round {round}");
+    }
+    // Whoever noted it before comes here after.
+    monitor.say(1_001, false);
+    monitor.say(1_000, true);
+    assert!(!is_paused());
 }
