@@ -438,7 +438,7 @@ pub enum Command {
     },
     Redrive {
         queue: String,
-        /// One message, or the first ones.
+        /// One message, or the first ones: fewer than there are when they are large.
         message: Option<u64>,
         max: usize,
     },

@@ -201,7 +201,11 @@ fn touch_messaging(touch: &mut Touch, command: &Command) {
             let touched = queue_of(touch, queue);
             match message {
                 Some(seq) => touched.messages.push(*seq),
-                None => touched.first = touched.first.saturating_add(*max),
+                None => {
+                    touched.first = touched.first.saturating_add(*max);
+                    let bytes = touched.first_bytes.unwrap_or(0);
+                    touched.first_bytes = Some(bytes.saturating_add(MOVED_BYTES_MAX));
+                }
             }
         }
         Command::StartMove {

@@ -21,6 +21,8 @@ pub struct QueueTouch {
     pub receives: usize,
     /// So many messages from the front, visible or not (for a redrive).
     pub first: usize,
+    /// Not more of those once they have this many bytes together; the last one may go past it.
+    pub first_bytes: Option<u64>,
     /// These messages, by sequence.
     pub messages: Vec<u64>,
     /// The first [`GROUP_FIRST_MAX`] messages of these groups of a FIFO queue, whatever their

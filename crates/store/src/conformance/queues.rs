@@ -205,6 +205,25 @@ pub(crate) fn messages_past_their_bytes_are_left_out(harness: &dyn Harness) {
             let found = (loaded.visible.len(), loaded.is_cut, loaded.has_more);
             assert_eq!(found, (expected, is_cut, has_more), "{visible}, {bytes:?}");
         }
+        for (first, bytes, expected) in [
+            (0, None, 0),
+            (10, None, 6),
+            (4, None, 4),
+            (10, Some(2 * each), 2),
+            (10, Some(2 * each + 1), 3),
+            (10, Some(1), 1),
+            (2, Some(9 * each), 2),
+        ] {
+            let touch = QueueTouch {
+                first,
+                first_bytes: bytes,
+                ..touch_queue("a")
+            };
+            let found = load_queue(opened, touch, START).first;
+            let found: Vec<u64> = found.iter().map(|message| message.seq).collect();
+            let expected: Vec<u64> = (1..=expected).collect();
+            assert_eq!(found, expected, "{first}, {bytes:?}");
+        }
         for (bytes, expected, is_cut) in [
             (None, vec![("x", vec![1, 2, 3]), ("y", vec![4, 5])], false),
             (

@@ -107,7 +107,14 @@ impl Mailbox {
             let held = self.messages_of(queue);
             found.in_flight = held.filter(|message| message.is_in_flight(now)).count() as u64;
         }
-        found.first = self.messages_of(queue).take(touch.first).cloned().collect();
+        let mut bytes = 0;
+        let first = self.messages_of(queue).take(touch.first);
+        let first = first.take_while(|message| {
+            let has_room = touch.first_bytes.is_none_or(|most| bytes < most);
+            bytes += message.bytes();
+            has_room
+        });
+        found.first = first.cloned().collect();
         let mut wanted = touch.messages.clone();
         for id in &touch.attempts {
             if let Some(attempt) = self.attempts.get(&(queue.id, id.clone())) {

@@ -263,6 +263,25 @@ pub(super) fn messages(
     )
 }
 
+/// So many from the front, until they are as heavy as they may be.
+pub(super) fn first_messages(
+    connection: &Connection,
+    partition: u32,
+    limit: usize,
+    mut weight: Weight,
+) -> Result<Vec<Message>, StoreError> {
+    if limit == 0 {
+        return Ok(Vec::new());
+    }
+    let (found, _) = weighed(
+        connection,
+        &format!("{MESSAGE} WHERE key > ?1 AND key <= ?2 ORDER BY key LIMIT ?3"),
+        params![key(partition, 0), key(partition, SEQ_MAX), rows(limit)],
+        &mut weight,
+    )?;
+    Ok(found)
+}
+
 /// How many bytes of messages may be loaded, and are.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Weight {

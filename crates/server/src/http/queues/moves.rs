@@ -95,14 +95,23 @@ async fn redrive(
             }
         }
     };
-    let command = Command::Redrive {
-        queue: name,
-        message,
-        max: REDRIVE_MAX,
-    };
-    match app.engine.decide(command).await?? {
-        Reply::Count(moved) => Ok(Json(RedriveView { moved })),
-        _ => unreachable!("a redrive answers with a count"),
+    let mut moved = 0;
+    loop {
+        let command = Command::Redrive {
+            queue: name.clone(),
+            message,
+            max: REDRIVE_MAX - moved,
+        };
+        let Reply::Count(more) = app.engine.decide(command).await?? else {
+            unreachable!("a redrive answers with a count");
+        };
+        moved += usize::try_from(more).expect("no more than were asked for");
+        // Large ones move some at a time.
+        if message.is_some() || more == 0 || moved >= REDRIVE_MAX {
+            return Ok(Json(RedriveView {
+                moved: moved as u64,
+            }));
+        }
     }
 }
 

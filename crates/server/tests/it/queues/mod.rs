@@ -85,6 +85,11 @@ async fn dead_letters(shop: &Shop, count: usize) {
     for n in 0..count {
         send(shop, "jobs", &format!("job {n}")).await;
     }
+    let_die(shop, count).await;
+}
+
+/// All that is there to be done, which is so much, is received too often.
+async fn let_die(shop: &Shop, count: usize) {
     // Two receives are allowed; the third finds them dead.
     while queue(shop, "jobs").await["total"] != 0 {
         receive(shop, "jobs", 10, 0).await;

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{JOBS, dead_letters, declared, queue, send};
+use super::{JOBS, dead_letters, declared, let_die, queue, send};
+use crate::aws::client::{Client, Wire};
 use crate::harness::Shop;
 use crate::harness::wait::eventually;
 
@@ -34,6 +35,25 @@ async fn all_dead_letters_go_back() {
     let again = shop.send("POST", MOVES, &[], None).await.expect(201);
     assert_eq!(again["toMove"], 0);
     ended(&shop, "completed").await;
+}
+
+/// The server does not load all of them at once: what it loads is 16 MiB.
+#[tokio::test]
+async fn large_dead_letters_go_back_at_once() {
+    let (shop, _file) = declared(JOBS).await;
+    let sqs = Client::new(&shop, Wire::Json);
+    let found = sqs.ok("GetQueueUrl", json!({"QueueName": "jobs"})).await;
+    for _ in 0..20 {
+        let body = "x".repeat(1_000_000);
+        let message = json!({"QueueUrl": found["QueueUrl"], "MessageBody": body});
+        sqs.ok("SendMessage", message).await;
+    }
+    let_die(&shop, 20).await;
+    let path = "/ops/queues/jobs-dlq/redrive";
+    let moved = shop.send("POST", path, &[], None).await.expect(200);
+    assert_eq!(moved, json!({"moved": 20}));
+    assert_eq!(queue(&shop, "jobs").await["visible"], 20);
+    assert_eq!(queue(&shop, "jobs-dlq").await["total"], 0);
 }
 
 #[tokio::test]

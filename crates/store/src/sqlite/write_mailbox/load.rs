@@ -122,7 +122,8 @@ impl Mailbox {
             // A delete makes room.
             found.in_flight = stored.in_flight(connection, now)?;
         }
-        found.first = mailbox::messages(connection, partition, 0, touch.first)?;
+        let weight = Weight::of(touch.first_bytes);
+        found.first = mailbox::first_messages(connection, partition, touch.first, weight)?;
         let mut wanted: BTreeSet<u64> = touch.messages.iter().copied().collect();
         for id in &touch.attempts {
             if let Some(attempt) = mailbox::attempt(connection, stored.queue.id, id)? {
