@@ -258,17 +258,51 @@ pub(super) fn next_number(connection: &Connection) -> Result<u32, StoreError> {
         .map_err(|error| StoreError::new("the store has no numbers left for queues", error))
 }
 
-/// Fingerprint, message id, sequence and time of what was sent to FIFO queues and topics.
-#[expect(clippy::type_complexity, reason = "a row, taken apart at once")]
-pub(super) fn duplicates(
+/// Fingerprint, row and time of what was sent to FIFO queues and topics, oldest first, until it is
+/// enough.
+pub(super) fn each_duplicate(
     connection: &Connection,
-) -> Result<Vec<([u8; 16], String, u64, Millis)>, StoreError> {
-    many(
+    mut each: impl FnMut([u8; 16], i64, Millis) -> bool,
+) -> Result<(), StoreError> {
+    let mut read = || {
+        let sql = "SELECT hash, n, sent_at FROM duplicates ORDER BY n";
+        let mut statement = connection.prepare(sql)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            if !each(bytes_at(row, 0)?, row.get(1)?, row.get(2)?) {
+                break;
+            }
+        }
+        Ok(())
+    };
+    reading("what was sent of late", read())
+}
+
+/// How many there are of them, or more: none is counted.
+pub(super) fn duplicates_at_most(connection: &Connection) -> Result<i64, StoreError> {
+    let found = one(
         connection,
         "what was sent of late",
-        "SELECT hash, message, seq, sent_at FROM duplicates ORDER BY n",
+        "SELECT coalesce((SELECT n FROM duplicates ORDER BY n DESC LIMIT 1)
+                         - (SELECT n FROM duplicates ORDER BY n LIMIT 1) + 1, 0)",
         [],
-        |row| Ok((bytes_at(row, 0)?, row.get(1)?, u64_at(row, 2)?, row.get(3)?)),
+        |row| row.get(0),
+    )?;
+    Ok(found.unwrap_or(0))
+}
+
+/// Message id, sequence and time, if this row is still the one that has this fingerprint.
+pub(super) fn duplicate(
+    connection: &Connection,
+    row: i64,
+    hash: &[u8; 16],
+) -> Result<Option<(String, u64, Millis)>, StoreError> {
+    one(
+        connection,
+        "what was sent of late",
+        "SELECT message, seq, sent_at FROM duplicates WHERE n = ?1 AND hash = ?2",
+        params![row, &hash[..]],
+        |row| Ok((row.get(0)?, u64_at(row, 1)?, row.get(2)?)),
     )
 }
 

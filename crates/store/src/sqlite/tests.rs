@@ -7,6 +7,7 @@ mod closing;
 mod key_pages;
 mod look_ups;
 mod opening;
+mod remembered;
 mod sealed_keys;
 mod sealed_model;
 mod vintages;

@@ -21,7 +21,7 @@ use hashbrown::HashMap;
 use messaging::fair::Load;
 use rusqlite::{Connection, params};
 
-use self::duplicates::{Duplicated, Duplicates, fingerprint};
+use self::duplicates::{Duplicates, fingerprint};
 use self::in_flight::InFlight;
 use self::rows::{drop_partition, insert_message, settle_group, stored_seq, update_message};
 use super::mailbox::{self, key};
@@ -91,14 +91,7 @@ impl Mailbox {
         for (_, subscription) in mailbox::subscriptions(connection, None, None, usize::MAX >> 1)? {
             mailbox.put_subscription(subscription);
         }
-        for (hash, message, seq, sent_at) in read::duplicates(connection)? {
-            let duplicated = Duplicated {
-                message,
-                seq,
-                sent_at,
-            };
-            mailbox.duplicates.insert(hash, duplicated);
-        }
+        mailbox.duplicates = Duplicates::read(connection)?;
         Ok(mailbox)
     }
 
@@ -375,12 +368,8 @@ impl Mailbox {
                     entry.message_id,
                     stored(entry.seq)
                 ])?;
-            let duplicated = Duplicated {
-                message: entry.message_id.clone(),
-                seq: entry.seq,
-                sent_at: entry.sent_at_ms,
-            };
-            self.duplicates.insert(hash, duplicated);
+            let row = connection.last_insert_rowid();
+            self.duplicates.insert(hash, row, entry.sent_at_ms);
         }
         for (queue, attempt) in &changes.attempts {
             let state = serde_json::to_string(attempt).expect("it has a JSON form");

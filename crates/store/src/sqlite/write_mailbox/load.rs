@@ -26,11 +26,19 @@ impl Mailbox {
         loaded.topic_count = self.topics.len();
         loaded.subscription_count = self.by_id.len();
         let now = touch.now.max(loaded.last_at);
+        // Only what goes to FIFO queues and topics is compared.
+        let mut queues = touch.queues.iter();
+        let mut topics = touch.topics.iter();
+        if queues.any(|queue| !queue.duplicates.is_empty())
+            || topics.any(|topic| !topic.duplicates.is_empty())
+        {
+            self.duplicates.wait_for_earlier(connection)?;
+        }
         for queue in &touch.queues {
             self.load_queue(connection, loaded, queue, now)?;
         }
         for topic in &touch.topics {
-            self.load_topic(loaded, topic);
+            self.load_topic(connection, loaded, topic)?;
         }
         for id in &touch.subscriptions {
             let Some(topic) = self.by_id.get(id).cloned() else {
@@ -46,14 +54,19 @@ impl Mailbox {
                 name: topic,
                 duplicates: Vec::new(),
             };
-            self.load_topic(loaded, &touch);
+            self.load_topic(connection, loaded, &touch)?;
         }
         Ok(())
     }
 
-    fn load_topic(&self, loaded: &mut Loaded, touch: &TopicTouch) {
+    fn load_topic(
+        &self,
+        connection: &Connection,
+        loaded: &mut Loaded,
+        touch: &TopicTouch,
+    ) -> Result<(), StoreError> {
         let Some(topic) = self.topics.get(&touch.name) else {
-            return;
+            return Ok(());
         };
         let subscriptions = self.subscriptions.get(&touch.name).cloned();
         let subscriptions = subscriptions.unwrap_or_default();
@@ -72,12 +85,14 @@ impl Mailbox {
                 self.load_beside(loaded, name);
                 if let Some(queue) = loaded.queues.get_mut(name) {
                     let id = queue.queue.id;
-                    let found = self.duplicates.look_up(id, &touch.duplicates);
+                    let found = self.duplicates.look_up(connection, id, &touch.duplicates)?;
                     queue.duplicates.extend(found);
                 }
             }
         }
-        let duplicates = self.duplicates.look_up(topic.id, &touch.duplicates);
+        let duplicates = self
+            .duplicates
+            .look_up(connection, topic.id, &touch.duplicates)?;
         let loaded_topic = loaded
             .topics
             .entry(touch.name.clone())
@@ -87,6 +102,7 @@ impl Mailbox {
                 duplicates: HashMap::new(),
             });
         loaded_topic.duplicates.extend(duplicates);
+        Ok(())
     }
 
     /// The queue alone, unless it is there with its messages.
@@ -149,7 +165,9 @@ impl Mailbox {
                 found.group_firsts.insert(group.clone(), firsts);
             }
         }
-        found.duplicates = self.duplicates.look_up(found.queue.id, &touch.duplicates);
+        found.duplicates =
+            self.duplicates
+                .look_up(connection, found.queue.id, &touch.duplicates)?;
         for name in self.beside(&found) {
             self.load_beside(loaded, &name);
         }
