@@ -71,7 +71,7 @@ fn lots(connection: &Connection, go_on: impl Fn() -> bool) -> Result<Lots, Store
         duplicates.insert(hash, row, sent_at);
         go_on()
     })?;
-    Ok(std::mem::take(&mut duplicates.lots))
+    Ok(duplicates.lots)
 }
 
 /// The rows of `duplicates`, by the fingerprint of what a message is compared by.
@@ -240,7 +240,7 @@ mod tests {
     #[test]
     fn a_lot_has_a_bound() {
         let mut duplicates = Duplicates::default();
-        for row in 0..=LOT_MAX as i64 {
+        for (row, _) in (0_i64..).zip(0..=LOT_MAX) {
             let mut hash = [0; 16];
             hash[..8].copy_from_slice(&row.to_le_bytes());
             duplicates.insert(hash, row, 0);
