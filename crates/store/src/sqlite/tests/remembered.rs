@@ -44,7 +44,8 @@ fn a_start_that_has_many_to_read_finds_every_one() {
     let mut script = Script::new();
     let mut fifo = fifo_queue(1, "f.fifo");
     script.send(&mut fifo, [grouped(1, "g", START)]);
-    let entry = |n: u64| (1, dedup_entry(None, &format!("id {n}"), n, START));
+    let sent_at = |n: u64| START + i64::try_from(n).unwrap();
+    let entry = |n: u64| (1, dedup_entry(None, &format!("id {n}"), n, sent_at(n)));
     script.changes.duplicates.extend((1..=MANY).map(entry));
     store.commit(&std::mem::take(&mut script.changes)).unwrap();
     let all: Vec<u64> = (1..=MANY).collect();
@@ -60,12 +61,12 @@ fn a_start_that_has_many_to_read_finds_every_one() {
     assert_eq!(found(&mut store), all);
     drop(store);
 
-    // What is swept meanwhile is not found.
+    // What is swept is not found, whether it is read before or after.
     let mut store = open();
     let changes = Changes {
         sweep: Some(Sweep {
-            now: START + messaging::limits::DEDUPLICATION_INTERVAL_MS,
-            rows: 4,
+            now: sent_at(4) + messaging::limits::DEDUPLICATION_INTERVAL_MS,
+            rows: 100,
         }),
         ..Changes::default()
     };
