@@ -73,7 +73,11 @@ async fn until(shop: &Shop, still: &Still, what: &str, is_so: impl AsyncFn() -> 
         }
         pass(shop, still, Duration::from_secs(1)).await;
     }
-    panic!("not within {PATIENCE_S} s: {what}");
+    let seen = Failures::of(shop).await;
+    panic!(
+        "not within {PATIENCE_S} s: {what}; at {} {seen:?}",
+        shop.now()
+    );
 }
 
 async fn open_alerts(shop: &Shop) -> Vec<(Rule, String, i64)> {
@@ -122,22 +126,29 @@ impl Failures {
                 .count(),
             dead_letters: usize::try_from(dead.visible).unwrap(),
             webhooks: webhooks.iter().filter(|one| is_event(&one.body)).count(),
-            alerts: open_alerts(shop).await,
+            alerts: {
+                // Which of them was seen first is all the same.
+                let mut alerts = open_alerts(shop).await;
+                alerts.sort();
+                alerts
+            },
         }
     }
 
     fn all(count: usize) -> Self {
         let (dlq, factory) = (REPLENISHMENT_DLQ.to_owned(), FACTORY.to_owned());
         let most = i64::try_from(count).unwrap();
+        let mut alerts = vec![
+            (Rule::DeadLetters, dlq, most),
+            (Rule::FactoryFails, factory, most),
+        ];
+        alerts.sort();
         Self {
             requests: count,
             events: count,
             dead_letters: count,
             webhooks: count,
-            alerts: vec![
-                (Rule::DeadLetters, dlq, most),
-                (Rule::FactoryFails, factory, most),
-            ],
+            alerts,
         }
     }
 }

@@ -70,5 +70,9 @@ pub(in crate::workers) async fn pass(shop: &Shop, _still: &Still, time: Duration
             shop.engine.decide(Command::Probe).await.unwrap().unwrap();
             shop.engine.read(|reader| reader.last_seq()).await.unwrap();
         }
+        // A disk may take a second for one commit, in which minutes would pass: the next one to write
+        // waits for it.
+        let effects = &shop.parts.effects.0;
+        effects.write(|_| Ok(())).await.unwrap();
     }
 }

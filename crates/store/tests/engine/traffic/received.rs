@@ -184,6 +184,8 @@ impl Model {
             ..before.clone()
         };
         assert!(before.seq == 0 || before.seq == message.seq);
+        // What came in this batch has shown its sequence: what comes after it has a later one.
+        line.next_seq = line.next_seq.max(message.seq + 1);
         assert_eq!(Mail::of(message), *mail);
         assert_eq!(message.received_at_ms, Some(now));
         assert!(
