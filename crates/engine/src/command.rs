@@ -20,7 +20,7 @@ pub use self::refusal::Refusal;
 use crate::auction::{BidRecord, StoredAuction};
 use crate::entry::OrderRecord;
 use crate::policy::PolicyEdit;
-use crate::ports::{Cursors, MoveTask, Queue, Subscription, Topic};
+use crate::ports::{Cursors, FanOut, MoveTask, Queue, Subscription, Topic};
 use crate::room::Room;
 
 /// The fingerprint of an `Idempotency-Key` within its scope: 128 bits of BLAKE3.
@@ -398,6 +398,13 @@ pub enum Command {
         topic: String,
         publishes: Vec<Publish>,
     },
+    /// The next subscribers of a publication that waits in [`FAN_OUT_QUEUE`] under this sequence.
+    ///
+    /// [`FAN_OUT_QUEUE`]: crate::ports::FAN_OUT_QUEUE
+    FanOutStep {
+        seq: u64,
+        fan_out: Box<FanOut>,
+    },
     /// To the dead-letter queue of a subscription whose endpoint did not take it.
     Bury {
         subscription: String,
@@ -501,6 +508,7 @@ impl Command {
             Self::Unsubscribe { .. } => "unsubscribe",
             Self::SetSubscription { .. } => "set_subscription",
             Self::Publish { .. } => "publish",
+            Self::FanOutStep { .. } => "fan_out_step",
             Self::Bury { .. } => "bury",
             Self::Sweep { .. } => "sweep",
             Self::SendMessage { .. } => "send_message",
@@ -597,7 +605,8 @@ pub enum Reply {
     Published {
         id: String,
         seq: Option<u64>,
-        /// A duplicate of an earlier one, or one of a FIFO topic: what reached nobody counts 0.
+        /// Copies that were made with it. 0 of a duplicate of an earlier one, and of one that its
+        /// subscribers are given in steps.
         deliveries: u64,
     },
     Count(u64),

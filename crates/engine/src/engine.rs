@@ -27,9 +27,11 @@ pub struct Limits {
     pub queue_max: usize,
     /// Commands in one commit.
     pub batch_max: usize,
-    /// Bytes of messages in one commit: the command that passes them is the last one. What it makes
-    /// alone may be much more, one publication for every queue that hears it.
+    /// Bytes of messages in one commit: the command that passes them is the last one.
     pub batch_bytes: u64,
+    /// Bytes that one command publishes, counted for every subscriber: what comes after is given to
+    /// its subscribers in steps of so many bytes.
+    pub fan_out_bytes: u64,
     /// How long an idempotency key is kept.
     pub key_retention: Duration,
     /// Live keys one customer may hold.
@@ -49,6 +51,7 @@ impl Default for Limits {
             queue_max: 8_192,
             batch_max: 512,
             batch_bytes: 64 * 1024 * 1024,
+            fan_out_bytes: 8 * 1024 * 1024,
             key_retention: Duration::from_secs(24 * 60 * 60),
             keys_per_customer: 1_000,
             products_max: 100_000,

@@ -31,7 +31,10 @@ mod outside;
 mod queues;
 mod upkeep;
 
-pub use delivery::{DELIVERIES_QUEUE, Delivery, DeliveryKind};
+pub use delivery::{
+    DELIVERIES_QUEUE, Delivery, DeliveryKind, FAN_OUT_QUEUE, FAN_OUT_STEP, FanOut, SharedEnvelope,
+    is_wide, next_step,
+};
 pub use others::{News, Others};
 pub use outside::{Clock, Envelopes, Ids, NoEnvelopes};
 pub use queues::{GROUP_FIRST_MAX, LoadedQueue, QueueTouch};
@@ -61,9 +64,9 @@ pub struct Touch {
     pub standing_bids: Vec<u64>,
     pub bids: Vec<u64>,
     pub queues: Vec<QueueTouch>,
-    /// These topics, with their subscriptions and the queues that those lead to.
+    /// These topics, with their subscriptions.
     pub topics: Vec<TopicTouch>,
-    /// These subscriptions, each with its topic.
+    /// These subscriptions, each with its topic and the queues that it leads to.
     pub subscriptions: Vec<String>,
     /// Keys older than this are forgotten.
     pub keys_since: Millis,
@@ -74,11 +77,17 @@ pub struct Touch {
 /// Deferred bids that are loaded of one auction: the most that one command decides.
 pub const WAITING_BIDS_MAX: usize = 1_000;
 
-/// What a topic's publications are compared by.
+/// A topic, and what is to be done with it.
 #[derive(Debug, Clone, Default)]
 pub struct TopicTouch {
     pub name: String,
+    /// What its publications are compared by, there and in the queues that hear it.
     pub duplicates: Vec<Duplicate>,
+    /// Something is published: the queues that its subscriptions lead to, if it is not wide
+    /// ([`is_wide`]).
+    pub is_published: bool,
+    /// The queues that the subscriptions of these steps lead to ([`next_step`]).
+    pub steps: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -185,6 +194,9 @@ pub struct LoadedTopic {
     pub topic: Topic,
     pub subscriptions: Arc<Vec<Subscription>>,
     pub duplicates: HashMap<DedupKey, DedupEntry>,
+    /// It has so many that what they lead to is not loaded when something is published
+    /// ([`is_wide`]): its publications go in steps. Not where there is no [`FAN_OUT_QUEUE`].
+    pub is_wide: bool,
 }
 
 /// An auction with the bids that were asked for.

@@ -203,7 +203,7 @@ fn publish(
 /// Two characters that JSON may hold as they are and a message may not (`#xFFFE` and `#xFFFF`;
 /// see `messaging::Refusal::InvalidMessageContents`) are escaped: the same JSON, and nobody can
 /// stop the relay with a reference.
-fn message_text(json: &str) -> Cow<'_, str> {
+pub(crate) fn message_text(json: &str) -> Cow<'_, str> {
     if json.contains(['\u{fffe}', '\u{ffff}']) {
         let escaped = json.replace('\u{fffe}', "\\ufffe");
         escaped.replace('\u{ffff}', "\\uffff").into()

@@ -74,6 +74,8 @@ pub(crate) struct Batch {
     messages: BTreeMap<(u32, u64), Option<Message>>,
     /// What is new among them.
     message_bytes: u64,
+    /// What copies of publications the command that is decided has made, by what was published.
+    fanned_bytes: u64,
     woken: BTreeMap<String, Wake>,
     /// Groups of FIFO queues, by partition, for which somebody is woken.
     woken_groups: HashMap<u32, HashSet<String>>,
@@ -108,6 +110,7 @@ impl Batch {
             dirty_topics: BTreeSet::new(),
             messages: BTreeMap::new(),
             message_bytes: 0,
+            fanned_bytes: 0,
             woken: BTreeMap::new(),
             woken_groups: HashMap::new(),
             counts: BTreeMap::new(),
@@ -253,6 +256,7 @@ impl Batch {
             Command::Unsubscribe { id } => self.unsubscribe(&id),
             Command::SetSubscription { id, change } => self.set_subscription(&id, *change),
             Command::Publish { topic, publishes } => self.publish(&topic, publishes),
+            Command::FanOutStep { seq, fan_out } => self.fan_out_step(seq, *fan_out),
             Command::Bury { subscription, send } => self.bury(&subscription, *send),
             Command::Relay {
                 which,

@@ -1,11 +1,13 @@
 //! Topics, their subscriptions, and what is published to them.
 //!
-//! What always holds here: a publication reaches all of its subscribers or none, in one commit;
+//! What always holds here: a publication reaches each of its subscribers once or is not taken; in
+//! one commit, or, where they are many, in steps (`steps`) that nothing can end before the last;
 //! what cannot be delivered goes to the subscription's dead-letter queue, or operations hears
 //! of it from the log.
 
 mod copies;
 mod settings;
+mod steps;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,13 +22,19 @@ use super::queues::uuid;
 use crate::command::{Publish, Refusal, Relay, Reply, SubscriptionChange, TopicSettings};
 use crate::flow::TopicCounts;
 use crate::policy::{self, PolicyEdit};
-use crate::ports::{DELIVERIES_QUEUE, Delivery, DeliveryKind, LoadedTopic, Subscription, Topic};
+use crate::ports::{
+    DELIVERIES_QUEUE, Delivery, DeliveryKind, FAN_OUT_QUEUE, LoadedTopic, Subscription, Topic,
+};
 
 /// A token confirms a subscription for so long (API reference, `ConfirmSubscription`).
 const TOKEN_VALID_MS: i64 = 2 * 24 * 60 * 60 * 1000;
 
 /// The attribute of a topic that says who may what.
 const POLICY: &str = "Policy";
+
+/// Subscriptions of one FIFO topic, as on Amazon ("Amazon SNS endpoints and quotas"). Its copies are
+/// made in one commit, in its order.
+const FIFO_SUBSCRIPTIONS_MAX: usize = 100;
 
 /// Who publishes: what cannot be delivered is told of once, so what the log itself tells is not
 /// told of again.
@@ -101,6 +109,7 @@ impl Batch {
                 topic: topic.clone(),
                 subscriptions: Arc::default(),
                 duplicates: hashbrown::HashMap::new(),
+                is_wide: false,
             },
         );
         self.dirty_topics.insert(name.into());
@@ -238,6 +247,14 @@ impl Batch {
                 repeated: true,
             });
         }
+        let loaded = self.topic(topic)?;
+        let is_fifo = loaded.topic.topic.fifo.is_some();
+        if is_fifo && loaded.subscriptions.len() >= FIFO_SUBSCRIPTIONS_MAX {
+            return Err(Refusal::TooMany {
+                what: "subscriptions",
+                limit: FIFO_SUBSCRIPTIONS_MAX,
+            });
+        }
         if self.loaded.subscription_count >= self.limits.subscriptions_max {
             return Err(Refusal::TooMany {
                 what: "subscriptions",
@@ -363,6 +380,7 @@ impl Batch {
         publishes: Vec<Publish>,
     ) -> Result<Reply, Refusal> {
         self.topic(topic)?;
+        self.fanned_bytes = 0;
         let answers = publishes
             .into_iter()
             .map(|publish| self.publish_one(topic, publish))
@@ -418,13 +436,11 @@ impl Batch {
         })
     }
 
-    /// A copy for everybody who gets one. Nothing is refused from here on.
+    /// A copy for everybody who gets one, at once or in steps. Nothing is refused from here on.
     fn fan_out(&mut self, name: &str, publish: &Publish, seq: Option<u64>, origin: Origin) -> u64 {
         let Some(loaded) = self.loaded.topics.get(name) else {
             return 0;
         };
-        let rules = loaded.topic.topic.clone();
-        let all = Arc::clone(&loaded.subscriptions);
         let publication = &publish.publication;
         let mut counts = TopicCounts {
             published: 1,
@@ -432,34 +448,57 @@ impl Batch {
             ..TopicCounts::default()
         };
         let mut deliveries = 0;
-        for subscription in all.iter() {
-            let one = std::slice::from_ref(&subscription.subscription);
-            let routed = topic::route(&rules, one, publication);
-            if routed.is_empty() {
-                note_filtered(&subscription.subscription, publication, &mut counts);
-            }
-            for delivery in routed {
-                deliveries += 1;
-                // There may be very many: none is made before it is its turn, or made twice.
-                let send = || send_of(&rules, &delivery, publish, body_of(publish, seq, &delivery));
-                let problem = match delivery.undeliverable {
-                    Some(undeliverable) => Some(reason_of(undeliverable)),
-                    None => self.deliver(subscription, publish, send()),
-                };
-                if let Some(reason) = problem {
-                    let reached = self.undeliverable(subscription, send(), &reason, origin);
-                    let has_letters = subscription.subscription.redrive.is_some();
-                    counts.failed += 1;
-                    counts.redriven += u64::from(reached);
-                    counts.not_redriven += u64::from(has_letters && !reached);
-                } else if subscription.subscription.protocol == Protocol::Queue {
-                    counts.delivered += 1;
-                }
+        let bytes = publication.bytes() * loaded.subscriptions.len() as u64;
+        if !(self.goes_in_steps(loaded, bytes) && self.begin_steps(name, publish, origin)) {
+            self.fanned_bytes = self.fanned_bytes.saturating_add(bytes);
+            let rules = self.loaded.topics[name].topic.topic.clone();
+            let all = Arc::clone(&self.loaded.topics[name].subscriptions);
+            for subscription in all.iter() {
+                deliveries += self.hand_on(&rules, subscription, publish, seq, origin, &mut counts);
             }
         }
-        let known = self.topic_counts.entry(name.to_owned()).or_default();
-        known.add(&counts);
+        self.count_topic(name, &counts);
         deliveries
+    }
+
+    fn count_topic(&mut self, topic: &str, counts: &TopicCounts) {
+        let known = self.topic_counts.entry(topic.to_owned()).or_default();
+        known.add(counts);
+    }
+
+    /// The copy of one subscriber, if he gets one; how many he got.
+    fn hand_on(
+        &mut self,
+        rules: &topic::Topic,
+        subscription: &Subscription,
+        publish: &Publish,
+        seq: Option<u64>,
+        origin: Origin,
+        counts: &mut TopicCounts,
+    ) -> u64 {
+        let one = std::slice::from_ref(&subscription.subscription);
+        let routed = topic::route(rules, one, &publish.publication);
+        if routed.is_empty() {
+            note_filtered(&subscription.subscription, &publish.publication, counts);
+        }
+        for delivery in &routed {
+            // There may be very many: none is made before it is its turn, or made twice.
+            let send = || send_of(rules, delivery, publish, body_of(publish, seq, delivery));
+            let problem = match delivery.undeliverable {
+                Some(undeliverable) => Some(reason_of(undeliverable)),
+                None => self.deliver(subscription, publish, send()),
+            };
+            if let Some(reason) = problem {
+                let reached = self.undeliverable(subscription, send(), &reason, origin);
+                let has_letters = subscription.subscription.redrive.is_some();
+                counts.failed += 1;
+                counts.redriven += u64::from(reached);
+                counts.not_redriven += u64::from(has_letters && !reached);
+            } else if subscription.subscription.protocol == Protocol::Queue {
+                counts.delivered += 1;
+            }
+        }
+        routed.len() as u64
     }
 
     /// Why it could not be delivered, if it could not.
@@ -524,7 +563,7 @@ impl Batch {
         let config = QueueConfig {
             // What a topic took, the queues it feeds take, whatever bound their producers have:
             // Amazon's limits for the two are of different sizes too.
-            message_bytes_max: if queue == DELIVERIES_QUEUE {
+            message_bytes_max: if [DELIVERIES_QUEUE, FAN_OUT_QUEUE].contains(&queue) {
                 // A message within a message: what had to be escaped is not the sender's fault.
                 u32::MAX
             } else {
@@ -594,6 +633,7 @@ impl Batch {
             return Err(Refusal::EnvelopeMissing);
         }
         let mut sent = 0;
+        self.fanned_bytes = 0;
         for (topic, publish) in publications {
             sent += self.fan_out(topic, &publish, None, Origin::Log);
         }

@@ -7,7 +7,9 @@ use super::auctions::bidder_hash;
 use crate::auction::BIDS_QUEUE;
 use crate::command::{Aftermath, Command, Publish};
 use crate::engine::Limits;
-use crate::ports::{DELIVERIES_QUEUE, Duplicate, Loaded, QueueTouch, TopicTouch, Touch};
+use crate::ports::{
+    DELIVERIES_QUEUE, Duplicate, FAN_OUT_QUEUE, Loaded, QueueTouch, TopicTouch, Touch,
+};
 
 pub(crate) fn touch<'a>(
     commands: impl Iterator<Item = &'a Command>,
@@ -247,6 +249,12 @@ fn touch_messaging(touch: &mut Touch, command: &Command) {
             touch.subscriptions.push(id.clone());
         }
         Command::Publish { topic, publishes } => touch_publishes(touch, topic, publishes.iter()),
+        Command::FanOutStep { seq, fan_out } => {
+            queue_of(touch, DELIVERIES_QUEUE);
+            queue_of(touch, FAN_OUT_QUEUE).messages.push(*seq);
+            let topic = topic_of(touch, &fan_out.topic);
+            topic.steps.push(fan_out.after.clone());
+        }
         Command::Relay { publications, .. } => {
             for (topic, publish) in publications {
                 touch_publishes(touch, topic, std::iter::once(publish));
@@ -318,7 +326,9 @@ fn touch_publishes<'a>(
     publishes: impl Iterator<Item = &'a Publish>,
 ) {
     queue_of(touch, DELIVERIES_QUEUE);
+    queue_of(touch, FAN_OUT_QUEUE);
     let touched = topic_of(touch, topic);
+    touched.is_published = true;
     if !is_fifo(topic) {
         return;
     }
@@ -340,7 +350,7 @@ fn is_fifo(name: &str) -> bool {
 
 /// Whether what comes after this command must be loaded after it: a store counts what customers
 /// bought only for products that have a purchase limit when it is asked; what a subscription
-/// leads to is loaded with it; and a queue that was emptied has nothing that could be loaded.
+/// leads to is loaded with it, and how many there are says what is loaded; and a queue that was emptied has nothing that could be loaded.
 pub(crate) fn ends_batch(command: &Command) -> bool {
     match command {
         Command::ChangeProduct { change, .. } => {
@@ -356,6 +366,7 @@ pub(crate) fn ends_batch(command: &Command) -> bool {
         | Command::Subscribe { .. }
         | Command::ConfirmSubscription { .. }
         | Command::SetSubscription { .. }
+        | Command::Unsubscribe { .. }
         | Command::Sweep { .. } => true,
         Command::PlaceOrder(_)
         | Command::CancelOrder { .. }
@@ -389,8 +400,8 @@ pub(crate) fn ends_batch(command: &Command) -> bool {
         | Command::SetTopic { .. }
         | Command::TagTopic { .. }
         | Command::EditTopicPolicy { .. }
-        | Command::Unsubscribe { .. }
         | Command::Publish { .. }
+        | Command::FanOutStep { .. }
         | Command::Relay { .. }
         | Command::Probe => false,
     }

@@ -103,16 +103,21 @@ impl Topic {
     }
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Publication {
     /// What everyone gets for whom `by_protocol` has nothing.
     pub message: String,
     /// `MessageStructure=json`: a text of its own for a protocol (`sqs`, `http`, `email` ...).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub by_protocol: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub attributes: BTreeMap<String, Attribute>,
     /// Required on a FIFO topic; on a standard one it is passed on for fair queues.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deduplication: Option<String>,
 }
 
@@ -164,7 +169,9 @@ pub fn validate_publication(topic: &Topic, publication: &Publication) -> Result<
 fn validate_subject(subject: &str) -> Result<(), TopicRefusal> {
     let valid = !subject.is_empty()
         && subject.chars().count() < limits::SUBJECT_LENGTH_MAX
-        && !subject.chars().any(char::is_control);
+        && !subject.chars().any(char::is_control)
+        // It travels in messages.
+        && is_message_text(subject);
     if valid {
         Ok(())
     } else {

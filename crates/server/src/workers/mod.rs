@@ -16,6 +16,7 @@ mod emails;
 pub mod events;
 #[cfg(test)]
 mod examples;
+mod fan_out;
 #[cfg(test)]
 mod faults;
 mod keeper;
@@ -40,7 +41,7 @@ use std::time::Duration;
 
 use commerce::Millis;
 use engine::auction::{BIDS_DEAD_LETTER_QUEUE, BIDS_QUEUE};
-use engine::ports::{Clock, DELIVERIES_QUEUE, Ids};
+use engine::ports::{Clock, DELIVERIES_QUEUE, FAN_OUT_QUEUE, Ids};
 use engine::{Command, Engine, EngineError, QueueSpec, TOPIC_STOCK};
 use messaging::{DeduplicationScope, FifoConfig, QueueConfig, RedrivePolicy, ThroughputLimit};
 use tokio_util::task::TaskTracker;
@@ -64,13 +65,14 @@ const REPLENISHMENT_DLQ: &str = "replenishment-dlq";
 /// Where notifications end up that no endpoint took and no other queue is named for.
 const DELIVERIES_DLQ: &str = "sns-deliveries-dlq";
 /// Nobody else may make these otherwise than they are made here, change or delete them.
-const OWN_QUEUES: [&str; 13] = [
+const OWN_QUEUES: [&str; 14] = [
     REPLENISHMENT_QUEUE,
     REPLENISHMENT_DLQ,
     BIDS_QUEUE,
     BIDS_DEAD_LETTER_QUEUE,
     DELIVERIES_QUEUE,
     DELIVERIES_DLQ,
+    FAN_OUT_QUEUE,
     purchases::MILEAGE_QUEUE,
     purchases::TRACKING_QUEUE,
     vip::QUEUE,
@@ -81,6 +83,9 @@ const OWN_QUEUES: [&str; 13] = [
 ];
 /// An endpoint has 15 seconds to answer, and may have to wait for its turn before.
 const DELIVERIES_TIMEOUT_S: u32 = 120;
+/// A step takes a fraction of a second. It may wait for longer behind others; proposed once more, it
+/// is done once.
+const FAN_OUT_TIMEOUT_S: u32 = 10;
 /// The worker counts the tries itself: this is for messages that no worker lives through.
 const DELIVERIES_RECEIVES_MAX: u32 = 1_000;
 /// A bid that no worker lives through so often is set aside, and the auction goes on.
@@ -133,6 +138,21 @@ fn fifo() -> QueueConfig {
             throughput_limit: ThroughputLimit::PerMessageGroupId,
         }),
         ..QueueConfig::default()
+    }
+}
+
+/// Where what was published waits to be taken further.
+fn topics_own(name: &str, visibility_timeout_s: u32) -> QueueSpec {
+    QueueSpec {
+        name: name.to_owned(),
+        config: QueueConfig {
+            redrive: Some(RedrivePolicy {
+                dead_letter_queue: DELIVERIES_DLQ.to_owned(),
+                max_receive_count: DELIVERIES_RECEIVES_MAX,
+            }),
+            visibility_timeout_s,
+            ..QueueConfig::default()
+        },
     }
 }
 
@@ -193,17 +213,8 @@ pub async fn ensure_queues(
                 ..QueueConfig::default()
             },
         },
-        QueueSpec {
-            name: DELIVERIES_QUEUE.to_owned(),
-            config: QueueConfig {
-                redrive: Some(RedrivePolicy {
-                    dead_letter_queue: DELIVERIES_DLQ.to_owned(),
-                    max_receive_count: DELIVERIES_RECEIVES_MAX,
-                }),
-                visibility_timeout_s: DELIVERIES_TIMEOUT_S,
-                ..QueueConfig::default()
-            },
-        },
+        topics_own(DELIVERIES_QUEUE, DELIVERIES_TIMEOUT_S),
+        topics_own(FAN_OUT_QUEUE, FAN_OUT_TIMEOUT_S),
     ];
     let mut queues = queues;
     let mut subscriptions = vec![(TOPIC_STOCK, REPLENISHMENT_QUEUE).into()];
@@ -223,9 +234,14 @@ pub async fn ensure_queues(
 
 /// Looks after the shop's own queues, whoever works on them: alerts, and the consumers' last hour.
 pub fn watch(app: &App, tracker: &TaskTracker, consumers: &[Arc<dyn Consumer>]) {
-    let mut worked_on: BTreeSet<String> = [REPLENISHMENT_QUEUE, BIDS_QUEUE, DELIVERIES_QUEUE]
-        .map(str::to_owned)
-        .into();
+    let mut worked_on: BTreeSet<String> = [
+        REPLENISHMENT_QUEUE,
+        BIDS_QUEUE,
+        DELIVERIES_QUEUE,
+        FAN_OUT_QUEUE,
+    ]
+    .map(str::to_owned)
+    .into();
     let on = consumers
         .iter()
         .filter(|one| !parts::is_off(&app.config, &***one));
@@ -275,6 +291,8 @@ pub fn start(app: &App, tracker: &TaskTracker, client: outgoing::Client) {
     for _ in 0..bids::LOOPS {
         tracker.spawn(bids::run(app.clone()));
     }
+    let steps = fan_out::FanOuts::new(app.clone());
+    tracker.spawn(runtime::run(app.clone(), FAN_OUT_QUEUE, steps));
     let deliveries = deliveries::Deliveries::new(app.clone());
     for _ in 0..deliveries::LOOPS {
         let worker = deliveries.clone();

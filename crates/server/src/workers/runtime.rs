@@ -26,6 +26,8 @@ const PAUSE: Duration = Duration::from_millis(200);
 pub(super) enum Outcome {
     /// Nothing is left to do.
     Done,
+    /// Nothing is left to do, and the message went with the work.
+    Gone,
     /// Not now; try again in so many seconds, or later.
     Later { after_s: u32 },
     /// Never, and why.
@@ -150,6 +152,7 @@ async fn handle<W: Worker>(
     };
     let (queue_name, queue) = (queue, queue.to_owned());
     let command = match work(queue_name, worker, message).await? {
+        Outcome::Gone => return Ok(()),
         Outcome::Done => Command::DeleteMessage { queue, handle },
         Outcome::Later { after_s } => Command::ChangeVisibility {
             queue,
@@ -183,7 +186,7 @@ async fn work<W: Worker>(
     };
     let done = traced.within(worker.work(message)).await;
     let (outcome, is_failure) = match &done {
-        Ok(Outcome::Done) => ("done", false),
+        Ok(Outcome::Done | Outcome::Gone) => ("done", false),
         Ok(Outcome::Later { .. }) => ("later", true),
         Ok(Outcome::Never { .. }) => ("never", true),
         Err(_) => ("engine", true),

@@ -98,6 +98,7 @@ pub(crate) use topics::{
     a_queue_that_is_named_and_subscribed_comes_with_its_messages,
     subscriptions_are_kept_and_listed_in_their_order, subscriptions_bring_their_queues,
     the_relay_cursors_are_kept, topics_are_kept_and_listed_by_name,
+    wide_topics_bring_the_queues_of_a_step,
 };
 
 /// How a store is opened.
@@ -169,6 +170,7 @@ macro_rules! suite {
             a_queue_deleted_and_made_again_is_another_one,
             what_is_past_its_retention_is_swept,
             subscriptions_bring_their_queues,
+            wide_topics_bring_the_queues_of_a_step,
             topics_are_kept_and_listed_by_name,
             subscriptions_are_kept_and_listed_in_their_order,
             a_page_goes_on_when_its_last_subscription_is_gone,

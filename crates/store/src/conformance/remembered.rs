@@ -102,6 +102,8 @@ pub(crate) fn topics_bring_the_duplicates_of_all_they_lead_to(harness: &dyn Harn
             topics: vec![TopicTouch {
                 name: "t.fifo".to_owned(),
                 duplicates: vec![duplicate(Some("g"), "x")],
+                is_published: true,
+                ..TopicTouch::default()
             }],
             // Named as well, for something else.
             queues: vec![touch_queue("q.fifo"), touch_queue("other.fifo")],

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use engine::ports::{Cursors, DELIVERIES_QUEUE, Opened, Subscription, Topic, TopicTouch, Touch};
+use engine::ports::{
+    Cursors, DELIVERIES_QUEUE, FAN_OUT_QUEUE, FAN_OUT_STEP, Opened, Subscription, Topic,
+    TopicTouch, Touch,
+};
 use messaging::topic::{FilterPolicy, FilterScope, Protocol};
 
 use super::mail::{fifo_queue, subscription, topic};
@@ -13,7 +16,8 @@ fn touch_topic(name: &str) -> Touch {
     Touch {
         topics: vec![TopicTouch {
             name: name.to_owned(),
-            duplicates: Vec::new(),
+            is_published: true,
+            ..TopicTouch::default()
         }],
         now: START,
         ..Touch::default()
@@ -87,7 +91,18 @@ pub(crate) fn subscriptions_bring_their_queues(harness: &dyn Harness) {
                 assert_eq!(queue.total, 1);
             }
         }
-        // By their ids: each with its topic, and that with what it leads to.
+        let touch = Touch {
+            topics: vec![TopicTouch {
+                name: "t".to_owned(),
+                ..TopicTouch::default()
+            }],
+            now: START,
+            ..Touch::default()
+        };
+        let loaded = load(opened, &touch);
+        assert_eq!(loaded.topics["t"].subscriptions.len(), 2);
+        assert!(loaded.queues.is_empty(), "nothing is published");
+        // By their ids: each with its topic, and with what it leads to.
         let touch = Touch {
             subscriptions: vec!["s-a".to_owned(), "none".to_owned()],
             now: START,
@@ -99,6 +114,69 @@ pub(crate) fn subscriptions_bring_their_queues(harness: &dyn Harness) {
         assert_eq!(loaded.topics["s"].topic, topic(7, "s"));
         assert_eq!(loaded.topics.len(), 1);
         assert_eq!(loaded.queues.len(), 2);
+    });
+}
+
+/// What is published to very many goes in steps, each with the queues of its own.
+pub(crate) fn wide_topics_bring_the_queues_of_a_step(harness: &dyn Harness) {
+    let mut opened = harness.open();
+    let mut script = Script::new();
+    for (id, name) in (1..).zip(["first", "last", DELIVERIES_QUEUE]) {
+        script.send(&mut queue(id, name, None), [message(1, START)]);
+    }
+    script.changes.topics = vec![topic(4, "t"), topic(5, "t.fifo")];
+    script.use_number(6);
+    // The newest come first, by their ids.
+    let count = FAN_OUT_STEP + 1;
+    let ids = (1..=count).rev().map(|number| format!("{number:05}"));
+    for id in ids {
+        let (named, queue) = match id.parse::<usize>() {
+            Ok(number) if number == count => (id, "last"),
+            _ => (id, "first"),
+        };
+        let fifo = format!("f-{named}");
+        let subscriptions = &mut script.changes.subscriptions;
+        subscriptions.push(subscription(&named, "t", queue));
+        subscriptions.push(subscription(&fifo, "t.fifo", queue));
+    }
+    script.commit(&mut opened);
+    let brought = |opened: &mut Opened, name: &str, is_published: bool, steps: &[&str]| {
+        let touch = Touch {
+            topics: vec![TopicTouch {
+                name: name.to_owned(),
+                is_published,
+                steps: steps.iter().map(|after| (*after).to_owned()).collect(),
+                ..TopicTouch::default()
+            }],
+            now: START,
+            ..Touch::default()
+        };
+        let loaded = load(opened, &touch);
+        let mut queues: Vec<String> = loaded.queues.into_keys().collect();
+        queues.sort_unstable();
+        let topic = &loaded.topics[name];
+        assert_eq!(topic.subscriptions.len(), count);
+        (topic.is_wide, queues.join(" "))
+    };
+    let both = || "first last".to_owned();
+    let mut opened = always(harness, opened, |opened| {
+        assert_eq!(brought(opened, "t", true, &[]), (false, both()));
+    });
+    // Only where there is somewhere to wait.
+    script.send(&mut queue(6, FAN_OUT_QUEUE, None), [message(1, START)]);
+    script.commit(&mut opened);
+    always(harness, opened, |opened| {
+        let mut brought = |name, is_published, steps: &[&str]| {
+            let (is_wide, queues) = brought(opened, name, is_published, steps);
+            assert_eq!(is_wide, name == "t");
+            queues
+        };
+        assert_eq!(brought("t", true, &[]), "");
+        assert_eq!(brought("t", true, &[""]), "first");
+        assert_eq!(brought("t", false, &["", "00001"]), both());
+        assert_eq!(brought("t", false, &["01000"]), "last");
+        assert_eq!(brought("t", false, &["01001"]), "");
+        assert_eq!(brought("t.fifo", true, &[]), both());
     });
 }
 

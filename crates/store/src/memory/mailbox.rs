@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use commerce::Millis;
 use engine::ports::{
-    Changes, DELIVERIES_QUEUE, Duplicate, GROUP_FIRST_MAX, Loaded, LoadedQueue, LoadedTopic, Queue,
-    QueueDepth, QueueTouch, Redelay, Subscription, Sweep, Topic, TopicTouch, Touch,
+    Changes, DELIVERIES_QUEUE, Duplicate, FAN_OUT_QUEUE, GROUP_FIRST_MAX, Loaded, LoadedQueue,
+    LoadedTopic, Queue, QueueDepth, QueueTouch, Redelay, Subscription, Sweep, Topic, TopicTouch,
+    Touch, is_wide, next_step,
 };
 use hashbrown::HashMap;
 use messaging::fair::{GroupLoad, Load};
@@ -82,9 +83,10 @@ impl Mailbox {
             loaded
                 .subscriptions
                 .insert(id.clone(), subscription.clone());
+            self.load_led_to(loaded, subscription, &[]);
             let touched = TopicTouch {
                 name: subscription.topic.clone(),
-                duplicates: Vec::new(),
+                ..TopicTouch::default()
             };
             self.load_topic(loaded, &touched);
         }
@@ -245,22 +247,16 @@ impl Mailbox {
         };
         let subscriptions: Vec<Subscription> =
             self.subscriptions_of(&touch.name).cloned().collect();
-        for subscription in &subscriptions {
-            let rules = &subscription.subscription;
-            let endpoint = if rules.protocol == Protocol::Queue {
-                rules.endpoint.as_str()
-            } else {
-                DELIVERIES_QUEUE
-            };
-            for name in [Some(endpoint), rules.redrive.as_deref()]
-                .into_iter()
-                .flatten()
-            {
-                self.load_beside(loaded, name);
-                if let Some(queue) = loaded.queues.get_mut(name) {
-                    let found = self.look_up(queue.queue.id, &touch.duplicates);
-                    queue.duplicates.extend(found);
-                }
+        let is_wide =
+            is_wide(&topic.topic, subscriptions.len()) && self.queues.contains_key(FAN_OUT_QUEUE);
+        if touch.is_published && !is_wide {
+            for subscription in &subscriptions {
+                self.load_led_to(loaded, subscription, &touch.duplicates);
+            }
+        }
+        for after in &touch.steps {
+            for subscription in next_step(&subscriptions, after) {
+                self.load_led_to(loaded, subscription, &[]);
             }
         }
         let duplicates = self.look_up(topic.id, &touch.duplicates);
@@ -271,8 +267,27 @@ impl Mailbox {
                 topic: topic.clone(),
                 subscriptions: Arc::new(subscriptions),
                 duplicates: HashMap::new(),
+                is_wide,
             });
         loaded_topic.duplicates.extend(duplicates);
+    }
+
+    /// The queues that a subscription leads to, and what of these was sent to them of late.
+    fn load_led_to(&self, loaded: &mut Loaded, subscription: &Subscription, sought: &[Duplicate]) {
+        let rules = &subscription.subscription;
+        let endpoint = if rules.protocol == Protocol::Queue {
+            rules.endpoint.as_str()
+        } else {
+            DELIVERIES_QUEUE
+        };
+        let names = [Some(endpoint), rules.redrive.as_deref()];
+        for name in names.into_iter().flatten() {
+            self.load_beside(loaded, name);
+            if let Some(queue) = loaded.queues.get_mut(name) {
+                let found = self.look_up(queue.queue.id, sought);
+                queue.duplicates.extend(found);
+            }
+        }
     }
 
     pub(super) fn subscriptions_of<'a>(

@@ -1,8 +1,10 @@
-//! What is published reaches everybody who subscribed, in one commit, or is accounted for.
+//! What is published reaches everybody who subscribed, in one commit or in steps, or is accounted
+//! for.
 
 mod arrival;
 mod fan_out;
 mod manage;
+mod steps;
 
 use engine::ports::{Subscription, Topic};
 use engine::{Command, Envelope, Publish, Reply, TopicSettings};

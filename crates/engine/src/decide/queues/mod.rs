@@ -47,7 +47,7 @@ impl Batch {
     }
 
     /// What passes through a queue in this batch.
-    fn tally(&mut self, name: &str) -> &mut Counts {
+    pub(super) fn tally(&mut self, name: &str) -> &mut Counts {
         // Looked for first: a name is only copied for the first command of a batch.
         if !self.counts.contains_key(name) {
             self.counts.insert(name.to_owned(), Counts::default());

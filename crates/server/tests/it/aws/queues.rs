@@ -1,5 +1,7 @@
 //! Queues are made, found, changed, tagged, listed, emptied and deleted.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::client::{Client, WIRES, Wire};
@@ -321,12 +323,17 @@ async fn the_shops_own_queues_cannot_be_broken() {
         let arn = format!("arn:aws:sqs:eu-central-1:000000000000:{dead}");
         json!({"deadLetterTargetArn": arn, "maxReceiveCount": count}).to_string()
     };
+    let mut seen = BTreeSet::new();
     for (name, dead) in [
         ("replenishment", "replenishment-dlq"),
         ("bids.fifo", "bids-dlq.fifo"),
         ("sns-deliveries", "sns-deliveries-dlq"),
+        ("sns-fan-out", "sns-deliveries-dlq"),
     ] {
         for queue in [name, dead] {
+            if !seen.insert(queue) {
+                continue;
+            }
             let url = json!({"QueueUrl": format!("/000000000000/{queue}")});
             let refused = client
                 .refused("DeleteQueue", url.clone(), "AccessDenied")

@@ -11,4 +11,5 @@ mod metrics;
 mod queues;
 mod retries;
 mod rights;
+mod steps;
 mod topics;

@@ -207,6 +207,8 @@ fn the_second_version_is_read() {
         topics: vec![TopicTouch {
             name: "news.fifo".to_owned(),
             duplicates: vec![duplicate("a", &content_deduplication_id("in order"))],
+            is_published: true,
+            ..TopicTouch::default()
         }],
         now,
         ..Touch::default()

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use commerce::Millis;
 use engine::ports::{
-    DELIVERIES_QUEUE, GROUP_FIRST_MAX, Loaded, LoadedQueue, LoadedTopic, QueueTouch, StoreError,
-    TopicTouch, Touch,
+    DELIVERIES_QUEUE, Duplicate, FAN_OUT_QUEUE, GROUP_FIRST_MAX, Loaded, LoadedQueue, LoadedTopic,
+    QueueTouch, StoreError, Subscription, TopicTouch, Touch, is_wide, next_step,
 };
 use hashbrown::HashMap;
 use messaging::topic::Protocol;
@@ -49,10 +49,11 @@ impl Mailbox {
                 loaded
                     .subscriptions
                     .insert(id.clone(), subscription.clone());
+                self.load_led_to(connection, loaded, subscription, &[])?;
             }
             let touch = TopicTouch {
                 name: topic,
-                duplicates: Vec::new(),
+                ..TopicTouch::default()
             };
             self.load_topic(connection, loaded, &touch)?;
         }
@@ -70,24 +71,16 @@ impl Mailbox {
         };
         let subscriptions = self.subscriptions.get(&touch.name).cloned();
         let subscriptions = subscriptions.unwrap_or_default();
-        for subscription in subscriptions.iter() {
-            let rules = &subscription.subscription;
-            let endpoint = match rules.protocol {
-                Protocol::Queue => rules.endpoint.as_str(),
-                Protocol::Http | Protocol::Https | Protocol::Email | Protocol::EmailJson => {
-                    DELIVERIES_QUEUE
-                }
-            };
-            for name in [Some(endpoint), rules.redrive.as_deref()]
-                .into_iter()
-                .flatten()
-            {
-                self.load_beside(loaded, name);
-                if let Some(queue) = loaded.queues.get_mut(name) {
-                    let id = queue.queue.id;
-                    let found = self.duplicates.look_up(connection, id, &touch.duplicates)?;
-                    queue.duplicates.extend(found);
-                }
+        let is_wide =
+            is_wide(&topic.topic, subscriptions.len()) && self.queues.contains_key(FAN_OUT_QUEUE);
+        if touch.is_published && !is_wide {
+            for subscription in subscriptions.iter() {
+                self.load_led_to(connection, loaded, subscription, &touch.duplicates)?;
+            }
+        }
+        for after in &touch.steps {
+            for subscription in next_step(&subscriptions, after) {
+                self.load_led_to(connection, loaded, subscription, &[])?;
             }
         }
         let duplicates = self
@@ -100,8 +93,37 @@ impl Mailbox {
                 topic: topic.clone(),
                 subscriptions,
                 duplicates: HashMap::new(),
+                is_wide,
             });
         loaded_topic.duplicates.extend(duplicates);
+        Ok(())
+    }
+
+    /// The queues that a subscription leads to, and what of these was sent to them of late.
+    fn load_led_to(
+        &self,
+        connection: &Connection,
+        loaded: &mut Loaded,
+        subscription: &Subscription,
+        sought: &[Duplicate],
+    ) -> Result<(), StoreError> {
+        let rules = &subscription.subscription;
+        let endpoint = match rules.protocol {
+            Protocol::Queue => rules.endpoint.as_str(),
+            Protocol::Http | Protocol::Https | Protocol::Email | Protocol::EmailJson => {
+                DELIVERIES_QUEUE
+            }
+        };
+        let names = [Some(endpoint), rules.redrive.as_deref()];
+        for name in names.into_iter().flatten() {
+            self.load_beside(loaded, name);
+            if let Some(queue) = loaded.queues.get_mut(name) {
+                let found = self
+                    .duplicates
+                    .look_up(connection, queue.queue.id, sought)?;
+                queue.duplicates.extend(found);
+            }
+        }
         Ok(())
     }
 
