@@ -16,7 +16,6 @@
 //! so that a pause of the server is not left out.
 
 mod groups;
-mod sends;
 mod table;
 
 use std::fs;
@@ -26,7 +25,6 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use self::sends::{Client, SENDS_PER_S, Sends, while_sending};
 use crate::clock;
 use crate::error::{BenchError, io_error};
 use crate::http;
@@ -34,6 +32,7 @@ use crate::load::{self, Expect, Outcome, Plan, Progress, Protocol};
 use crate::process;
 use crate::queue::Wire;
 use crate::rows::{self, Request, Setup, System};
+use crate::sends::{Client, SENDS_PER_S, Sends, while_sending};
 use crate::sqs::{self, Latency};
 use crate::suite::prepare;
 use crate::systems::{Programs, Running};

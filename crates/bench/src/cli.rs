@@ -12,8 +12,8 @@ use crate::rows::{self, Chosen, Row};
 use crate::systems::Programs;
 use crate::template::REQUESTS_MAX;
 use crate::{
-    backlog, closings, followups, http, load, memory, polls, report, scaling, suite, verdicts,
-    watchers,
+    backlog, closings, fan_out, followups, http, load, memory, polls, report, scaling, suite,
+    verdicts, watchers,
 };
 use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
@@ -39,6 +39,8 @@ enum Command {
     Memory(MemoryArgs),
     /// One queue with very many messages: starting, receiving, purging.
     Backlog(BacklogArgs),
+    /// One message to very many queues: until all have it, and what others wait meanwhile.
+    FanOut(FanOutArgs),
     /// Very many long polls that wait: memory, processor time, and who wakes.
     Polls(PollsArgs),
     /// Orders of one product while many streams show what is left of it.
@@ -61,6 +63,7 @@ impl Command {
             Self::Suite(args) => Some(&args.programs),
             Self::Memory(args) => Some(&args.programs),
             Self::Backlog(args) => Some(&args.programs),
+            Self::FanOut(args) => Some(&args.programs),
             Self::Polls(args) => Some(&args.programs),
             Self::Watchers(args) => Some(&args.programs),
             Self::Verdicts(args) => Some(&args.programs),
@@ -251,6 +254,21 @@ struct BacklogArgs {
 }
 
 #[derive(Args)]
+struct FanOutArgs {
+    #[command(flatten)]
+    programs: ProgramArgs,
+    /// Queues that subscribe to the topic.
+    #[arg(long, default_value_t = 5_000)]
+    queues: u32,
+    /// The length of the message.
+    #[arg(long, default_value_t = 256_000)]
+    bytes: usize,
+    /// How long it may take until all have it, in seconds.
+    #[arg(long, default_value_t = 120.0)]
+    seconds: f64,
+}
+
+#[derive(Args)]
 struct PollsArgs {
     #[command(flatten)]
     programs: ProgramArgs,
@@ -391,6 +409,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Suite(args) => run_suite(&args),
         Command::Memory(args) => run_memory(&args),
         Command::Backlog(args) => run_backlog(&args),
+        Command::FanOut(args) => run_fan_out(&args),
         Command::Polls(args) => run_polls(&args),
         Command::Watchers(args) => run_watchers(&args),
         Command::Verdicts(args) => run_verdicts(&args),
@@ -544,6 +563,19 @@ fn run_backlog(args: &BacklogArgs) -> Result<Vec<String>, BenchError> {
         let mib = resident_bytes as f64 / f64::from(1 << 20);
         note(&format!("{messages:>9} messages {mib:>8.1} MiB"));
     })?;
+    args.programs.show(&report.table(), &report)?;
+    Ok(report.problems())
+}
+
+fn run_fan_out(args: &FanOutArgs) -> Result<Vec<String>, BenchError> {
+    let options = fan_out::Options {
+        queues: args.queues,
+        bytes: args.bytes,
+        limit: seconds("seconds", args.seconds)?,
+        programs: args.programs.programs(),
+        dir: args.programs.dir(),
+    };
+    let report = fan_out::run(&options)?;
     args.programs.show(&report.table(), &report)?;
     Ok(report.problems())
 }

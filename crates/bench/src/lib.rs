@@ -15,8 +15,8 @@
 //! - [`cli`]: the command line
 //! - [`rows`]: what is measured, as data; [`systems`]: the programs that are measured
 //! - [`suite`], [`memory`]: the two measurements; [`report`]: their tables
-//! - [`backlog`], [`polls`]: a queue that is very long, and one that many wait for; [`sqs`]: the
-//!   calls around them; [`closings`]: auctions that end together;
+//! - [`backlog`], [`polls`]: a queue that is very long, and one that many wait for; [`fan_out`]: a
+//!   topic that many queues hear; [`sqs`]: the calls around them; [`closings`]: auctions that end together;
 //!   [`followups`]: what consumers do with very many orders; [`watchers`]: what very many who watch
 //!   cost a sale; [`verdicts`]: how soon one of very many who wait is told
 
@@ -25,6 +25,7 @@ pub mod cli;
 pub mod clock;
 pub mod closings;
 pub mod error;
+pub mod fan_out;
 pub mod followups;
 pub mod http;
 pub mod load;
@@ -37,6 +38,7 @@ pub mod report;
 pub mod resp;
 pub mod rows;
 pub mod scaling;
+mod sends;
 pub mod sqs;
 mod streams;
 pub mod suite;

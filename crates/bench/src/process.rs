@@ -112,10 +112,19 @@ pub(crate) fn machine_ticks(stat: &str) -> Option<f64> {
 
 /// The memory of a process that is in RAM (`VmRSS`), in bytes.
 pub fn resident_bytes(pid: u32) -> io::Result<u64> {
+    memory(pid, "VmRSS:")
+}
+
+/// The most that it has had there since it began (`VmHWM`), in bytes.
+pub fn resident_bytes_max(pid: u32) -> io::Result<u64> {
+    memory(pid, "VmHWM:")
+}
+
+fn memory(pid: u32, name: &str) -> io::Result<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    field(&status, "VmRSS:")
+    field(&status, name)
         .map(|kibibytes| kibibytes * 1024)
-        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "no VmRSS"))
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, format!("no {name}")))
 }
 
 fn field(text: &str, name: &str) -> Option<u64> {

@@ -51,7 +51,7 @@ impl Default for Limits {
             queue_max: 8_192,
             batch_max: 512,
             batch_bytes: 64 * 1024 * 1024,
-            fan_out_bytes: 8 * 1024 * 1024,
+            fan_out_bytes: 4 * 1024 * 1024,
             key_retention: Duration::from_secs(24 * 60 * 60),
             keys_per_customer: 1_000,
             products_max: 100_000,

@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::sends::SENDS_PER_S;
 use super::{BATCH, Report};
 use crate::load::Outcome;
 use crate::report::thousands;
+use crate::sends::SENDS_PER_S;
 use crate::sqs::Latency;
 
 const MIB: f64 = 1024.0 * 1024.0;

@@ -15,22 +15,22 @@ use crate::load::{histogram, micros};
 use crate::sqs::{self, Latency};
 use crate::template::Numbers;
 
-pub(super) const SENDS_PER_S: u32 = 100;
+pub(crate) const SENDS_PER_S: u32 = 100;
 /// How long one call may take.
 const CALL_LIMIT: Duration = Duration::from_secs(60);
 
 /// Where to, and what.
 #[derive(Clone, Copy)]
-pub(super) struct Sends<'a> {
-    pub(super) target: SocketAddr,
-    pub(super) queue_url: &'a str,
-    pub(super) is_fifo: bool,
+pub(crate) struct Sends<'a> {
+    pub(crate) target: SocketAddr,
+    pub(crate) queue_url: &'a str,
+    pub(crate) is_fifo: bool,
     /// What is sent in one run is no repetition of another's.
-    pub(super) run: u64,
+    pub(crate) run: u64,
 }
 
 /// Sends at a fixed pace as long as `work` takes.
-pub(super) fn while_sending<T>(
+pub(crate) fn while_sending<T>(
     sends: &Sends<'_>,
     work: impl FnOnce() -> Result<T, BenchError>,
 ) -> Result<(T, Latency), BenchError> {
@@ -72,13 +72,13 @@ fn send_paced(sends: &Sends<'_>, stop: &AtomicBool) -> Result<Histogram<u32>, Be
 }
 
 /// A connection that is kept, for one call after the other.
-pub(super) struct Client {
+pub(crate) struct Client {
     stream: TcpStream,
     received: Vec<u8>,
 }
 
 impl Client {
-    pub(super) fn connect(target: SocketAddr) -> Result<Self, BenchError> {
+    pub(crate) fn connect(target: SocketAddr) -> Result<Self, BenchError> {
         let open = || {
             let stream = TcpStream::connect_timeout(&target, CALL_LIMIT)?;
             stream.set_read_timeout(Some(CALL_LIMIT))?;
@@ -92,7 +92,7 @@ impl Client {
     }
 
     /// The answer must be a success.
-    pub(super) fn ask(&mut self, request: &[u8]) -> Result<(), BenchError> {
+    pub(crate) fn ask(&mut self, request: &[u8]) -> Result<(), BenchError> {
         self.received.clear();
         self.stream
             .write_all(request)
