@@ -449,7 +449,9 @@ impl Batch {
         };
         let mut deliveries = 0;
         let bytes = publication.bytes() * loaded.subscriptions.len() as u64;
-        if !(self.goes_in_steps(loaded, bytes) && self.begin_steps(name, publish, origin)) {
+        if self.goes_in_steps(loaded, bytes, origin) {
+            self.begin_steps(name, publish, origin);
+        } else {
             self.fanned_bytes = self.fanned_bytes.saturating_add(bytes);
             let rules = self.loaded.topics[name].topic.topic.clone();
             let all = Arc::clone(&self.loaded.topics[name].subscriptions);

@@ -400,7 +400,7 @@ async fn restocking_and_operations() {
                 Json(
                     200,
                     json!({
-            "products": 3, "waiting": 0, "queues": 20, "deadLetters": 0, "openReplenishments": 0,
+            "products": 3, "waiting": 0, "queues": 21, "deadLetters": 0, "openReplenishments": 0,
             "sequencer": {"capacity": 8192}, "listeners": 0}),
                 ),
             ),

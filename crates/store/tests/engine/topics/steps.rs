@@ -93,7 +93,9 @@ fn each_subscriber_gets_one_copy_however_often_a_step_is_proposed() {
             steps += 1;
             copies += made;
         }
-        assert_eq!((steps, copies), (3, 4), "six look at it, two at a time");
+        assert_eq!(copies, 4);
+        // Two copies at a time; who wants none may stand behind the last of them.
+        assert!((2..=3).contains(&steps), "{steps}");
         for name in &names[..3] {
             assert_eq!(bodies(rig, name), ["news"], "{name}");
         }
