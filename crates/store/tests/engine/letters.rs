@@ -11,7 +11,7 @@ use engine::{Command, Kind, Reply};
 use messaging::{Message, MessageState, QueueConfig, ReceiptHandle, RedrivePolicy};
 use proptest::prelude::*;
 
-use crate::rig::{Answer, Fail, Place, Rig, publish, queue_spec, receive_for, runtime};
+use crate::rig::{Answer, Fail, Place, Rig, cases, publish, queue_spec, receive_for, runtime};
 
 /// Dead letters of the first two go to the third.
 const QUEUES: [&str; 4] = ["orders", "stock", "dead", "other"];
@@ -519,14 +519,6 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
         1 => Just(Act::Restart),
     ];
     prop::collection::vec(act, 1..60)
-}
-
-fn cases(cases: u32) -> ProptestConfig {
-    ProptestConfig {
-        cases,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    }
 }
 
 proptest! {

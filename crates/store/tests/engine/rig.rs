@@ -20,6 +20,7 @@ use engine::{
     PlaceOrder, Publish, QueueSpec, Refusal, Reply, Room,
 };
 use messaging::QueueConfig;
+use proptest::test_runner::Config as ProptestConfig;
 use store::memory::{Memory, Shared};
 use store::sqlite::{self, BlockSizes};
 use tempfile::TempDir;
@@ -682,5 +683,15 @@ pub(crate) fn reply_order(answer: &Answer) -> &OrderReply {
     match answer {
         Ok(Ok(Reply::Order(reply))) => reply,
         other => panic!("{other:?}"),
+    }
+}
+
+/// So many random cases; a failing one is shown, not written to a file.
+pub(crate) fn cases(cases: u32) -> ProptestConfig {
+    ProptestConfig {
+        cases,
+        max_shrink_iters: 2_000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
     }
 }

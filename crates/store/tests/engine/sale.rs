@@ -14,7 +14,7 @@ use proptest::prelude::*;
 
 use self::model::{Expected, Model};
 use self::steps::{Act, Step};
-use crate::rig::{Answer, Fail, Place, Rig, runtime};
+use crate::rig::{Answer, Fail, Place, Rig, cases, runtime};
 use crate::sealed::CROWDED;
 
 const LIMITS: fn() -> Limits = || Limits {
@@ -304,15 +304,6 @@ fn without_chance(entry: &Entry) -> impl PartialEq + std::fmt::Debug {
         .map(|buyer| (buyer.customer.clone(), buyer.key, buyer.body));
     let place = (entry.seq, entry.line, entry.prev, entry.subject);
     (place, entry.kind, entry.at, data, buyer)
-}
-
-fn cases(cases: u32) -> ProptestConfig {
-    ProptestConfig {
-        cases,
-        max_shrink_iters: 2_000,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    }
 }
 
 proptest! {

@@ -26,7 +26,7 @@ use proptest::prelude::*;
 
 use self::model::{Answered, Mail, Model, QUEUES, Refused};
 use self::steps::{Act, Handles, Step, acts};
-use crate::rig::{Answer, Fail, Place, Rig, runtime};
+use crate::rig::{Answer, Fail, Place, Rig, cases, runtime};
 
 /// What is stored: the messages of every queue, and how deep it says it is.
 struct Stored {
@@ -254,14 +254,6 @@ async fn run(place: Place, acts: &[Act]) {
     rig.stop_and_start().await;
     model.begin(rig.clock.now());
     compare(&rig, &mut model);
-}
-
-fn cases(cases: u32) -> ProptestConfig {
-    ProptestConfig {
-        cases,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    }
 }
 
 proptest! {

@@ -14,7 +14,7 @@ use proptest::prelude::*;
 use super::chances::acts;
 use super::steps::{Act, Asked, Sent, World};
 use super::*;
-use crate::rig::{Answer, Fail};
+use crate::rig::{Answer, Fail, cases};
 
 const RETENTION_MS: Millis = 15_000;
 
@@ -355,15 +355,6 @@ async fn run(place: Place, acts: &[Act]) -> Rig {
     run.rig.restart().await;
     run.check();
     run.rig
-}
-
-fn cases(cases: u32) -> ProptestConfig {
-    ProptestConfig {
-        cases,
-        max_shrink_iters: 2_000,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    }
 }
 
 proptest! {

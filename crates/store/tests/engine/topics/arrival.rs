@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::rig::Fail;
+use crate::rig::{Fail, cases};
 
 /// Who subscribes: the queue, and the kinds it wants; all of them without a filter.
 type Wanted = (u8, Option<Vec<u8>>);
@@ -76,14 +76,6 @@ fn workload() -> impl Strategy<Value = (Vec<Wanted>, Vec<Round>)> {
         prop::collection::vec(wanted, 0..6),
         prop::collection::vec(round, 1..10),
     )
-}
-
-fn cases(cases: u32) -> ProptestConfig {
-    ProptestConfig {
-        cases,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    }
 }
 
 proptest! {

@@ -7,7 +7,7 @@ use engine::ports::{FAN_OUT_QUEUE, FAN_OUT_STEP, FanOut};
 use proptest::prelude::*;
 
 use super::*;
-use crate::rig::Fail;
+use crate::rig::{Fail, cases};
 
 /// With room for so many bytes of copies in one commit.
 fn small(fan_out_bytes: u64) -> Limits {
@@ -50,6 +50,18 @@ async fn go_on(rig: &Rig) -> u64 {
     }
 }
 
+/// Step after step, until nothing waits any more.
+async fn finish(rig: &Rig) {
+    // Far more than any of these publications can need.
+    for _ in 0..1_000 {
+        if waiting(rig).is_empty() {
+            return;
+        }
+        go_on(rig).await;
+    }
+    panic!("it never ends: {:?}", waiting(rig));
+}
+
 #[test]
 fn each_subscriber_gets_one_copy_however_often_a_step_is_proposed() {
     // Two of this publication, which weighs 15 bytes with its attribute.
@@ -83,6 +95,7 @@ fn each_subscriber_gets_one_copy_however_often_a_step_is_proposed() {
         let (mut steps, mut copies) = (0, 0);
         while let Some(next) = waiting(rig).first() {
             assert_eq!(waiting(rig).len(), 1);
+            assert!(steps < 10, "it never ends");
             let made = go_on(rig).await;
             assert!(made <= 2, "{made} copies");
             rig.restart().await;
@@ -127,9 +140,7 @@ fn what_fits_is_made_at_once_and_what_does_not_waits() {
         assert_eq!(made, [2, 2, 0], "of one command together");
         let answer = rig.decide(publishing("t", vec![publish("12345")])).await;
         assert_eq!(published(&answer)[0].2, 2, "each command for itself");
-        while !waiting(rig).is_empty() {
-            go_on(rig).await;
-        }
+        finish(rig).await;
         for queue in ["a", "b"] {
             let mut heard = bodies(rig, queue);
             heard.sort_unstable();
@@ -154,9 +165,7 @@ fn a_step_finds_what_became_of_its_subscribers() {
         rig.done(Command::Unsubscribe { id: left }).await;
         let queue = "gone".to_owned();
         rig.done(Command::DeleteQueue { queue }).await;
-        while !waiting(rig).is_empty() {
-            go_on(rig).await;
-        }
+        finish(rig).await;
         assert_eq!(bodies(rig, "a"), ["one"]);
         assert_eq!(bodies(rig, "left"), [""; 0]);
         assert_eq!(bodies(rig, "dead"), ["one"]);
@@ -242,9 +251,7 @@ fn very_many_are_served_in_steps_however_little_is_published() {
             .await;
         assert_eq!(published(&answers[0])[0].2, 0);
         assert_eq!(published(&answers[2])[0].2, FAN_OUT_STEP as u64);
-        while !waiting(rig).is_empty() {
-            go_on(rig).await;
-        }
+        finish(rig).await;
         let counts = names.iter().map(|name| messages(rig, name).len());
         let counts: Vec<usize> = counts.collect();
         // The one who left has neither: its step found it gone.
@@ -356,9 +363,7 @@ async fn each_gets_it_once(place: Place, acts: &[Act]) {
             Act::Restart => rig.restart().await,
         }
     }
-    while !waiting(&rig).is_empty() {
-        go_on(&rig).await;
-    }
+    finish(&rig).await;
     for (name, of) in names.iter().zip(&heard) {
         let mut left: BTreeMap<String, usize> = BTreeMap::new();
         for body in bodies(&rig, name) {
@@ -373,14 +378,6 @@ async fn each_gets_it_once(place: Place, acts: &[Act]) {
         }
     }
     rig.audit_clean();
-}
-
-fn cases(cases: u32) -> ProptestConfig {
-    ProptestConfig {
-        cases,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    }
 }
 
 proptest! {
