@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use engine::Limits;
 use engine::ports::{FAN_OUT_QUEUE, FAN_OUT_STEP, FanOut};
+use engine::{Limits, Relay};
 use proptest::prelude::*;
 
 use super::*;
@@ -261,6 +261,90 @@ fn very_many_are_served_in_steps_however_little_is_published() {
         );
         assert_eq!(counts.iter().filter(|count| **count == 1).count(), 1);
         assert_eq!(rig.reader().last_seq().unwrap(), 0, "nothing went wrong");
+    });
+}
+
+#[test]
+fn who_wants_none_of_it_neither_ends_the_steps_nor_costs_one() {
+    // One copy each; a filter on the body has to read it.
+    on_both_with(&small(15), async |rig| {
+        queues(rig, &["a", "b", FAN_OUT_QUEUE]).await;
+        topic(rig, "t").await;
+        let refuses = |number: usize, scope, policy| {
+            let mut picky = raw(&format!("not-there-{number}"));
+            picky.filter = Some(FilterPolicy::parse(policy, scope).unwrap());
+            picky
+        };
+        for number in 0..8 {
+            let by_name = refuses(
+                number,
+                FilterScope::MessageAttributes,
+                r#"{"kind": ["no"]}"#,
+            );
+            subscribed(rig, "t", by_name).await;
+        }
+        for name in ["a", "b"] {
+            subscribed(rig, "t", raw(name)).await;
+        }
+        let steps_of = async |rig: &Rig| {
+            rig.done(publishing("t", vec![news("{\"\"", "g")])).await;
+            let mut steps = 0;
+            while !waiting(rig).is_empty() {
+                go_on(rig).await;
+                steps += 1;
+                assert!(steps < 100, "it never ends");
+            }
+            steps
+        };
+        let steps: usize = steps_of(rig).await;
+        assert!((2..=3).contains(&steps), "{steps} for two copies");
+        for number in 8..16 {
+            let by_body = refuses(number, FilterScope::MessageBody, r#"{"kind": ["no"]}"#);
+            subscribed(rig, "t", by_body).await;
+        }
+        let steps = steps_of(rig).await;
+        assert!((10..=11).contains(&steps), "{steps} for ten that read it");
+        for name in ["a", "b"] {
+            assert_eq!(bodies(rig, name).len(), 2, "{name}");
+        }
+    });
+}
+
+#[test]
+fn the_log_tells_many_things_at_once_and_a_large_one_in_steps() {
+    on_both_with(&small(30), async |rig| {
+        queues(rig, &["a", "b", "dead", FAN_OUT_QUEUE]).await;
+        topic(rig, "stock").await;
+        subscribed(rig, "stock", raw("a")).await;
+        let mut gone = raw("gone");
+        gone.redrive = Some("dead".to_owned());
+        subscribed(rig, "stock", gone).await;
+        let texts = [
+            "first",
+            "second",
+            "third",
+            "fourth",
+            "a very large one, of 31 bytes...",
+        ];
+        let told = texts.map(|text| ("stock", publish(text)));
+        rig.done(Command::Relay {
+            which: Relay::Shop,
+            from: 0,
+            to: 0,
+            publications: told.into(),
+            is_bare_fine: true,
+        })
+        .await;
+        assert_eq!(bodies(rig, "a"), texts[..4]);
+        assert_eq!(waiting(rig).len(), 1);
+        finish(rig).await;
+        assert_eq!(bodies(rig, "a"), texts);
+        assert_eq!(bodies(rig, "dead"), texts);
+        assert_eq!(
+            rig.reader().last_seq().unwrap(),
+            0,
+            "the log does not tell of itself"
+        );
     });
 }
 
