@@ -18,6 +18,7 @@ use commerce::{
 };
 use hashbrown::HashMap;
 use messaging::fair::Load;
+use messaging::topic::Protocol;
 use messaging::{Attempt, DedupEntry, DedupKey, Message, QueueConfig, QueueMore, topic};
 use serde::{Deserialize, Serialize};
 
@@ -88,6 +89,15 @@ pub struct TopicTouch {
     pub is_published: bool,
     /// The queues that the subscriptions of these steps lead to ([`next_step`]).
     pub steps: Vec<String>,
+}
+
+impl TopicTouch {
+    /// Of all subscriptions of the topic those that are loaded with what they lead to.
+    pub fn reached<'a>(&self, all: &'a [Subscription], is_wide: bool) -> Vec<&'a Subscription> {
+        let of_steps = self.steps.iter().flat_map(|after| next_step(all, after));
+        let published = all.iter().filter(|_| self.is_published && !is_wide);
+        published.chain(of_steps).collect()
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -186,6 +196,20 @@ pub struct Subscription {
     #[serde(default)]
     pub attributes: BTreeMap<String, String>,
     pub created_at: Millis,
+}
+
+impl Subscription {
+    /// The queues that it leads to: where copies go, and its dead letters.
+    pub fn leads_to(&self) -> impl Iterator<Item = &str> {
+        let rules = &self.subscription;
+        let copies = match rules.protocol {
+            Protocol::Queue => rules.endpoint.as_str(),
+            Protocol::Http | Protocol::Https | Protocol::Email | Protocol::EmailJson => {
+                DELIVERIES_QUEUE
+            }
+        };
+        std::iter::once(copies).chain(rules.redrive.as_deref())
+    }
 }
 
 /// A topic with all its subscriptions, oldest first.

@@ -5,13 +5,11 @@ use std::sync::Arc;
 
 use commerce::Millis;
 use engine::ports::{
-    Changes, DELIVERIES_QUEUE, Duplicate, FAN_OUT_QUEUE, GROUP_FIRST_MAX, Loaded, LoadedQueue,
-    LoadedTopic, Queue, QueueDepth, QueueTouch, Redelay, Subscription, Sweep, Topic, TopicTouch,
-    Touch, is_wide, next_step,
+    Changes, Duplicate, FAN_OUT_QUEUE, GROUP_FIRST_MAX, Loaded, LoadedQueue, LoadedTopic, Queue,
+    QueueDepth, QueueTouch, Redelay, Subscription, Sweep, Topic, TopicTouch, Touch, is_wide,
 };
 use hashbrown::HashMap;
 use messaging::fair::{GroupLoad, Load};
-use messaging::topic::Protocol;
 use messaging::{Attempt, DedupEntry, DedupKey, GroupHead, Message, MessageState, limits};
 
 use crate::gone::Gone;
@@ -249,15 +247,8 @@ impl Mailbox {
             self.subscriptions_of(&touch.name).cloned().collect();
         let is_wide =
             is_wide(&topic.topic, subscriptions.len()) && self.queues.contains_key(FAN_OUT_QUEUE);
-        if touch.is_published && !is_wide {
-            for subscription in &subscriptions {
-                self.load_led_to(loaded, subscription, &touch.duplicates);
-            }
-        }
-        for after in &touch.steps {
-            for subscription in next_step(&subscriptions, after) {
-                self.load_led_to(loaded, subscription, &[]);
-            }
+        for subscription in touch.reached(&subscriptions, is_wide) {
+            self.load_led_to(loaded, subscription, &touch.duplicates);
         }
         let duplicates = self.look_up(topic.id, &touch.duplicates);
         let loaded_topic = loaded
@@ -274,14 +265,7 @@ impl Mailbox {
 
     /// The queues that a subscription leads to, and what of these was sent to them of late.
     fn load_led_to(&self, loaded: &mut Loaded, subscription: &Subscription, sought: &[Duplicate]) {
-        let rules = &subscription.subscription;
-        let endpoint = if rules.protocol == Protocol::Queue {
-            rules.endpoint.as_str()
-        } else {
-            DELIVERIES_QUEUE
-        };
-        let names = [Some(endpoint), rules.redrive.as_deref()];
-        for name in names.into_iter().flatten() {
+        for name in subscription.leads_to() {
             self.load_beside(loaded, name);
             if let Some(queue) = loaded.queues.get_mut(name) {
                 let found = self.look_up(queue.queue.id, sought);

@@ -4,11 +4,10 @@ use std::collections::BTreeSet;
 
 use commerce::Millis;
 use engine::ports::{
-    DELIVERIES_QUEUE, Duplicate, FAN_OUT_QUEUE, GROUP_FIRST_MAX, Loaded, LoadedQueue, LoadedTopic,
-    QueueTouch, StoreError, Subscription, TopicTouch, Touch, is_wide, next_step,
+    Duplicate, FAN_OUT_QUEUE, GROUP_FIRST_MAX, Loaded, LoadedQueue, LoadedTopic, QueueTouch,
+    StoreError, Subscription, TopicTouch, Touch, is_wide,
 };
 use hashbrown::HashMap;
-use messaging::topic::Protocol;
 use rusqlite::Connection;
 
 use super::Mailbox;
@@ -73,15 +72,8 @@ impl Mailbox {
         let subscriptions = subscriptions.unwrap_or_default();
         let is_wide =
             is_wide(&topic.topic, subscriptions.len()) && self.queues.contains_key(FAN_OUT_QUEUE);
-        if touch.is_published && !is_wide {
-            for subscription in subscriptions.iter() {
-                self.load_led_to(connection, loaded, subscription, &touch.duplicates)?;
-            }
-        }
-        for after in &touch.steps {
-            for subscription in next_step(&subscriptions, after) {
-                self.load_led_to(connection, loaded, subscription, &[])?;
-            }
+        for subscription in touch.reached(&subscriptions, is_wide) {
+            self.load_led_to(connection, loaded, subscription, &touch.duplicates)?;
         }
         let duplicates = self
             .duplicates
@@ -107,15 +99,7 @@ impl Mailbox {
         subscription: &Subscription,
         sought: &[Duplicate],
     ) -> Result<(), StoreError> {
-        let rules = &subscription.subscription;
-        let endpoint = match rules.protocol {
-            Protocol::Queue => rules.endpoint.as_str(),
-            Protocol::Http | Protocol::Https | Protocol::Email | Protocol::EmailJson => {
-                DELIVERIES_QUEUE
-            }
-        };
-        let names = [Some(endpoint), rules.redrive.as_deref()];
-        for name in names.into_iter().flatten() {
+        for name in subscription.leads_to() {
             self.load_beside(loaded, name);
             if let Some(queue) = loaded.queues.get_mut(name) {
                 let found = self
