@@ -1,8 +1,9 @@
 //! The actions of SNS: from a form to a command or a look, and back.
 //!
 //! What always holds: a topic is found and its policy asked before anything else is said about
-//! a request, so nobody learns of another's topic; a message that was published is stored for
-//! every subscriber when it is answered, and `workers/deliveries.rs` takes it further.
+//! a request, so nobody learns of another's topic; a message that was published is stored when it is
+//! answered, for every subscriber, or once where they are many, and `workers/fan_out.rs` makes their
+//! copies; `workers/deliveries.rs` takes further what is not for a queue.
 //!
 //! Not here: mobile push and text messages, platform applications, message archives and data
 //! protection policies. What names them is refused with Amazon's error for it.
