@@ -1,7 +1,7 @@
 //! The digest of several parts.
 
-/// What an order and its fingerprints fit into, in bytes.
-const USUAL_BYTES: usize = 512;
+/// What an order, a bid and their fingerprints fit into, in bytes.
+const USUAL_BYTES: usize = 1_024;
 
 /// BLAKE3 of these parts, one after the other. What is short is hashed in one piece, which takes half
 /// as long.
@@ -38,11 +38,11 @@ mod tests {
             (0, 0),
             (0, 1),
             (1, 0),
-            (200, 312),
-            (200, 313),
-            (512, 0),
-            (513, 0),
-            (3, 1500),
+            (200, 823),
+            (200, 824),
+            (1_024, 0),
+            (1_025, 0),
+            (3, 1_500),
         ] {
             let (first, second) = (&long[..first], &long[..second]);
             let parts = [first.as_bytes(), b"|", second.as_bytes()];

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use commerce::auction::{
     AdmittedBid, Auction, AuctionRefusal, AuctionStatus, Bidder, Format, Terms,
 };
-use commerce::{AuctionId, BidId, Hash, Millis, Money, Secret};
+use commerce::{AuctionId, BidId, Hash, Millis, Money, Secret, digest};
 use serde::{Deserialize, Serialize};
 
 use crate::command::{BodyHash, KeyHash};
@@ -165,10 +165,7 @@ pub struct Sealed<'a> {
 
 /// Binds a public entry to its sealed text.
 pub fn seal(sealed: &str) -> Hash {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(b"firstcome.seal.v1\0");
-    hasher.update(sealed.as_bytes());
-    *hasher.finalize().as_bytes()
+    *digest(&[b"firstcome.seal.v1\0", sealed.as_bytes()]).as_bytes()
 }
 
 /// An auction as stored.

@@ -1,10 +1,13 @@
 //! Who bids, and what others may see of it.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
-use crate::text::{Invalid, checked_text};
+use crate::customer::CustomerHash;
+use crate::text::Invalid;
 
 fn check_bidder(text: &str) -> Result<(), Invalid> {
     if !(1..=254).contains(&text.len()) {
@@ -21,23 +24,71 @@ fn check_bidder(text: &str) -> Result<(), Invalid> {
     Ok(())
 }
 
-checked_text!(
-    /// A bidder or seller: an e-mail address or any other name without white space, 1 to 254
-    /// bytes. Compared byte by byte; whoever folds names folds them before.
-    Bidder,
-    check_bidder
-);
+/// A bidder or seller: an e-mail address or any other name without white space, 1 to 254 bytes.
+/// Compared byte by byte; whoever folds names folds them before.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "Cow<'_, str>")]
+pub struct Bidder {
+    text: Arc<str>,
+    customer: CustomerHash,
+}
 
 impl Bidder {
+    /// Checks the name against the bounds of this type.
+    pub fn new(text: &str) -> Result<Self, Invalid> {
+        check_bidder(text)?;
+        Ok(Self::from_stored(text.into()))
+    }
+
     /// As [`new`](Self::new), with an e-mail address in lower case: letters of either case are
     /// the same person, who must not bid against the own bid. Other names stay as they are.
     pub fn folded(text: &str) -> Result<Self, Invalid> {
         check_bidder(text)?;
-        if text.contains('@') && text.chars().any(char::is_uppercase) {
-            Self::new(&text.to_lowercase())
+        let folded = if text.contains('@') && text.chars().any(char::is_uppercase) {
+            text.to_lowercase()
         } else {
-            Self::new(text)
-        }
+            return Ok(Self::from_stored(text.into()));
+        };
+        Self::new(&folded)
+    }
+
+    /// A name that was checked when it was stored.
+    pub fn from_stored(text: Arc<str>) -> Self {
+        let customer = CustomerHash::of(&text);
+        Self { text, customer }
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    pub fn shared(&self) -> Arc<str> {
+        Arc::clone(&self.text)
+    }
+
+    /// What decides who holds how many keys. Worked out with the name, at the door.
+    pub fn customer(&self) -> CustomerHash {
+        self.customer
+    }
+}
+
+impl TryFrom<Cow<'_, str>> for Bidder {
+    type Error = Invalid;
+
+    fn try_from(text: Cow<'_, str>) -> Result<Self, Self::Error> {
+        Self::new(&text)
+    }
+}
+
+impl Serialize for Bidder {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text)
+    }
+}
+
+impl fmt::Display for Bidder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
     }
 }
 

@@ -5,6 +5,7 @@
 //! [`touch`], before anything was loaded.
 
 mod auctions;
+mod entropy;
 mod orders;
 mod parcels;
 mod queues;
@@ -22,6 +23,7 @@ use commerce::{
 use hashbrown::{HashMap, HashSet};
 use messaging::{Message, Receive};
 
+use self::entropy::Entropy;
 pub(crate) use self::orders::hex;
 pub(crate) use self::queues::{Wake, uuid};
 pub(crate) use self::touch::{ends_batch, note_receives, touch};
@@ -54,8 +56,7 @@ pub(crate) struct Batch {
     changes: Changes,
     now: Millis,
     limits: Limits,
-    /// An endless stream of the batch's random bits.
-    entropy: blake3::OutputReader,
+    entropy: Entropy,
     last_seq: u64,
     system: (u64, Hash),
     /// Orders that this batch made, by sequence.
@@ -98,7 +99,7 @@ impl Batch {
             loaded,
             changes: Changes::default(),
             limits,
-            entropy: blake3::Hasher::new_keyed(&entropy).finalize_xof(),
+            entropy: Entropy::new(&entropy),
             new_orders: HashMap::new(),
             new_bids: HashMap::new(),
             asking: BTreeMap::new(),
@@ -339,9 +340,7 @@ impl Batch {
 
     /// Random bits for one use, drawn from what came in with the batch.
     fn draw<const N: usize>(&mut self) -> [u8; N] {
-        let mut bits = [0; N];
-        self.entropy.fill(&mut bits);
-        bits
+        self.entropy.draw()
     }
 
     fn draw_secret(&mut self) -> Secret {

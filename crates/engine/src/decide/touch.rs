@@ -3,7 +3,6 @@
 use commerce::{AuctionId, Millis, Sku};
 use hashbrown::HashSet;
 
-use super::auctions::bidder_hash;
 use crate::auction::BIDS_QUEUE;
 use crate::command::{Aftermath, Command, Publish};
 use crate::engine::Limits;
@@ -74,7 +73,7 @@ fn touch_auction(touch: &mut Touch, command: &Command) {
             auction(touch, bid.auction);
             if let Some(key) = bid.key {
                 touch.keys.push(key);
-                touch.key_holders.push(bidder_hash(&bid.bidder));
+                touch.key_holders.push(bid.bidder.customer());
             }
             if bid.defer {
                 queue_of(touch, BIDS_QUEUE);

@@ -35,6 +35,11 @@ impl HttpError {
     pub fn with(self, name: &'static str, value: impl serde::Serialize) -> Self {
         Problem::with(*self.0, name, value).into()
     }
+
+    #[must_use]
+    pub fn with_json(self, name: &'static str, json: String) -> Self {
+        Problem::with_json(*self.0, name, json).into()
+    }
 }
 
 impl From<Problem> for HttpError {

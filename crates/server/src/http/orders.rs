@@ -252,7 +252,7 @@ fn sold_out(reply: &OrderReply, view: &OrderView) -> HttpError {
     );
     Problem::new(Code::SoldOut, detail)
         .with("available", reply.available)
-        .with("order", view)
+        .with_json("order", view.to_json())
         .into()
 }
 

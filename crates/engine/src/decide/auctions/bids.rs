@@ -5,7 +5,7 @@ use std::sync::Arc;
 use commerce::auction::{
     AuctionEvent, AuctionRefusal, BidCommand, Bidder, BuyNowCommand, Format, RetractCommand,
 };
-use commerce::{AuctionId, BidId, CustomerHash, Millis, Money, ProductId};
+use commerce::{AuctionId, BidId, Millis, Money, ProductId};
 use messaging::{Deletion, ReceiptHandle};
 
 use super::super::Batch;
@@ -15,14 +15,11 @@ use crate::auction::{
 use crate::command::{BidMessage, BodyHash, KeyHash, Offer, PlaceBid, Refusal, Reply};
 use crate::entry::{Buyer, Kind};
 
-/// What decides who holds how many keys.
-pub(in crate::decide) fn bidder_hash(bidder: &Bidder) -> CustomerHash {
-    CustomerHash::of(bidder.as_str())
-}
-
 /// A bid on its way to its verdict.
 struct Decision {
     bidder: Bidder,
+    /// As others see the bidder, if that was worked out before.
+    masked: Option<Arc<str>>,
     offer: Offer,
     admitted_at: Millis,
     key: Option<KeyHash>,
@@ -48,7 +45,7 @@ impl Batch {
         }
         let id = bid.auction;
         self.find_auction(id)?;
-        let holder = bidder_hash(&bid.bidder);
+        let holder = bid.bidder.customer();
         if bid.key.is_some() {
             let held = self.loaded.key_holders.get(&holder).copied().unwrap_or(0);
             if held >= self.limits.keys_per_customer {
@@ -81,6 +78,7 @@ impl Batch {
             key: bid.key,
             body: bid.body,
             placed: None,
+            masked: None,
             must_answer: bid.message.is_some(),
             bidder: bid.bidder,
             offer: bid.offer,
@@ -158,14 +156,14 @@ impl Batch {
         };
         let seq = self.next_seq();
         assert_eq!(seq, bid.seq, "one sequence for the entry and the id");
-        let masked = self.stored(id.seq).mask(&decision.bidder);
+        let masked = self.masked(id.seq, &decision);
         let sealed = self.sealed(Sealed {
             bidder: Some((&*masked).into()),
             amount: Some(amount),
             maximum: Some(maximum),
             ..Sealed::default()
         });
-        let bidder: Arc<str> = decision.bidder.as_str().into();
+        let bidder = decision.bidder.shared();
         let buyer = Buyer {
             customer: Arc::clone(&bidder),
             secret: Some(bid.secret),
@@ -179,7 +177,7 @@ impl Batch {
             id: bid,
             auction: id,
             bidder,
-            masked: masked.into(),
+            masked,
             amount,
             maximum,
             admitted_at: self.now,
@@ -231,7 +229,8 @@ impl Batch {
                 removed.push((auction, waiting.id.seq));
             }
             let decision = Decision {
-                bidder: Bidder::new(&waiting.bidder).expect("a stored bid has a bidder"),
+                bidder: Bidder::from_stored(waiting.bidder),
+                masked: Some(waiting.masked),
                 offer: Offer::Amount {
                     amount: waiting.amount,
                     maximum: Some(waiting.maximum),
@@ -317,6 +316,11 @@ impl Batch {
         }
     }
 
+    fn masked(&self, auction: u64, decision: &Decision) -> Arc<str> {
+        let known = decision.masked.clone();
+        known.unwrap_or_else(|| self.stored(auction).mask(&decision.bidder).into())
+    }
+
     fn new_bid_id(&mut self, decision: &Decision, seq: u64) -> BidId {
         match decision.placed {
             Some(placed) => placed,
@@ -329,7 +333,7 @@ impl Batch {
 
     fn buyer(decision: &Decision, bid: BidId) -> Buyer {
         Buyer {
-            customer: decision.bidder.as_str().into(),
+            customer: decision.bidder.shared(),
             secret: decision.placed.is_none().then_some(bid.secret),
             key: decision.key,
             body: decision.body,
@@ -346,9 +350,9 @@ impl Batch {
     ) -> BidRecord {
         let seq = self.next_seq();
         let bid = self.new_bid_id(decision, seq);
+        let masked = self.masked(id.seq, decision);
         let stored = self.stored(id.seq);
         let mut data = super::tell::bid_data(stored, events);
-        let masked = stored.mask(&decision.bidder);
         let ends_at = stored.auction.ends_at;
         let no = stored.auction.bids;
         let prev_bid = stored.last_bid;
@@ -407,8 +411,8 @@ impl Batch {
     ) -> BidRecord {
         let seq = self.next_seq();
         let bid = self.new_bid_id(decision, seq);
+        let masked = self.masked(id.seq, decision);
         let stored = self.stored(id.seq);
-        let masked = stored.mask(&decision.bidder);
         let reason = refusal_reason(refusal);
         let mut data = super::tell::refusal_data(stored, refusal);
         if !stored.auction.terms.format.is_sealed() {
@@ -444,7 +448,7 @@ impl Batch {
         auction: AuctionId,
         decision: &Decision,
         id: BidId,
-        masked: String,
+        masked: Arc<str>,
         amount: Money,
         maximum: Money,
         seq: u64,
@@ -455,8 +459,8 @@ impl Batch {
             ..BidRecord::pending(AdmittedAs {
                 id,
                 auction,
-                bidder: decision.bidder.as_str().into(),
-                masked: masked.into(),
+                bidder: decision.bidder.shared(),
+                masked,
                 amount,
                 maximum,
                 admitted_at: decision.admitted_at,

@@ -27,7 +27,6 @@ use crate::command::{Aftermath, CreateAuction, Refusal, Reply};
 use crate::entry::{Buyer, Entry, Kind};
 use crate::ports::LoadedAuction;
 
-pub(super) use self::bids::bidder_hash;
 
 /// Who holds the keys that auctions were made with. Sellers have none of their own: how many a
 /// customer may hold bounds what strangers can have stored, and only operators make auctions.

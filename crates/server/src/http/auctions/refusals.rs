@@ -195,7 +195,7 @@ pub fn of_bid(bid: &BidRecord) -> HttpError {
             format!("not now: {}", reason.replace('_', " ")),
         ),
     };
-    let error = error.with("bid", BidView::decided(bid));
+    let error = error.with_json("bid", BidView::decided(bid).to_json());
     match bid.ends_at {
         Some(at) => error.with("endTime", rfc3339(at)),
         None => error,
