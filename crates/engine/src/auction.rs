@@ -1,7 +1,7 @@
 //! Auctions and bids as the log and a store hold them.
 //!
-//! A bid *is* its first entry, as an order is: the sequence in its id finds it. A bid that was
-//! deferred has a `bid.placed` first and its verdict later, a synchronous one is its own verdict.
+//! A bid *is* its first entry, as an order is: the sequence in its id finds it. That is its verdict,
+//! or for a bid whose verdict comes in a later commit a `bid.placed`.
 //! What must not be seen before the close (the reserve, maxima, amounts of sealed bids) is in the
 //! entry's `sealed` text; the public `data` carries the text's hash, so that it can be opened
 //! afterwards and nobody can have changed it in between.

@@ -17,8 +17,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use commerce::{
-    AuctionId, Hash, Line, LineId, Millis, OrderId, ReplenishmentId, SECRET_BYTES, Secret, Sku,
-    Token, chain, genesis,
+    AuctionId, BidId, Hash, Line, LineId, Millis, OrderId, ReplenishmentId, SECRET_BYTES, Secret,
+    Sku, Token, chain, genesis,
 };
 use hashbrown::{HashMap, HashSet};
 use messaging::{Message, Receive};
@@ -65,6 +65,11 @@ pub(crate) struct Batch {
     new_bids: HashMap<u64, BidRecord>,
     /// Deferred bids of this batch that have no verdict yet, oldest first.
     asking: BTreeMap<u64, AuctionId>,
+    /// The last of them in an auction, by auction, when none stands before it: its place in the log
+    /// is kept, and what stands there is its verdict if that comes in this batch.
+    held: HashMap<u64, BidId>,
+    /// Entries were written into places that were kept.
+    is_out_of_order: bool,
     new_keys: HashMap<KeyHash, u64>,
     dirty_products: BTreeSet<Sku>,
     dirty_auctions: BTreeSet<u64>,
@@ -103,6 +108,8 @@ impl Batch {
             new_orders: HashMap::new(),
             new_bids: HashMap::new(),
             asking: BTreeMap::new(),
+            held: HashMap::new(),
+            is_out_of_order: false,
             new_keys: HashMap::new(),
             dirty_products: BTreeSet::new(),
             dirty_auctions: BTreeSet::new(),
@@ -287,6 +294,14 @@ impl Batch {
 
     pub(crate) fn finish(mut self) -> Decided {
         self.ask_for_verdicts();
+        if self.is_out_of_order {
+            self.changes.entries.sort_by_key(|entry| entry.seq);
+        }
+        let places = self.changes.entries.iter().map(|entry| entry.seq);
+        assert!(
+            places.eq(self.loaded.last_seq + 1..=self.last_seq),
+            "every place in the log has its entry"
+        );
         for sku in &self.dirty_products {
             let line = &self.loaded.products[sku];
             self.changes.products.push(line.product.clone());

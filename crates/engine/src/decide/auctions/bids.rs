@@ -24,10 +24,30 @@ struct Decision {
     admitted_at: Millis,
     key: Option<KeyHash>,
     body: BodyHash,
-    /// Its id if it was deferred.
-    placed: Option<BidId>,
+    first: First,
     /// A refusal is a verdict whatever its reason: the bid was admitted.
     must_answer: bool,
+}
+
+/// What a bid's first entry is.
+#[derive(Debug, Clone, Copy)]
+enum First {
+    /// The verdict, which comes next.
+    Verdict,
+    /// The verdict, in the place that was kept for it when the bid was admitted.
+    Held(BidId),
+    /// The one that admitted it; the verdict is another.
+    Placed(BidId),
+}
+
+impl First {
+    /// The entry that admitted the bid, if that is another than the verdict.
+    const fn placed(self) -> Option<u64> {
+        match self {
+            Self::Placed(bid) => Some(bid.seq),
+            Self::Verdict | Self::Held(_) => None,
+        }
+    }
 }
 
 impl Batch {
@@ -77,7 +97,7 @@ impl Batch {
             admitted_at,
             key: bid.key,
             body: bid.body,
-            placed: None,
+            first: First::Verdict,
             masked: None,
             must_answer: bid.message.is_some(),
             bidder: bid.bidder,
@@ -156,34 +176,22 @@ impl Batch {
         };
         let seq = self.next_seq();
         assert_eq!(seq, bid.seq, "one sequence for the entry and the id");
-        let masked = self.masked(id.seq, &decision);
-        let sealed = self.sealed(Sealed {
-            bidder: Some((&*masked).into()),
-            amount: Some(amount),
-            maximum: Some(maximum),
-            ..Sealed::default()
-        });
-        let bidder = decision.bidder.shared();
-        let buyer = Buyer {
-            customer: Arc::clone(&bidder),
-            secret: Some(bid.secret),
-            key: decision.key,
-            body: decision.body,
-        };
-        let data = crate::auction::AuctionData::default();
-        let kind = Kind::BidPlaced;
-        self.record_auction(id.seq, kind, seq, seq, data, Some(sealed), Some(buyer));
         let record = BidRecord::pending(AdmittedAs {
             id: bid,
             auction: id,
-            bidder,
-            masked,
+            bidder: decision.bidder.shared(),
+            masked: self.masked(id.seq, &decision),
             amount,
             maximum,
             admitted_at: self.now,
             key: decision.key,
             body: decision.body,
         });
+        if self.stored(id.seq).waiting == 0 {
+            self.held.insert(id.seq, bid);
+        } else {
+            self.record_placed(&record);
+        }
         self.asking.insert(seq, id);
         let loaded = self.loaded_auction(id.seq);
         // Only a head that is loaded whole may be appended to; otherwise the store has the bids
@@ -196,11 +204,35 @@ impl Batch {
         Ok(record)
     }
 
+    /// The entry of a bid that waits for its verdict.
+    fn record_placed(&mut self, bid: &BidRecord) {
+        let sealed = self.sealed(Sealed {
+            bidder: Some((&*bid.masked).into()),
+            amount: Some(bid.amount),
+            maximum: Some(bid.maximum),
+            ..Sealed::default()
+        });
+        let buyer = Buyer {
+            customer: Arc::clone(&bid.bidder),
+            secret: Some(bid.id.secret),
+            key: bid.key,
+            body: bid.body,
+        };
+        let (auction, seq) = (bid.auction.seq, bid.id.seq);
+        let data = crate::auction::AuctionData::default();
+        let kind = Kind::BidPlaced;
+        self.record_auction(auction, kind, seq, seq, data, Some(sealed), Some(buyer));
+    }
+
     /// The end of a batch: the bids that it leaves without a verdict wait, each with a message that
     /// asks for it. One whose verdict is in the same commit needs none.
     pub(in crate::decide) fn ask_for_verdicts(&mut self) {
         let asking = std::mem::take(&mut self.asking);
         for (seq, auction) in asking {
+            if self.held.remove(&auction.seq).is_some() {
+                let waiting = self.new_bids[&seq].clone();
+                self.record_placed(&waiting);
+            }
             self.changes.bids_waiting_added.push((auction.seq, seq));
             // Deleted by a command that came after the bid: then the next one on that auction, or
             // its close, decides.
@@ -228,6 +260,7 @@ impl Batch {
                 let removed = &mut self.changes.bids_waiting_removed;
                 removed.push((auction, waiting.id.seq));
             }
+            let is_held = self.held.remove(&auction).is_some();
             let decision = Decision {
                 bidder: Bidder::from_stored(waiting.bidder),
                 masked: Some(waiting.masked),
@@ -237,21 +270,27 @@ impl Batch {
                     currency: None,
                 },
                 admitted_at: waiting.admitted_at,
-                key: None,
-                body: BodyHash(0),
-                placed: Some(waiting.id),
+                key: waiting.key.filter(|_| is_held),
+                body: if is_held { waiting.body } else { BodyHash(0) },
+                first: if is_held {
+                    First::Held(waiting.id)
+                } else {
+                    First::Placed(waiting.id)
+                },
                 must_answer: true,
             };
             let mut record = self
                 .decide_bid(waiting.auction, decision)
                 .expect("a bid that was admitted gets a verdict");
             (record.key, record.body) = (waiting.key, waiting.body);
-            self.changes.bid_changes.push(BidChange {
-                bid: waiting.id.seq,
-                verdict: record.last_seq,
-                retracted_at: None,
-                last_seq: record.last_seq,
-            });
+            if !is_held {
+                self.changes.bid_changes.push(BidChange {
+                    bid: waiting.id.seq,
+                    verdict: record.last_seq,
+                    retracted_at: None,
+                    last_seq: record.last_seq,
+                });
+            }
             self.new_bids.insert(waiting.id.seq, record);
         }
     }
@@ -272,8 +311,10 @@ impl Batch {
         id: AuctionId,
         decision: Decision,
     ) -> Result<BidRecord, AuctionRefusal> {
-        let seq = self.last_seq + 1;
-        let bid = decision.placed.map_or(seq, |placed| placed.seq);
+        let bid = match decision.first {
+            First::Verdict => self.last_seq + 1,
+            First::Held(bid) | First::Placed(bid) => bid.seq,
+        };
         let auction = &mut self.loaded_auction(id.seq).stored.auction;
         let (answer, amount, maximum) = match decision.offer {
             Offer::Amount {
@@ -321,20 +362,22 @@ impl Batch {
         known.unwrap_or_else(|| self.stored(auction).mask(&decision.bidder).into())
     }
 
-    fn new_bid_id(&mut self, decision: &Decision, seq: u64) -> BidId {
-        match decision.placed {
-            Some(placed) => placed,
-            None => BidId {
-                seq,
-                secret: self.draw_secret(),
-            },
+    /// Where the verdict stands in the log, and the bid's id.
+    fn place_of(&mut self, first: First) -> (u64, BidId) {
+        match first {
+            First::Verdict => {
+                let (seq, secret) = (self.next_seq(), self.draw_secret());
+                (seq, BidId { seq, secret })
+            }
+            First::Held(bid) => (bid.seq, bid),
+            First::Placed(bid) => (self.next_seq(), bid),
         }
     }
 
     fn buyer(decision: &Decision, bid: BidId) -> Buyer {
         Buyer {
             customer: decision.bidder.shared(),
-            secret: decision.placed.is_none().then_some(bid.secret),
+            secret: decision.first.placed().is_none().then_some(bid.secret),
             key: decision.key,
             body: decision.body,
         }
@@ -348,8 +391,7 @@ impl Batch {
         maximum: Money,
         events: &[AuctionEvent],
     ) -> BidRecord {
-        let seq = self.next_seq();
-        let bid = self.new_bid_id(decision, seq);
+        let (seq, bid) = self.place_of(decision.first);
         let masked = self.masked(id.seq, decision);
         let stored = self.stored(id.seq);
         let mut data = super::tell::bid_data(stored, events);
@@ -362,7 +404,7 @@ impl Batch {
             data.amount = Some(amount);
         }
         data.bidder = Some((&*masked).into());
-        data.placed = decision.placed.map(|placed| placed.seq);
+        data.placed = decision.first.placed();
         data.buy_now = matches!(decision.offer, Offer::BuyNow).then_some(true);
         data.prev_bid = (prev_bid > 0).then_some(prev_bid);
         data.won = won.then_some(true);
@@ -409,8 +451,7 @@ impl Batch {
         maximum: Money,
         refusal: &AuctionRefusal,
     ) -> BidRecord {
-        let seq = self.next_seq();
-        let bid = self.new_bid_id(decision, seq);
+        let (seq, bid) = self.place_of(decision.first);
         let masked = self.masked(id.seq, decision);
         let stored = self.stored(id.seq);
         let reason = refusal_reason(refusal);
@@ -420,7 +461,7 @@ impl Batch {
         }
         data.bidder = Some((&*masked).into());
         data.reason = Some(reason.into());
-        data.placed = decision.placed.map(|placed| placed.seq);
+        data.placed = decision.first.placed();
         let (price, least, ends_at) = (data.price, data.least, data.ends_at);
         let sealed = self.sealed(Sealed {
             bidder: Some((&*masked).into()),

@@ -27,7 +27,6 @@ use crate::command::{Aftermath, CreateAuction, Refusal, Reply};
 use crate::entry::{Buyer, Entry, Kind};
 use crate::ports::LoadedAuction;
 
-
 /// Who holds the keys that auctions were made with. Sellers have none of their own: how many a
 /// customer may hold bounds what strangers can have stored, and only operators make auctions.
 const NOBODY: &str = "";
@@ -358,6 +357,10 @@ impl Batch {
         buyer: Option<Buyer>,
     ) {
         let now = self.now;
+        assert!(
+            self.held.get(&auction).is_none(),
+            "nothing is recorded past a bid that has no entry yet"
+        );
         let stored = &mut self
             .loaded
             .auctions
@@ -373,6 +376,8 @@ impl Batch {
         });
         let data: Arc<str> = data.to_json().into();
         let hash = chain(&stored.last_hash, now, kind.as_str(), data.as_bytes());
+        let newest = self.changes.entries.last();
+        self.is_out_of_order |= newest.is_some_and(|newest| newest.seq > seq);
         self.changes.entries.push(Entry {
             seq,
             line: commerce::LineId::Auction(auction),

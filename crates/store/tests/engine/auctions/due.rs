@@ -237,7 +237,7 @@ fn a_dutch_auction_goes_to_the_first_who_takes_it() {
         }
         assert_eq!(winners(rig, auction), [("bob".to_owned(), 80)]);
         let told = kinds(rig, auction);
-        let last = [Kind::BidPlaced, Kind::BidAccepted, Kind::AuctionClosed];
+        let last = [Kind::BidRefused, Kind::BidAccepted, Kind::AuctionClosed];
         assert_eq!(told[told.len() - 3..], last);
         assert_eq!(due_now(rig), []);
         assert_eq!(next_due(rig), None);

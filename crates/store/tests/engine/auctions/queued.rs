@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use engine::ports::GROUP_FIRST_MAX;
+use engine::{Entry, KeyHash};
 
 use super::*;
 
@@ -87,6 +88,70 @@ fn bids_that_are_deferred_together_leave_one_message_for_each_auction() {
         }
         rig.settled().await;
         assert_eq!(rig.engine().flow(BIDS_QUEUE).total.sent, 2);
+        rig.audit_clean();
+    });
+}
+
+#[test]
+fn a_bid_whose_verdict_is_in_the_commit_that_admits_it_is_one_entry() {
+    on_both(async |rig| {
+        let [first, second] = [put_up(rig, terms()).await, put_up(rig, terms()).await];
+        let key = KeyHash([7; 16]);
+        let keyed = PlaceBid {
+            key: Some(key),
+            ..deferred(bid(first, "bob", 200))
+        };
+        let commands = vec![
+            place(keyed.clone()),
+            // Between its place in the log and its verdict is what others do.
+            place(deferred(bid(second, "ada", 100))),
+            Command::CreateAuction(Box::new(create(terms()))),
+            place(deferred(bid(first, "eve", 150))),
+            place(keyed.clone()),
+            place(bid(second, "eve", 300)),
+            place(deferred(bid(first, "ada", 400))),
+        ];
+        let answers = rig.batch(commands).await.into_iter();
+        let told: Vec<(BidRecord, bool)> = answers
+            .filter_map(|answer| match answer.unwrap().unwrap() {
+                Reply::Bid { bid, replay } => Some((*bid, replay)),
+                _ => None,
+            })
+            .collect();
+        let [bob, ada, low] = [0, 1, 2].map(|at| told[at].0.clone());
+        for bid in [&bob, &ada, &low] {
+            assert_eq!((bid.status, bid.last_seq), (Pending, bid.id.seq));
+        }
+        // The same key finds the verdict, in the same commit and after it.
+        let (again, is_replay) = &told[3];
+        assert_eq!(
+            (again.id, again.status, *is_replay),
+            (bob.id, Accepted, true)
+        );
+        rig.restart().await;
+        match rig.done(place(keyed)).await {
+            Reply::Bid { bid, replay: true } => assert_eq!(*bid, *again),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(
+            statuses(rig, &[bob.clone(), ada, low]),
+            [Accepted, Accepted, Refused]
+        );
+        let log = rig.reader().entries(0, usize::MAX >> 1).unwrap();
+        let of_first = |entry: &&Entry| entry.line.auction() == Some(first.seq);
+        let entries: Vec<&Entry> = log.iter().filter(of_first).collect();
+        let kinds: Vec<(u64, Kind)> = entries.iter().map(|e| (e.seq, e.kind)).collect();
+        let (from, last) = (bob.id.seq, told[5].0.id.seq);
+        let bids = [
+            (from, Kind::BidAccepted),
+            (from + 4, Kind::BidRefused),
+            (last, Kind::BidPlaced),
+        ];
+        assert_eq!(kinds[kinds.len() - 3..], bids);
+        let verdict = entries.iter().find(|entry| entry.seq == from).unwrap();
+        let buyer = verdict.buyer.as_ref().unwrap();
+        assert_eq!((buyer.key, buyer.secret), (Some(key), Some(bob.id.secret)));
+        assert_eq!(verdict.auction_data().placed, None);
         rig.audit_clean();
     });
 }
