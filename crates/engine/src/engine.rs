@@ -16,6 +16,7 @@ use crate::flow::{Flow, Flows, TopicCounts, TopicFlows};
 use crate::pace::{Load, Pace};
 use crate::ports::{Clock, Ids, Opened, Others, Reader, StoreError};
 use crate::reads::{Lane, Reads};
+use crate::remembering::Remembering;
 use crate::sequencer::{self, Caller, Job, Shared};
 use crate::trace::{self, Remembered, Step, Trace};
 use crate::waits::Waits;
@@ -120,6 +121,7 @@ struct Inner {
     thread: Mutex<Option<JoinHandle<()>>>,
     stopped: watch::Receiver<bool>,
     pace: Pace,
+    remembering: Remembering,
 }
 
 impl Engine {
@@ -137,6 +139,7 @@ impl Engine {
             store,
             reader,
             others,
+            remembering,
         } = opened;
         let last_seq = reader.last_seq()?;
         let (sender, receiver) = mpsc::channel(limits.queue_max);
@@ -177,6 +180,7 @@ impl Engine {
                 thread: Mutex::new(Some(thread)),
                 stopped,
                 pace: Pace::default(),
+                remembering: Remembering::begin(remembering),
             }),
             is_behind: false,
         })
@@ -213,6 +217,8 @@ impl Engine {
         command: Command,
         trace: Option<Trace>,
     ) -> Result<Result<Reply, Refusal>, EngineError> {
+        let inner = &self.inner;
+        inner.remembering.wait_for(&command, &inner.limits).await;
         if !self.is_behind {
             // To look whether there is something is no rush.
             if !matches!(

@@ -35,6 +35,7 @@ mod policy;
 pub mod ports;
 mod reads;
 mod relay;
+mod remembering;
 mod room;
 mod sequencer;
 pub mod trace;

@@ -656,4 +656,7 @@ pub struct Opened {
     pub reader: Arc<dyn Reader>,
     /// None of a store that this process has to itself.
     pub others: Option<Arc<dyn Others>>,
+    /// Blocks until it is known what was sent to FIFO queues and topics before, or the store is gone:
+    /// of a store that reads it beside all else. Until then its `load` would wait for it.
+    pub remembering: Option<Box<dyn FnOnce() + Send>>,
 }

@@ -44,6 +44,7 @@ impl<H: SharedHarness> InTurns<H> {
             }),
             reader: first.reader,
             others: first.others,
+            remembering: None,
         }
     }
 }

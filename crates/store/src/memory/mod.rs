@@ -48,6 +48,7 @@ impl Memory {
             store: Box::new(self.clone()),
             reader: Arc::new(self.clone()),
             others: None,
+            remembering: None,
         }
     }
 

@@ -52,6 +52,7 @@ impl Shared {
             }),
             reader: Arc::new(self.memory.clone()),
             others: Some(Arc::new(self.clone())),
+            remembering: None,
         }
     }
 

@@ -124,12 +124,17 @@ pub fn open(directory: &Path) -> Result<Opened, OpenError> {
 #[doc(hidden)]
 pub fn open_sized(directory: &Path, sizes: BlockSizes) -> Result<Opened, OpenError> {
     let (store, reader) = open_at(directory, Pace::default(), sizes)?;
-    Ok(Opened {
+    Ok(opened(store, reader))
+}
+
+fn opened(mut store: SqliteStore, reader: SqliteReader) -> Opened {
+    Opened {
+        remembering: store.remembering(),
         store: Box::new(store),
         reader: Arc::new(reader),
         // The lock keeps them out.
         others: None,
-    })
+    }
 }
 
 fn open_at(

@@ -72,6 +72,11 @@ impl SqliteStore {
         Ok(store)
     }
 
+    /// See [`Opened::remembering`](engine::ports::Opened).
+    pub(super) fn remembering(&mut self) -> Option<Box<dyn FnOnce() + Send>> {
+        self.mailbox.remembering()
+    }
+
     /// Asks the connection that writes for one of its settings.
     #[cfg(test)]
     pub(super) fn pragma<T: rusqlite::types::FromSql>(&self, name: &str) -> T {

@@ -95,6 +95,10 @@ impl Mailbox {
         Ok(mailbox)
     }
 
+    pub(super) fn remembering(&mut self) -> Option<Box<dyn FnOnce() + Send>> {
+        self.duplicates.remembering()
+    }
+
     fn put_subscription(&mut self, subscription: Subscription) {
         let id = &subscription.subscription.id;
         self.by_id.insert(id.clone(), subscription.topic.clone());

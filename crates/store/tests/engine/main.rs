@@ -34,6 +34,8 @@ mod reads;
 #[cfg(test)]
 mod relay;
 #[cfg(test)]
+mod remembering;
+#[cfg(test)]
 mod rig;
 #[cfg(test)]
 mod sale;

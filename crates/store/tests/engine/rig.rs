@@ -42,7 +42,7 @@ pub(crate) struct ManualClock {
 }
 
 impl ManualClock {
-    fn new(at: Millis) -> Self {
+    pub(crate) fn new(at: Millis) -> Self {
         Self {
             at: AtomicI64::new(at),
             running_since: OnceLock::new(),
@@ -405,20 +405,11 @@ impl Rig {
 
     fn start(&mut self) {
         self.steering = Steering::new();
-        let Opened {
-            store,
-            reader,
-            others,
-        } = self.place.open();
-        let store = Box::new(Steered {
-            store: Some(store),
+        let mut opened = self.place.open();
+        opened.store = Box::new(Steered {
+            store: Some(opened.store),
             steering: Arc::clone(&self.steering),
         });
-        let opened = Opened {
-            store,
-            reader,
-            others,
-        };
         let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
         let ids = Arc::clone(&self.ids) as Arc<dyn Ids>;
         let engine = Engine::start(opened, clock, ids, self.limits.clone()).unwrap();

@@ -73,3 +73,31 @@ fn a_start_that_has_many_to_read_finds_every_one() {
     store.commit(&changes).unwrap();
     assert_eq!(found(&mut store), all[4..]);
 }
+
+#[test]
+fn who_waits_outside_is_told_when_it_is_known_or_never_will_be() {
+    let directory = TempDir::new().unwrap();
+    let open = || {
+        let opened = open_at(directory.path(), Pace::default(), BlockSizes::default());
+        opened.unwrap().0
+    };
+    let mut store = open();
+    assert!(store.remembering().is_none());
+    let mut script = Script::new();
+    let mut fifo = fifo_queue(1, "f.fifo");
+    script.send(&mut fifo, [grouped(1, "g", START)]);
+    let entry = |n: u64| (1, dedup_entry(None, &format!("id {n}"), n, START));
+    script.changes.duplicates.extend((1..=MANY).map(entry));
+    store.commit(&std::mem::take(&mut script.changes)).unwrap();
+    drop(store);
+    for is_kept in [true, false] {
+        let mut store = open();
+        let known = store.remembering().unwrap();
+        let kept = is_kept.then_some(store);
+        known();
+        if let Some(mut store) = kept {
+            assert!(store.remembering().is_none());
+            assert_eq!(found(&mut store), (1..=MANY).collect::<Vec<_>>());
+        }
+    }
+}

@@ -2,14 +2,13 @@
 //! reads.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use engine::ports::{Opened, Store as _, Touch};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::super::checkpoint::Pace;
-use super::super::{BlockSizes, FILE, SqliteStore, open_at};
+use super::super::{BlockSizes, FILE, SqliteStore, open_at, opened};
 use super::copy_as_killed;
 use crate::conformance::script::{Ordered, START, Script, customer, key, new_product};
 
@@ -47,11 +46,7 @@ pub(super) fn opened_in(directory: &Path, sizes: BlockSizes) -> Opened {
         ..Pace::default()
     };
     let (store, reader) = open_at(directory, pace, sizes).unwrap();
-    Opened {
-        store: Box::new(store),
-        reader: Arc::new(reader),
-        others: None,
-    }
+    opened(store, reader)
 }
 
 fn ordered(script: &mut Script, who: &'static str, number: u64) -> u64 {

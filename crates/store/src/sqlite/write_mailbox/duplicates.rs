@@ -3,9 +3,11 @@
 //! no duplicates. At 50,000 messages a second there are 15 million of them, so each counts.
 
 use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvError, Sender, channel};
 use std::thread::JoinHandle;
 
 use commerce::Millis;
@@ -23,6 +25,8 @@ pub(super) struct Duplicates {
     lots: Lots,
     /// What was sent before the start, as long as it is not among them.
     earlier: Option<Earlier>,
+    /// Tells when that has been read, or never will be.
+    read: Option<Receiver<Infallible>>,
 }
 
 type Lots = VecDeque<Lot>;
@@ -36,22 +40,26 @@ struct Earlier {
 
 impl Earlier {
     /// None when the system has no thread left, or the store no file.
-    fn read(connection: &Connection) -> Option<Self> {
+    fn read(connection: &Connection) -> Option<(Self, Receiver<Infallible>)> {
         let file = connection.path().map(Path::new)?.to_owned();
         let is_over = Arc::new(AtomicBool::new(false));
         let over = Arc::clone(&is_over);
-        let read = move || {
+        let (ends, read) = channel();
+        let begin = move || {
+            // Whatever becomes of it, whoever waits is told.
+            let _ends: Sender<Infallible> = ends;
             let connection = read::reading("what was sent of late", read_only(&file))?;
             lots(&connection, || !over.load(Ordering::Relaxed))
         };
         let reading = std::thread::Builder::new()
             .name("duplicates".into())
-            .spawn(read)
+            .spawn(begin)
             .ok()?;
-        Some(Self {
+        let earlier = Self {
             reading: Some(reading),
             is_over,
-        })
+        };
+        Some((earlier, read))
     }
 }
 
@@ -105,13 +113,27 @@ pub(super) fn fingerprint(owner: u32, key: &DedupKey) -> [u8; 16] {
 impl Duplicates {
     pub(super) fn read(connection: &Connection) -> Result<Self, StoreError> {
         let is_many = read::duplicates_at_most(connection)? > AT_ONCE_MAX;
-        let earlier = is_many.then(|| Earlier::read(connection)).flatten();
-        let lots = if earlier.is_some() {
-            Lots::new()
-        } else {
-            lots(connection, || true)?
-        };
-        Ok(Self { lots, earlier })
+        if let Some((earlier, read)) = is_many.then(|| Earlier::read(connection)).flatten() {
+            return Ok(Self {
+                lots: Lots::new(),
+                earlier: Some(earlier),
+                read: Some(read),
+            });
+        }
+        Ok(Self {
+            lots: lots(connection, || true)?,
+            earlier: None,
+            read: None,
+        })
+    }
+
+    /// What blocks until all that was sent before the start has been read, if that goes on.
+    pub(super) fn remembering(&mut self) -> Option<Box<dyn FnOnce() + Send>> {
+        let read = self.read.take()?;
+        Some(Box::new(move || {
+            // It ends with an error when the other side is gone: nothing is ever sent.
+            let Err(RecvError) = read.recv();
+        }))
     }
 
     /// Waits until all that was sent before the start is known.
@@ -257,6 +279,7 @@ mod tests {
                 reading: thread,
                 is_over: Arc::default(),
             }),
+            read: None,
         }
     }
 
