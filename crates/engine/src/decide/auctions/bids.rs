@@ -229,7 +229,8 @@ impl Batch {
     pub(in crate::decide) fn ask_for_verdicts(&mut self) {
         let asking = std::mem::take(&mut self.asking);
         for (seq, auction) in asking {
-            if self.held.remove(&auction.seq).is_some() {
+            if let Some(held) = self.held.remove(&auction.seq) {
+                assert_eq!(held.seq, seq, "what is held waits alone");
                 let waiting = self.new_bids[&seq].clone();
                 self.record_placed(&waiting);
             }
@@ -260,7 +261,12 @@ impl Batch {
                 let removed = &mut self.changes.bids_waiting_removed;
                 removed.push((auction, waiting.id.seq));
             }
-            let is_held = self.held.remove(&auction).is_some();
+            let held = self.held.remove(&auction);
+            let is_held = held.is_some();
+            assert!(
+                held.is_none_or(|held| held == waiting.id),
+                "what is held waits alone"
+            );
             let decision = Decision {
                 bidder: Bidder::from_stored(waiting.bidder),
                 masked: Some(waiting.masked),
