@@ -411,24 +411,8 @@ fn run_suite(suite: &Suite, tools: &Tools, binary: &Path) -> Outcome {
     match suite.needs {
         Needs::Nothing => return openapi::check(binary).into(),
         Needs::Rust => return run_client(&mut rust_client(suite), binary).into(),
-        Needs::Go => {
-            return match tools.go() {
-                Ok(mut go) => {
-                    go.arg(root().join("tests/e2e").join(suite.file).join("main.go"));
-                    run_client(&mut go, binary).into()
-                }
-                Err(why) => Outcome::NotRun(why),
-            };
-        }
-        Needs::Java => {
-            return match tools.java() {
-                Ok(mut java) => {
-                    java.arg(root().join("tests/e2e").join(suite.file).join("Main.java"));
-                    run_client(&mut java, binary).into()
-                }
-                Err(why) => Outcome::NotRun(why),
-            };
-        }
+        Needs::Go => return run_source(tools.go(), suite, "main.go", binary),
+        Needs::Java => return run_source(tools.java(), suite, "Main.java", binary),
         Needs::Load => {
             return match tools.k6() {
                 Ok(k6) => load::run(&k6, &root().join(suite.file), binary).into(),
@@ -458,6 +442,22 @@ fn rust_client(suite: &Suite) -> Command {
         .arg(root().join("target").join(suite.file))
         .arg("--");
     cargo
+}
+
+/// A client that is compiled and run in one go.
+fn run_source(
+    runner: Result<Command, String>,
+    suite: &Suite,
+    file: &str,
+    binary: &Path,
+) -> Outcome {
+    match runner {
+        Ok(mut client) => {
+            client.arg(root().join("tests/e2e").join(suite.file).join(file));
+            run_client(&mut client, binary).into()
+        }
+        Err(why) => Outcome::NotRun(why),
+    }
 }
 
 /// A program that is told the endpoint, and ends well when everything was as it should be.

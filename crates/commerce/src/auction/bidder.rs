@@ -44,12 +44,11 @@ impl Bidder {
     /// the same person, who must not bid against the own bid. Other names stay as they are.
     pub fn folded(text: &str) -> Result<Self, Invalid> {
         check_bidder(text)?;
-        let folded = if text.contains('@') && text.chars().any(char::is_uppercase) {
-            text.to_lowercase()
+        if text.contains('@') && text.chars().any(char::is_uppercase) {
+            Self::new(&text.to_lowercase())
         } else {
-            return Ok(Self::from_stored(text.into()));
-        };
-        Self::new(&folded)
+            Ok(Self::from_stored(text.into()))
+        }
     }
 
     /// A name that was checked when it was stored.

@@ -8,7 +8,9 @@ use engine::{Command, Engine, EngineError, Limits, QueueSpec, Reply};
 use messaging::{FifoConfig, QueueConfig};
 use store::memory::Memory;
 
-use crate::rig::{ManualClock, Place, Rig, START, queue_spec, receive_for, runtime, send, within};
+use crate::rig::{
+    ManualClock, Place, Rig, START, publish, queue_spec, receive_for, runtime, send, within,
+};
 
 struct Zeros;
 
@@ -80,8 +82,21 @@ fn who_sends_to_a_fifo_queue_waits_outside_and_nobody_waits_for_them() {
             answered(send("plain", "at once")).await;
             answered(receive_for("f.fifo", 10, None)).await;
         }
+        let to_topic = Command::Publish {
+            topic: "t.fifo".to_owned(),
+            publishes: vec![publish("news")],
+        };
+        let published = tokio::spawn({
+            let engine = engine.clone();
+            async move { engine.decide(to_topic).await }
+        });
+        answered(send("plain", "at once")).await;
         assert!(waiting.iter().all(|waiting| !waiting.is_finished()));
+        assert!(!published.is_finished());
         drop(known);
+        // There is no such topic, which is said by the sequencer.
+        let refused = within(published).await.unwrap().unwrap().unwrap_err();
+        assert_eq!(refused.code(), "topic_not_found");
         for (waiting, body) in waiting.into_iter().zip(["one", "two"]) {
             let first = sent(within(waiting).await.unwrap().unwrap().unwrap());
             // Whoever sends it again is told of the same one.
