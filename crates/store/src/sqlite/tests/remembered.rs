@@ -4,12 +4,17 @@ use engine::ports::{Changes, Duplicate, QueueTouch, Store, Sweep, Touch};
 use tempfile::TempDir;
 
 use super::super::checkpoint::Pace;
-use super::super::{BlockSizes, open_at};
+use super::super::{BlockSizes, SqliteStore, open_at};
 use crate::conformance::mail::{dedup_entry, fifo_queue, grouped};
 use crate::conformance::script::{START, Script, touch_queue};
 
 /// More than a start reads at once, in tests.
 const MANY: u64 = 9;
+
+fn opened(directory: &TempDir) -> SqliteStore {
+    let opened = open_at(directory.path(), Pace::default(), BlockSizes::default());
+    opened.unwrap().0
+}
 
 fn found(store: &mut impl Store) -> Vec<u64> {
     let sought = (1..=MANY + 1).map(|n| Duplicate {
@@ -36,10 +41,7 @@ fn found(store: &mut impl Store) -> Vec<u64> {
 #[test]
 fn a_start_that_has_many_to_read_finds_every_one() {
     let directory = TempDir::new().unwrap();
-    let open = || {
-        let opened = open_at(directory.path(), Pace::default(), BlockSizes::default());
-        opened.unwrap().0
-    };
+    let open = || opened(&directory);
     let mut store = open();
     let mut script = Script::new();
     let mut fifo = fifo_queue(1, "f.fifo");
@@ -77,10 +79,7 @@ fn a_start_that_has_many_to_read_finds_every_one() {
 #[test]
 fn who_waits_outside_is_told_when_it_is_known_or_never_will_be() {
     let directory = TempDir::new().unwrap();
-    let open = || {
-        let opened = open_at(directory.path(), Pace::default(), BlockSizes::default());
-        opened.unwrap().0
-    };
+    let open = || opened(&directory);
     let mut store = open();
     assert!(store.remembering().is_none());
     let mut script = Script::new();
